@@ -1,0 +1,144 @@
+"""Settings: one frozen object; nothing else in Shipcast reads the environment.
+
+Precedence: command-line flag > ``SHIPCAST_*`` variable > ``shipcast.toml`` > default. The file is looked for in the
+home, then in the current folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from shipcast.settings.errors import ConfigurationError
+
+FILE_NAME = "shipcast.toml"
+
+
+def check_zone(name: str) -> str:
+    """The name, if it is an IANA time zone; an unknown zone is an error, never UTC."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Europe/London") from error
+    return name
+
+
+def split_names(value: object) -> object:
+    """A variable holds its names separated by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def split_sources(value: object) -> object:
+    return [{"path": part} for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+Zone = Annotated[str, AfterValidator(check_zone)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Source(BaseModel):
+    """One configured source that `shipcast run` loads: a folder of contract tables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    kind: Literal["files"] = "files"
+
+
+Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
+
+
+class Settings(BaseModel):
+    """Everything a user may decide. A field's description is what `shipcast init` writes beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=False)
+
+    home: Path = Field(Path(".shipcast"), description="The folder that holds everything Shipcast writes.")
+    tz: Zone = Field("UTC", description="The zone in which days and weeks are reported (IANA name).")
+    source_zone: Zone = Field("UTC", description="The zone of times in files that carry no offset (IANA name).")
+    production_environments: Names = Field(
+        ("production", "prod", "live"),
+        description="Production by name, where the environments table does not say an environment's kind.",
+    )
+    settle_days: Amount = Field(
+        14, description="Days after its finish from which a deployment that nothing was heard of counts as succeeded."
+    )
+    attribution: Literal["explicit", "window"] = Field(
+        "explicit",
+        description="Which deployment an incident is laid to: the one it names (explicit) or, where it names none, "
+        "the latest landed one of its service and environment (window).",
+    )
+    attribution_hours: Amount = Field(24, description="How far back attribution by window looks.")
+    occupancy_minutes: Amount = Field(
+        60, description="Minutes for which a deployment keeps its environment in use after its finish."
+    )
+    holds: Literal["warn", "block"] = Field("warn", description="What a hold on a service does to its windows.")
+    stale_days: Amount = Field(7, description="Age of the newest data, in days, from which answers warn.")
+    keep_snapshots: int = Field(3, ge=1, description="How many published snapshots are kept.")
+    sources: Sources = Field((), description="What `shipcast run` loads: [[sources]] entries, each with a path.")
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force: flags (None = not given) over variables over the file over the defaults.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the file or variable, the key, and the nearest known key where one is misspelt.
+    """
+    environ = os.environ if environ is None else environ
+    from_flags = {key: value for key, value in (flags or {}).items() if value is not None}
+    from_environ = {
+        name: environ[variable] for name in Settings.model_fields if (variable := f"SHIPCAST_{name.upper()}") in environ
+    }
+    home = Path(from_flags.get("home") or from_environ.get("home") or ".shipcast").expanduser().absolute()
+    path = settings_file(home)
+    from_file = read_file(path) if path else {}
+    where = {
+        **{name: f"{path}: {name}" for name in from_file},
+        **{name: f"SHIPCAST_{name.upper()}" for name in from_environ},
+        **{name: f"--{name.replace('_', '-')}" for name in from_flags},
+    }
+    try:
+        return Settings.model_validate({**from_file, **from_environ, **from_flags, "home": home})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        got = "" if "value_error" in first["type"] else f" Got {first['input']!r}."
+        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        raise ConfigurationError(f"{where.get(key, key)}: {message}.{got}", key=key) from error
+
+
+def settings_file(home: Path) -> Path | None:
+    """The `shipcast.toml` in force: the home's, else the current folder's, else None."""
+    candidates = (home / FILE_NAME, Path(FILE_NAME).absolute())
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The file's keys; relative source paths are taken from the file's folder."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(
+            f"{path}: {error}.", next_step="Correct the file; `shipcast init` shows one."
+        ) from error
+    known = [name for name in Settings.model_fields if name != "home"]
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
+            raise ConfigurationError(f"{path}: unknown key {key!r}.", next_step=hint, key=key)
+    sources = content.get("sources")
+    for source in sources if isinstance(sources, list) else []:
+        if isinstance(source, dict) and isinstance(source.get("path"), str):
+            source["path"] = path.parent / Path(source["path"]).expanduser()
+    return content

@@ -1,0 +1,45 @@
+"""The commented `shipcast.toml` that `shipcast init` writes: every setting, what it means, its default."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+from shipcast.settings import Settings
+
+HEADER = """\
+# Settings of Shipcast. Every line shows a default: remove the leading `# ` to change it.
+# Order of precedence: command-line flag, SHIPCAST_* variable, this file, default.
+"""
+SOURCES = """\
+# [[sources]]
+# path = "exports"   # a folder of deployments.csv, incidents.csv, ...; relative to this file
+"""
+
+
+def template() -> str:
+    """The whole file; it parses as TOML and, uncommented, gives the defaults."""
+    parts = [HEADER]
+    for name, field in Settings.model_fields.items():
+        if name == "home":
+            continue
+        comment = textwrap.fill(field.description or "", 100, initial_indent="# ", subsequent_indent="# ")
+        line = SOURCES if name == "sources" else f"# {name} = {toml_value(field.default)}\n"
+        parts.append(f"{comment}\n{line}")
+    return "\n".join(parts)
+
+
+def toml_value(value: object) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def write_template(path: Path) -> bool:
+    """Write the file unless one is there; whether it was written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(template())
+    except FileExistsError:
+        return False
+    return True

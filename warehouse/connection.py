@@ -1,0 +1,83 @@
+"""The only place that opens DuckDB: one process writes the work database, any number read published snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from shipcast.settings.errors import StorageError
+from shipcast.warehouse.tables import SQL_TYPES, TABLES
+
+WORK_FILE = "work.duckdb"
+
+LOADS = """
+create table if not exists raw._loads (
+    load_id bigint, loaded_at timestamp, source varchar, file varchar, table_name varchar,
+    read bigint, inserted bigint, updated bigint, unchanged bigint, merged bigint, quarantined bigint,
+    refused varchar)
+"""
+QUARANTINE = """
+create table if not exists raw._quarantine (
+    quarantine_id varchar, load_id bigint, table_name varchar, file varchar, line bigint,
+    column_name varchar, rule varchar, reason varchar, header varchar, row varchar, quarantined_at timestamp)
+"""
+FACTS = "create table if not exists raw._facts (name varchar, value varchar)"
+
+
+@contextmanager
+def open_work(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The work database, with every raw table in place; hold `run_lock` around it.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be opened: no space, no permission, not a database, written by a newer DuckDB.
+    """
+    path = home / WORK_FILE
+    try:
+        connection = duckdb.connect(str(path))
+    except (duckdb.Error, OSError) as error:
+        raise storage_error(path, error) from error
+    try:
+        prepare(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set preserve_insertion_order = true")
+    connection.execute("create schema if not exists raw")
+    for table in TABLES:
+        columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.kind]}' for column in table.columns)
+        connection.execute(
+            f"create table if not exists raw.{table.name} ({columns}, _file varchar, _line bigint, _load_id bigint)"
+        )
+    for statement in (LOADS, QUARANTINE, FACTS):
+        connection.execute(statement)
+
+
+def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
+    """A database file for reading, hardened: nothing outside it can be reached and no setting changed.
+
+    Raises
+    ------
+    StorageError
+        The file is missing or not readable as a database.
+    """
+    try:
+        connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set lock_configuration = true")
+    except (duckdb.Error, OSError) as error:
+        raise storage_error(path, error) from error
+    return connection
+
+
+def storage_error(path: Path, error: Exception) -> StorageError:
+    first_line = str(error).strip().splitlines()[0]
+    return StorageError(f"{path}: {first_line}", next_step="See `shipcast doctor`.", file=str(path))
