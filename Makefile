@@ -14,10 +14,10 @@ $(READY): requirements/lock.txt requirements/uv.txt pyproject.toml
 	touch $@
 
 demo: setup
-	$(BIN)/shipcast --home .shipcast-demo demo
+	$(BIN)/shipcast demo
 
 test: setup
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
@@ -37,4 +37,4 @@ lock: setup
 		--output-file requirements/lock.txt --quiet
 
 clean:
-	rm -rf $(VENV) .shipcast-demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .shipcast build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

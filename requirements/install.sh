@@ -1,17 +1,18 @@
 #!/bin/sh
 # Make a virtual environment with the locked dependencies and Shipcast itself.
-# The pinned installer takes seconds; where it cannot be had, plain pip does the same more slowly.
+# The pinned installer takes seconds; where it cannot be had or fails, plain pip does the same more slowly.
 set -eu
 venv=$1
 here=$(cd "$(dirname "$0")" && pwd)
 "${PYTHON:-python3.11}" -m venv "$venv"
-bin="$venv/bin"
-"$bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$here/uv.txt" || true
-if [ -x "$bin/uv" ]; then
-    VIRTUAL_ENV="$venv" "$bin/uv" pip install --quiet --require-hashes --requirement "$here/lock.txt"
-    VIRTUAL_ENV="$venv" "$bin/uv" pip install --quiet --no-deps --no-build-isolation --editable "$here/.."
+python="$venv/bin/python"
+pip() { "$python" -m pip install --quiet --disable-pip-version-check "$@"; }
+uv() { VIRTUAL_ENV="$venv" "$venv/bin/uv" pip install --quiet --system-certs "$@"; }
+
+if pip --require-hashes --requirement "$here/uv.txt" && uv --require-hashes --requirement "$here/lock.txt"; then
+    uv --no-deps --no-build-isolation --editable "$here/.."
 else
-    echo "the pinned installer cannot be had; installing with pip instead" >&2
-    "$bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$here/lock.txt"
-    "$bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable "$here/.."
+    echo "the pinned installer cannot be used; installing with pip instead" >&2
+    pip --require-hashes --requirement "$here/lock.txt"
+    pip --no-deps --no-build-isolation --editable "$here/.."
 fi

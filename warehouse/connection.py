@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 
@@ -12,6 +13,7 @@ from shipcast.settings.errors import StorageError
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
 WORK_FILE = "work.duckdb"
+HARDENING = Lock()
 
 LOADS = """
 create table if not exists raw._loads (
@@ -71,11 +73,19 @@ def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
     """
     try:
         connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set lock_configuration = true")
+        harden(connection)
     except (duckdb.Error, OSError) as error:
         raise storage_error(path, error) from error
     return connection
+
+
+def harden(connection: duckdb.DuckDBPyConnection) -> None:
+    """Fix the configuration for good; all connections of a process to one file share it, so only the first one does."""
+    with HARDENING:
+        locked = connection.execute("select current_setting('lock_configuration')").fetchone()
+        if locked != (True,):
+            connection.execute("set global TimeZone = 'UTC'")
+            connection.execute("set global lock_configuration = true")
 
 
 def storage_error(path: Path, error: Exception) -> StorageError:

@@ -76,6 +76,14 @@ class Table:
     def required(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.required)
 
+    @property
+    def keeps_given(self) -> bool:
+        """Whether rows of one key in one load are a history, of which each column keeps what was last given.
+
+        Of other tables the last row stays whole, with what it leaves empty.
+        """
+        return self.episodes is not None or any(column.merge != "last" for column in self.columns)
+
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 

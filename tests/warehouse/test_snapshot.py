@@ -36,6 +36,14 @@ def test_readers_see_what_was_published_and_not_what_is_under_work(home):
     assert answer(home) == 43
 
 
+def test_several_readers_of_one_process_share_a_snapshot_and_its_hardening(home):
+    with open_current(home) as first, open_current(home) as second:
+        for reader in (first, second):
+            assert reader.execute("select answer, current_setting('TimeZone') from answers").fetchone() == (42, "UTC")
+            with pytest.raises(duckdb.Error, match="locked"):
+                reader.execute("set TimeZone = 'Asia/Tokyo'")
+
+
 def test_a_reader_keeps_its_snapshot_while_the_next_one_is_published(home):
     with open_current(home) as connection:
         with_mart(home, 43)

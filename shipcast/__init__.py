@@ -1,0 +1,1 @@
+"""Shipcast: the shipping forecast for software."""
