@@ -1,0 +1,108 @@
+"""Which column of a table each header of a file means."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shipcast.ingest.errors import FileRefused
+from shipcast.warehouse.tables import Table
+
+EXPORTED = ("quarantine_id", "file", "line", "column", "rule", "reason")
+"""The columns `quarantine export` puts before a row's own; a file whose header begins with them is such an export."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """A file's header, understood.
+
+    Parameters
+    ----------
+    cells
+        As they stand in the file.
+    columns
+        The contract's column to its place among the cells.
+    mapped
+        Headers taken as synonyms, to the column each stands for.
+    unknown
+        Headers that mean no column.
+    text
+        The header line verbatim, without the columns of an export; empty for files without one.
+    origin
+        The place of the quarantine id, in exported and corrected files.
+    own
+        The place of the first cell that is the file's own, behind the columns of an export.
+    """
+
+    cells: tuple[str, ...]
+    columns: dict[str, int]
+    mapped: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    text: str = ""
+    origin: int | None = None
+    own: int = 0
+
+
+def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:
+    """The header's meaning for a table.
+
+    Names are compared without regard to case and surrounding white space; the contract's own name wins over a synonym.
+
+    Raises
+    ------
+    FileRefused
+        Two headers are alike or mean the same column, or a required column is missing.
+    """
+    own = len(EXPORTED) if tuple(folded(cell) for cell in cells[: len(EXPORTED)]) == EXPORTED else 0
+    names = [folded(cell) for cell in cells]
+    places = [(place, name) for place, name in enumerate(names) if place >= own and name]
+    check_unlike([name for _, name in places])
+    columns = {name: place for place, name in places if is_column(table, name)}
+    mapped: dict[str, str] = {}
+    for column in table.columns:
+        if column.name in columns:
+            continue
+        heard = [(place, name) for place, name in places if name in column.synonyms and not is_column(table, name)]
+        if len(heard) > 1:
+            both = " and ".join(repr(cells[place]) for place, _ in heard)
+            raise FileRefused(f"{both} both mean {column.name}. Nothing was stored; keep one of them")
+        for place, _ in heard:
+            columns[column.name] = place
+            mapped[cells[place]] = column.name
+    taken = set(columns.values())
+    unknown = [cells[place] for place, _ in places if place not in taken]
+    origin = 0 if own else None
+    check_required(table, columns, cells)
+    return Header(tuple(cells), columns, mapped, unknown, text, origin, own)
+
+
+def folded(name: str) -> str:
+    return name.strip().lower()
+
+
+def is_column(table: Table, name: str) -> bool:
+    return any(column.name == name for column in table.columns)
+
+
+def check_unlike(names: Sequence[str]) -> None:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise FileRefused(f"{times} columns are called {clipped(name)!r}. Nothing was stored; keep one of them")
+
+
+def check_required(table: Table, columns: dict[str, int], cells: Sequence[str]) -> None:
+    missing = [name for name in table.required if name not in columns]
+    if missing:
+        noun = "column is" if len(missing) == 1 else "columns are"
+        found = clipped(", ".join(cells), 120)
+        raise FileRefused(
+            f"the required {noun} missing: {', '.join(missing)}. Its header reads: {found}. "
+            "Nothing was stored; add what is missing, or rename the column that holds it"
+        )
+
+
+def clipped(text: str, width: int = 60) -> str:
+    """The text in printable characters, cut at a width."""
+    printable = "".join(character if character.isprintable() else "�" for character in text[: width + 1])
+    return printable if len(printable) <= width else printable[: width - 1] + "…"

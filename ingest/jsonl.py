@@ -1,0 +1,141 @@
+"""JSON lines: one object a line; its names are the headers, lists are allowed for list columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from shipcast.ingest.errors import FileRefused
+from shipcast.ingest.headers import Header, understood
+from shipcast.ingest.piece import ORIGIN, Piece, queried
+from shipcast.ingest.records import LINE_FEED, Mask, Places, decodes
+from shipcast.ingest.sources import Part
+from shipcast.ingest.stream import whole_lines
+
+# `try_cast` makes what is no JSON null, on which the JSON functions raise no error as they do on bad text. A line of an
+# export holds the quarantined row under "row", as an object or, where it was none, as text.
+CHECKED = """
+select *, coalesce(
+    json_type(object) = 'OBJECT' and len(json_keys(object)) = len(list_distinct(json_keys(object))), false) as is_object
+from (
+    select *, try_cast(row as json) as object
+    from (
+        select _line, is_text, _origin,
+            case when _origin is null then line
+                when json_type(given, '/row') = 'OBJECT' then cast(given -> '/row' as varchar)
+                else given ->> '/row' end as row
+        from (
+            select *, case when json_exists(given, '/row') then given ->> '/quarantine_id' end as _origin
+            from (select *, try_cast(line as json) as given from json_lines)
+        )
+    )
+)
+"""
+
+
+def read_jsonl(part: Part, connection: duckdb.DuckDBPyConnection) -> tuple[Header, Iterator[Piece]]:
+    """The names of all the file's objects, and its rows piece by piece; the file is read twice.
+
+    Raises
+    ------
+    FileRefused
+        At once or while the pieces are read.
+    """
+    header = understood(part.table, names(part, connection))
+    return header, pieces(part, header, connection)
+
+
+def names(part: Part, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Every name that a row of the file uses, in order of appearance."""
+    found: dict[str, None] = {}
+    objects = 0
+    start = b""
+    for chunk in whole_lines(part.path):
+        start = start or chunk.lstrip()[:1]
+        connection.register("json_lines", lines(chunk, 1))
+        keys = connection.execute(
+            f"select json_keys(object), count(*), min(_line) from ({CHECKED}) where is_object group by 1 order by 3"
+        ).fetchall()
+        connection.unregister("json_lines")
+        for some, count, _ in keys:
+            objects += count
+            found.update(dict.fromkeys(some))
+    if not objects:
+        what = "is one JSON array, not one object a line" if start == b"[" else "holds no JSON object"
+        raise FileRefused(f"{what}. Nothing was stored; write one object a line")
+    return list(found)
+
+
+def lines(chunk: bytes, first_line: int) -> pa.Table:
+    """The chunk's lines that are not blank, as text, each with its number and whether its bytes decode."""
+    array = np.frombuffer(chunk, np.uint8)
+    ends = np.flatnonzero(array == LINE_FEED) + 1
+    is_text = decodes(chunk, ends)
+    # Rows that don't decode are shown with replacement characters; a chunk of sound ones is not copied.
+    text = chunk if is_text.all() else mended(chunk, ends, is_text)
+    cut = np.flatnonzero(np.frombuffer(text, np.uint8) == LINE_FEED) + 1
+    offsets = np.append(0, cut)
+    rows = pa.LargeStringArray.from_buffers(len(cut), pa.py_buffer(offsets), pa.py_buffer(text))
+    frame = pl.DataFrame(
+        {
+            "_line": np.arange(first_line, first_line + len(ends)),
+            "line": pl.Series(pl.from_arrow(rows)).str.strip_chars(" \t\r\n"),
+            "is_text": is_text,
+        }
+    )
+    return frame.filter(pl.col("line") != "").to_arrow()
+
+
+def mended(chunk: bytes, ends: Places, is_text: Mask) -> bytes:
+    starts = np.append(0, ends[:-1])
+    parts = [
+        chunk[start:end] if sound else chunk[start:end].decode("utf-8", "replace").encode()
+        for start, end, sound in zip(starts.tolist(), ends.tolist(), is_text.tolist(), strict=True)
+    ]
+    return b"".join(parts)
+
+
+def pieces(part: Part, header: Header, connection: duckdb.DuckDBPyConnection) -> Iterator[Piece]:
+    line = 1
+    for chunk in whole_lines(part.path):
+        table = lines(chunk, line)
+        line += chunk.count(b"\n")
+        if table.num_rows:
+            yield piece(table, part, header, connection)
+
+
+def piece(table: pa.Table, part: Part, header: Header, connection: duckdb.DuckDBPyConnection) -> Piece:
+    connection.register("json_lines", table)
+    values = ", ".join(value(part, name, header.cells[place]) for name, place in header.columns.items())
+    checked = queried(connection, f"select * exclude (object) from ({CHECKED}) order by _line")
+    connection.register("json_rows", checked.filter(pl.col("is_text") & pl.col("is_object")).to_arrow())
+    frame = queried(connection, f"select _line, {values}, _origin from json_rows")
+    connection.unregister("json_lines")
+    connection.unregister("json_rows")
+    rows = checked.select("_line", "row")
+    broken = checked.filter(~(pl.col("is_text") & pl.col("is_object"))).select(
+        "_line",
+        ORIGIN,
+        pl.when("is_text").then(pl.lit("not_an_object")).otherwise(pl.lit("bytes_do_not_decode")).alias("rule"),
+        pl.when("is_text")
+        .then(pl.lit("it is not one JSON object whose names differ"))
+        .otherwise(pl.lit("its bytes are not UTF-8 (shown as � here)"))
+        .alias("detail"),
+        "row",
+    )
+    return Piece(frame, lambda wanted: rows.filter(pl.col("_line").is_in(wanted.implode()))["row"], broken)
+
+
+def value(part: Part, name: str, key: str) -> str:
+    """SQL for one column's text: a list's elements joined by `;`, anything else as JSON writes it."""
+    pointer = "/" + key.replace("~", "~0").replace("/", "~1")
+    quoted = "'" + pointer.replace("'", "''") + "'"
+    text = f"json_extract_string(row, {quoted})"
+    if part.table.column(name).kind == "list":
+        elements = f"cast(json_extract(row, {quoted}) as varchar[])"
+        text = f"case when json_type(row, {quoted}) = 'ARRAY' then array_to_string({elements}, ';') else {text} end"
+    return f'{text} as "{name}"'

@@ -1,0 +1,187 @@
+"""Refused rows: kept verbatim, listed, exported, tried again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from shipcast.ingest.delimited import DELIMITERS
+from shipcast.ingest.files import load_parts
+from shipcast.ingest.headers import EXPORTED
+from shipcast.ingest.report import LoadReport
+from shipcast.ingest.sources import Part, numbered, parts_of, split_name
+from shipcast.settings import Settings
+from shipcast.settings.errors import StorageError
+from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.tables import BY_NAME
+
+BATCH = 10_000
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One row that was refused.
+
+    Parameters
+    ----------
+    row, header
+        As they stood in the file; a row of a Parquet file is a JSON object, and its header is empty.
+    rule, reason, column
+        The first rule it broke, every rule it broke in words, and the column of the first; None where the row could
+        not be taken apart.
+    """
+
+    quarantine_id: str
+    table: str
+    file: str
+    line: int
+    column: str | None
+    rule: str
+    reason: str
+    header: str
+    row: str
+    quarantined_at: datetime
+
+
+FIELDS = "quarantine_id, table_name, file, line, column_name, rule, reason, header, row, quarantined_at"
+
+
+def quarantined(
+    connection: duckdb.DuckDBPyConnection, table: str | None = None, limit: int | None = None
+) -> list[QuarantinedRow]:
+    """The rows in quarantine, by table, file and line; those of one table if it is named."""
+    rows = connection.execute(
+        f"select {FIELDS} from raw._quarantine where ? is null or table_name = ? "
+        "order by table_name, file, line, quarantine_id limit ?",
+        [table, table, limit],
+    ).fetchall()
+    return [QuarantinedRow(*row) for row in rows]
+
+
+def export(settings: Settings, directory: Path, table: str | None = None) -> list[Path]:
+    """Write the quarantined rows to be corrected by hand; the files written.
+
+    `directory/<table>/` gets one CSV for each header, with the rows verbatim behind the columns `quarantine_id`,
+    `file`, `line`, `column`, `rule` and `reason`. Rows of JSON and Parquet files go to a `.jsonl` that holds each row
+    under `row`. Correct the rows and give the directory to `retry`.
+
+    Raises
+    ------
+    StorageError
+        The directory cannot be written.
+    """
+    written: list[Path] = []
+    try:
+        with open_work(settings.home) as connection:
+            headers = connection.execute(
+                "select distinct table_name, header from raw._quarantine "
+                "where ? is null or table_name = ? order by 1, 2",
+                [table, table],
+            ).fetchall()
+            for name, header in headers:
+                written.append(export_one(connection, directory, name, header))
+    except OSError as error:
+        raise StorageError(f"{directory}: {error.strerror}.", next_step="Choose a folder you may write.") from error
+    return written
+
+
+def export_one(connection: duckdb.DuckDBPyConnection, directory: Path, table: str, header: str) -> Path:
+    folder = directory / table
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = connection.execute(
+        "select quarantine_id, file, line, column_name, rule, reason, row from raw._quarantine "
+        "where table_name = ? and header = ? order by file, line",
+        [table, header],
+    )
+    number = 1 + len(list(folder.glob("quarantine-*")))
+    path = folder / f"quarantine-{number}{'.csv' if header else '.jsonl'}"
+    lines = csv_lines(rows, header) if header else json_lines(rows)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(lines)
+    return path
+
+
+def csv_lines(rows: duckdb.DuckDBPyConnection, header: str) -> Iterator[str]:
+    delimiter = delimiter_of(header)
+    yield prefixed(list(EXPORTED), header, delimiter)
+    while some := rows.fetchmany(BATCH):
+        for *facts, row in some:
+            yield prefixed(facts, row, delimiter)
+
+
+def prefixed(facts: list[object], row: str, delimiter: str) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter, lineterminator="").writerow(facts)
+    return f"{buffer.getvalue()}{delimiter}{row}\n"
+
+
+def json_lines(rows: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    while some := rows.fetchmany(BATCH):
+        for *facts, row in some:
+            yield (
+                json.dumps({**dict(zip(EXPORTED, facts, strict=True)), "row": as_object(row)}, ensure_ascii=False)
+                + "\n"
+            )
+
+
+def as_object(row: str) -> object:
+    try:
+        found = json.loads(row)
+    except ValueError:
+        return row
+    return found if isinstance(found, dict) else row
+
+
+def delimiter_of(header: str) -> str:
+    """The delimiter of a header: the one that is most frequent in it."""
+    return max(DELIMITERS, key=header.count)
+
+
+def retry(
+    settings: Settings,
+    directory: Path | None = None,
+    *,
+    strict: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> LoadReport:
+    """Load refused rows again: rows that pass leave the quarantine.
+
+    Without a directory the files the rows came from are read again where they lay, corrected meanwhile. With one, the
+    exported and corrected files in it are read. Either way a row takes the place in history it would have had: what a
+    later load has written since is not overwritten. Hold `run_lock` around it.
+
+    Raises
+    ------
+    NothingToLoad
+        The directory is missing or holds no exported file.
+    """
+    report = LoadReport(is_dry_run=dry_run)
+    parts, report.skipped = (sources(settings), []) if directory is None else parts_of([directory])
+    if not parts:
+        report.warnings.append("The quarantine is empty; there is nothing to try again.")
+        return report
+    load_parts(settings, parts, report, strict=strict, progress=progress)
+    return report
+
+
+def sources(settings: Settings) -> list[Part]:
+    """The files that quarantined rows came from, each in the place of the load that saw it last."""
+    with open_work(settings.home) as connection:
+        rows = connection.execute(
+            "select table_name, file, max(load_id) from raw._quarantine group by all order by 3, 1, 2"
+        ).fetchall()
+    found = []
+    for table, file, load_id in rows:
+        path = Path(file)
+        stem, form = split_name(path.name)
+        label = path.name if stem == table else f"{path.parent.name}/{path.name}"
+        found.append(Part(BY_NAME[table], path, label, form or "delimited", "quarantine", stands_at=load_id))
+    return numbered(found)

@@ -1,0 +1,68 @@
+"""What a load did, file by file; it always adds up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class FileLoad:
+    """One file of one table: read = inserted + updated + unchanged + merged + quarantined.
+
+    Parameters
+    ----------
+    table, file
+        The table, and the file as messages name it: relative to the folder that was given.
+    path
+        Where the file lies, absolute; the name under which the database knows it (`_file`, `_loads`, `_quarantine`).
+    merged
+        Rows whose key an earlier row of the same load had; the surviving row counts for the first one's file.
+    refused
+        Why the whole file was refused; None: it was taken. All counts of a refused file are 0.
+    mapped
+        Headers that were taken as synonyms, and the column each stands for.
+    unknown
+        Headers that mean no column of the table; left out.
+    """
+
+    table: str
+    file: str
+    path: str
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    merged: int = 0
+    quarantined: int = 0
+    refused: str | None = None
+    mapped: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def is_all_quarantined(self) -> bool:
+        return self.read > 0 and self.read == self.quarantined
+
+
+@dataclass
+class LoadReport:
+    """One call's loads.
+
+    Parameters
+    ----------
+    skipped
+        Files in the given folders that are named after no table.
+    dangling
+        `table.column` to the number of stored rows whose reference leads to no known row; they are kept.
+    """
+
+    items: list[FileLoad] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    dangling: dict[str, int] = field(default_factory=dict)
+    load_id: int | None = None
+    is_dry_run: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """4 if a file was refused or all of its rows were quarantined, else 0."""
+        return 4 if any(item.refused or item.is_all_quarantined for item in self.items) else 0

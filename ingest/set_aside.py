@@ -1,0 +1,48 @@
+"""Bad rows of a load into the quarantine, within the load's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import duckdb
+
+ID = "md5(concat_ws(chr(31), table_name, file, _line, row))[:16]"
+
+
+def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load_id: int, now: datetime) -> None:
+    """Bring the quarantine up to date with `scratch.bad`.
+
+    Lines that were read again leave the quarantine unless they are bad again; those it holds already are not stored
+    twice. What a shorter file no longer holds stays, since nothing says that it was corrected; except on a retry, which
+    is asked to look. A corrected row of an export takes the place of the row it came from.
+    """
+    staged = (*tables, "bad")
+    connection.execute(
+        f"create temp table found as select {ID} as quarantine_id, b.*, p.table_name, p.file, p.header "
+        "from scratch.bad b join scratch.parts p using (_part)"
+    )
+    origins = " union ".join(f"select _origin from scratch.{name} where _origin is not null" for name in staged)
+    connection.execute(
+        f"create temp table corrected as select * from raw._quarantine where quarantine_id in ({origins})"
+    )
+    connection.execute(
+        "update found set quarantine_id = c.quarantine_id, file = c.file, _line = c.line, header = c.header "
+        "from corrected c where c.quarantine_id = found._origin and c.table_name = found.table_name"
+    )
+    lines = " union all ".join(f"select _part, max(_line) as last from scratch.{name} group by 1" for name in staged)
+    connection.execute(
+        "create temp table before as select quarantine_id, min(quarantined_at) as first_at from raw._quarantine q "
+        "where quarantine_id in (select quarantine_id from corrected) or exists ("
+        f"from scratch.parts p left join (select _part, max(last) as last from ({lines}) group by 1) using (_part) "
+        "where p.table_name = q.table_name and p.file = q.file and p.refused is null "
+        "and (p.stands_at is not null or q.line <= last)) group by 1"
+    )
+    connection.execute("delete from raw._quarantine where quarantine_id in (select quarantine_id from before)")
+    connection.execute(
+        "insert into raw._quarantine select quarantine_id, ?, table_name, file, _line, column_name, rule, reason, "
+        "header, row, coalesce(first_at, ?) from found left join before using (quarantine_id)",
+        [load_id, now],
+    )
+    for name in ("found", "corrected", "before"):
+        connection.execute(f"drop table temp.{name}")

@@ -1,0 +1,113 @@
+"""A file's bytes as UTF-8 in whole lines, a chunk at a time, whatever it is packed or encoded in."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from shipcast.ingest.errors import FileRefused
+
+CHUNK = 16 * 2**20
+LONGEST_LINE = 2**28
+BINARY = {
+    b"PAR1": "a Parquet file; name it .parquet",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook; save it as CSV",
+    b"%PDF": "a PDF document; export the table as CSV",
+    b"SQLite format 3": "a SQLite database; export the table as CSV",
+    b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it or use gzip",
+    b"BZh": "packed with bzip2; unpack it or use gzip",
+}
+
+
+def whole_lines(path: Path) -> Iterator[bytes]:
+    """The file as UTF-8 without a byte order mark, in chunks that end in a line feed.
+
+    Gzip is told by its first bytes. UTF-16 needs its byte order mark. Bytes that don't decode are left as they are,
+    for the rows they are in to be quarantined.
+
+    Raises
+    ------
+    FileRefused
+        The gzip stream is broken, or the file is no text at all.
+    """
+    rest = b""
+    for block in utf8(blocks(path)):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield rest + block[:end]
+            rest = block[end:]
+        else:
+            rest += block
+        if len(rest) > LONGEST_LINE:
+            raise FileRefused(f"holds a line longer than {LONGEST_LINE:,} bytes. Nothing was stored")
+    if rest:
+        yield rest + b"\n"
+
+
+def blocks(path: Path) -> Iterator[bytes]:
+    """The bytes, unpacked."""
+    with path.open("rb") as plain:
+        start = plain.read(16)
+        plain.seek(0)
+        for magic, what in BINARY.items():
+            if start.startswith(magic):
+                raise FileRefused(f"is {what}. Nothing was stored")
+        is_packed = start.startswith(b"\x1f\x8b") or path.name.lower().endswith(".gz")
+        if is_packed:
+            with gzip.GzipFile(fileobj=plain) as packed:
+                yield from unpacked(packed)
+        else:
+            while block := plain.read(CHUNK):
+                yield block
+
+
+def unpacked(packed: gzip.GzipFile) -> Iterator[bytes]:
+    done = 0
+    try:
+        while block := packed.read(CHUNK):
+            done += len(block)
+            yield block
+    except EOFError as error:
+        raise FileRefused(
+            f"the gzip stream breaks off after {done:,} bytes. Nothing was stored; copy the file again"
+        ) from error
+    except (gzip.BadGzipFile, zlib.error, OSError) as error:
+        raise FileRefused(
+            f"the gzip stream is corrupt after {done:,} bytes. Nothing was stored; copy the file again"
+        ) from error
+
+
+def utf8(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same text without its byte order mark; UTF-16 is transcoded, a lone carriage return ends a line too."""
+    parts = iter(parts)
+    first = next(parts, b"")
+    parts = chained(first, parts)
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        parts = from_utf16(parts)
+        first = next(parts, b"")
+        parts = chained(first, parts)
+    is_old_mac = b"\r" in first and b"\n" not in first
+    for number, block in enumerate(parts):
+        block = block.removeprefix(codecs.BOM_UTF8) if number == 0 else block
+        yield block.replace(b"\r", b"\n") if is_old_mac else block
+
+
+def chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def from_utf16(parts: Iterable[bytes]) -> Iterator[bytes]:
+    # A lone surrogate passes as bytes that are no UTF-8, so that its row is quarantined and not the file.
+    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+    try:
+        for block in parts:
+            yield decoder.decode(block).encode("utf-8", "surrogatepass")
+        yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise FileRefused(
+            "the UTF-16 text breaks off within a character. Nothing was stored; copy the file again"
+        ) from error

@@ -1,0 +1,48 @@
+"""A home of one's own, files written in sight, and the raw tables read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipcast.ingest.files import LoadReport, ingest_files
+from shipcast.settings import Settings
+from shipcast.warehouse.connection import open_work
+
+
+class Desk:
+    """A folder of input files and the home they are loaded into."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = folder / "files"
+        self.files.mkdir()
+        self.settings = Settings(home=folder / "home")
+        self.settings.home.mkdir()
+
+    def write(self, files: dict[str, str | bytes]) -> Path:
+        for name, content in files.items():
+            path = self.files / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return self.files
+
+    def load(self, files: dict[str, str | bytes], **options: Any) -> LoadReport:
+        return ingest_files(self.settings, [self.write(files)], **options)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with open_work(self.settings.home) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def one_service(desk: Desk) -> Callable[[str | bytes], LoadReport]:
+    """Load a services.csv with this content."""
+    return lambda content: desk.load({"services.csv": content})

@@ -1,0 +1,366 @@
+"""The table of inputs in the contract, line by line."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from shipcast.ingest.errors import NothingToLoad
+from shipcast.ingest.files import ingest_files
+
+HEADER = "deployment_id,service,environment,started_at,status\n"
+GOOD = "d1,pay,production,2024-05-01T10:00:00Z,succeeded\n"
+BAD = "d2,pay,production,2024-05-01T10:00:00Z,splendid\n"
+HEADER_OF_SERVICES = "service,team\n"
+
+
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+def counts(item):
+    return (item.read, item.inserted, item.updated, item.unchanged, item.merged, item.quarantined)
+
+
+def test_some_rows_quarantined_and_the_rest_loads(desk):
+    report = desk.load({"deployments.csv": HEADER + GOOD + BAD})
+
+    assert report.exit_code == 0
+    assert counts(report.items[0]) == (2, 1, 0, 0, 0, 1)
+    assert desk.rows("select deployment_id from raw.deployments") == [("d1",)]
+    assert any("deployments.csv:3: d2: status 'splendid' is none of" in warning for warning in report.warnings)
+
+
+def test_strict_loads_nothing_and_quarantines_nothing(desk):
+    report = desk.load({"deployments.csv": HEADER + GOOD + BAD, "services.csv": "service\npay\n"}, strict=True)
+
+    assert report.exit_code == 4
+    assert all(item.refused.startswith("strict: ") and counts(item) == (0,) * 6 for item in report.items)
+    assert desk.rows("select count(*) from raw.deployments union all select count(*) from raw.services") == [(0,), (0,)]
+    assert desk.rows("select count(*) from raw._quarantine") == [(0,)]
+    assert any(warning.startswith("deployments.csv:3: d2: status") for warning in report.warnings)
+
+
+def test_strict_loads_what_is_sound(desk):
+    report = desk.load({"deployments.csv": HEADER + GOOD}, strict=True)
+
+    assert (report.exit_code, report.items[0].inserted) == (0, 1)
+
+
+def test_all_rows_quarantined_is_refused_but_kept(desk):
+    report = desk.load({"deployments.csv": HEADER + BAD})
+
+    assert report.exit_code == 4
+    assert counts(report.items[0]) == (1, 0, 0, 0, 0, 1)
+    assert desk.rows("select row, header from raw._quarantine") == [(BAD.strip(), HEADER.strip())]
+
+
+def test_a_header_only_warns_and_leaves_earlier_data(desk):
+    desk.load({"deployments.csv": HEADER + GOOD})
+    report = desk.load({"deployments.csv": HEADER})
+
+    assert report.exit_code == 0
+    assert counts(report.items[0]) == (0,) * 6
+    assert "deployments.csv: holds a header and no rows; nothing changed." in report.warnings
+    assert desk.rows("select count(*) from raw.deployments") == [(1,)]
+
+
+GZIP = packed((HEADER + GOOD * 5000).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("deployments.csv", b"", "is empty: 0 bytes"),
+        ("deployments.csv", b"\n\n", "nothing but blank lines"),
+        ("deployments.csv", b"<!doctype html><html><body>Sign in</body></html>", "is a web page"),
+        ("deployments.csv", b"Internal server error\n", "required columns are missing: deployment_id, service"),
+        ("deployments.csv", b"deployment_id,service,started_at,status\n", "missing: environment"),
+        ("deployments.csv", (HEADER.strip() + ",Status\n").encode(), "2 columns are called 'status'"),
+        ("deployments.csv", b"id,deploy_id,service,environment,started_at,status\n", "'deploy_id' both mean"),
+        ("deployments.csv", b"PK\x03\x04rest", "Excel workbook"),
+        ("deployments.csv", HEADER.encode("utf-16-le"), "NUL bytes"),
+        ("deployments.csv.gz", GZIP[:-20], "the gzip stream breaks off after"),
+        ("deployments.csv.gz", GZIP[:50] + b"xxxx" + GZIP[54:], "the gzip stream is corrupt"),
+        ("deployments.csv.gz", b"no gzip at all", "the gzip stream is corrupt after 0 bytes"),
+        ("deployments.parquet", b"PAR1 and no more", "the Parquet file is truncated or corrupt"),
+        ("deployments.jsonl", b"[1, 2]\n", "is one JSON array"),
+        ("deployments.jsonl", b'{"deployment_id": "d1"}\n', "required columns are missing: service"),
+    ],
+)  # fmt: skip
+def test_a_bad_file_is_refused_whole_and_the_others_load(desk, name, content, reason):
+    report = desk.load({name: content, "services.csv": "service\npay\n"})
+    by_table = {item.table: item for item in report.items}
+
+    assert report.exit_code == 4
+    assert reason in by_table["deployments"].refused
+    assert counts(by_table["deployments"]) == (0,) * 6
+    assert by_table["services"].inserted == 1
+    assert desk.rows("select count(*) from raw.deployments") == [(0,)]
+    assert desk.rows("select count(*) from raw._loads where refused is not null") == [(1,)]
+
+
+def test_of_a_parquet_file_cut_short_nothing_is_stored(desk, tmp_path):
+    frame = pl.DataFrame({"service": [f"s{number}" for number in range(10_000)]})
+    frame.write_parquet(tmp_path / "whole.parquet", row_group_size=1000)
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    broken = whole[:2000] + b"\xff" * 400 + whole[2400:]
+
+    report = desk.load({"services.parquet": broken})
+
+    assert "truncated or corrupt" in report.items[0].refused
+    assert desk.rows("select count(*) from raw.services") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"service,team\npay,blue\n",
+        b"service,team\npay,blue",
+        "\ufeffservice,team\npay,blue\n".encode(),
+        "\ufeffservice,team\npay,blue\n".encode("utf-16-le"),
+        "\ufeffservice,team\npay,blue\n".encode("utf-16-be"),
+        b"service;team\npay;blue\n",
+        b"service\tteam\npay\tblue\n",
+        b"service,team\r\npay,blue\r\n",
+        b"service,team\rpay,blue\r",
+        b'"service","team"\r\n"pay","blue"\r\n',
+        b"\n\nTEAM,Service\n\n  blue , pay \n\n",
+        packed(b"service,team\npay,blue\n"),
+    ],
+)  # fmt: skip
+def test_every_encoding_delimiter_and_line_end_loads_alike(one_service, desk, content):
+    report = one_service(content)
+
+    assert (report.exit_code, report.items[0].read) == (0, 1)
+    assert desk.rows("select service, team from raw.services") == [("pay", "blue")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("services.csv.gz", packed(b"service,regions\npay,eu;us\n")),
+        ("services.tsv", b"service\tregions\npay\teu; us ;\n"),
+        ("Services.CSV", b"service,regions\npay,eu;us\n"),
+        ("services.jsonl", b'{"service": "pay", "regions": ["eu", "us"]}\n'),
+        ("services.jsonl", b'{"Service": "pay", "regions": "eu;us", "n": {"x": [1]}}\n\n'),
+        ("services.jsonl.gz", packed(b'{"service": "pay", "regions": "eu;us"}')),
+        ("services/part-1.csv", b"service,regions\npay,eu;us\n"),
+        ("services.csv/part-00000.csv", b"service,regions\npay,eu;us\n"),
+    ],
+)
+def test_every_format_loads_alike(desk, name, content):
+    report = desk.load({name: content})
+
+    assert report.exit_code == 0
+    assert report.items[0].file == name
+    assert desk.rows("select service, regions from raw.services") == [("pay", ["eu", "us"])]
+
+
+def test_parquet_types_load_as_what_they_are(desk):
+    pl.DataFrame(
+        {
+            "service": ["pay", "pay"],
+            "observed_at": ["2024-05-01T10:00:00", "2024-05-01T11:00:00"],
+            "value": [1.5, 0.1],
+            "nested": [{"a": [1]}, {"a": [2]}],
+        }
+    ).with_columns(pl.col("observed_at").str.to_datetime(time_unit="ns")).write_parquet(desk.files / "load.parquet")
+
+    settings = desk.settings.model_copy(update={"source_zone": "Europe/Berlin"})
+    report = ingest_files(settings, [desk.files])
+
+    assert report.items[0].unknown == ["nested"]
+    assert desk.rows("select observed_at::varchar, value from raw.load order by 1") == [
+        ("2024-05-01 08:00:00", 1.5),
+        ("2024-05-01 09:00:00", 0.1),
+    ]
+
+
+def test_parquet_rows_are_quarantined_as_json_objects(desk):
+    pl.DataFrame({"service": ["pay", None], "team": ["blue", "red"], "note": [1, 2]}).write_parquet(
+        desk.files / "services.parquet"
+    )
+    report = ingest_files(desk.settings, [desk.files])
+
+    assert (report.items[0].inserted, report.items[0].quarantined) == (1, 1)
+    assert desk.rows("select line, row, header from raw._quarantine") == [
+        (2, '{"service":null,"team":"red","note":2}', "")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "stored", "rules"),
+    [
+        (pl.Series([1.5, float("nan"), float("inf")]), [1.5], ["number_out_of_range"] * 2),
+        (pl.Series([3, -1, None]), [3.0], ["number_out_of_range", "required_value_missing"]),
+        (pl.Series([True, False, True]), [], ["not_a_number"] * 3),
+        (pl.Series(["1.5", "N/A", " 2 "]), [1.5, 2.0], ["not_a_number"]),
+        (pl.Series(["1.50", "0.25", None]).cast(pl.Decimal(10, 2)), [0.25, 1.5], ["required_value_missing"]),
+        (pl.Series([b"1", b"\xff", b"2"]), [1.0, 2.0], ["bytes_do_not_decode"]),
+        (pl.Series(["1", "2", "2"]).cast(pl.Categorical), [1.0, 2.0, 2.0], []),
+    ],
+    ids=["float", "integer", "boolean", "text", "decimal", "binary", "categories"],
+)
+def test_parquet_values_meet_the_same_rules(desk, values, stored, rules):
+    frame = pl.DataFrame({"service": ["a", "b", "c"], "observed_at": ["2024-05-01"] * 3, "value": values})
+    frame.write_parquet(desk.files / "load.parquet")
+    ingest_files(desk.settings, [desk.files])
+
+    assert desk.rows("select value from raw.load order by 1") == [(value,) for value in stored]
+    assert desk.rows("select rule from raw._quarantine order by line") == [(rule,) for rule in rules]
+    assert desk.rows("select count(*) from raw._quarantine where not json_valid(row)") == [(0,)]
+
+
+def test_a_parquet_column_without_plain_values_refuses_the_file(desk):
+    pl.DataFrame({"service": [{"name": "pay"}]}).write_parquet(desk.files / "services.parquet")
+    report = ingest_files(desk.settings, [desk.files])
+
+    assert report.items[0].refused.startswith("its column service holds struct<name: ")
+
+
+def test_a_missing_path_says_so(desk, tmp_path):
+    with pytest.raises(NothingToLoad, match="no such file or folder") as refusal:
+        ingest_files(desk.settings, [tmp_path / "nowhere"])
+    assert refusal.value.exit_code == 4
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "orders.csv"])
+def test_a_folder_without_a_known_table_says_what_was_looked_for(desk, name):
+    with pytest.raises(NothingToLoad, match=r"Looked for services, environments, deployments, .* as .csv, .csv.gz"):
+        desk.load({name: "a,b\n1,2\n"})
+
+
+def test_a_single_file_may_be_given(desk):
+    folder = desk.write({"services.csv": "service\npay\n", "holds.csv": "x\n"})
+
+    report = ingest_files(desk.settings, [folder / "services.csv"])
+
+    assert [(item.table, item.file, item.inserted) for item in report.items] == [("services", "services.csv", 1)]
+
+
+def test_files_named_after_no_table_are_named_and_skipped(desk):
+    report = desk.load({"services.csv": "service\npay\n", "notes.txt": "x", "orders.csv": "x", ".DS_Store": "x"})
+
+    assert report.skipped == ["notes.txt", "orders.csv"]
+    assert "Skipped, since they are named after no table: notes.txt, orders.csv." in report.warnings
+
+
+def test_what_lies_beside_the_parts_of_a_table_is_named_too(desk):
+    (desk.files / "holds").mkdir()
+    report = desk.load(
+        {"services/1.csv": "service\npay\n", "services/notes.txt": "x", "services/old/2.csv": "service\nx\n"}
+    )
+
+    assert report.skipped == ["holds/", "services/notes.txt", "services/old"]
+    assert desk.rows("select service from raw.services") == [("pay",)]
+
+
+def test_a_folder_named_after_a_table_may_be_given(desk):
+    folder = desk.write({"services/1.csv": "service\npay\n"})
+    report = ingest_files(desk.settings, [folder / "services", folder / "services"])
+
+    assert [(item.table, item.inserted, item.merged) for item in report.items] == [("services", 1, 0)]
+
+
+def test_synonyms_are_mapped_and_named_and_unknown_columns_left_out_once(desk):
+    row = "d{},pay,prod,2024-05-01T10:00:00Z,failed,x\n"
+    header = "ID,App,Env,created_at,state,mood\n"
+    report = desk.load({"deployments/1.csv": header + row.format(1), "deployments/2.csv": header + row.format(2)})
+
+    assert report.items[0].mapped == {
+        "ID": "deployment_id", "App": "service", "Env": "environment", "created_at": "started_at", "state": "status",
+    }  # fmt: skip
+    assert report.items[0].unknown == ["mood"]
+    assert [warning for warning in report.warnings if "mood" in warning] == [
+        "deployments: left out the unknown column mood."
+    ]
+    assert [warning for warning in report.warnings if "ID as deployment_id" in warning]
+
+
+def test_the_contracts_name_wins_over_a_synonym(desk):
+    report = desk.load({"services.csv": "id,service\n17,pay\n"})
+
+    assert report.items[0].unknown == ["id"]
+    assert desk.rows("select service from raw.services") == [("pay",)]
+
+
+def test_simulated_data_says_so(desk):
+    desk.load({"services.csv": "service\npay\n", "simulated.json": '{"simulated": true}'})
+
+    assert desk.rows("from raw._facts") == [("is_simulated", "true")]
+
+
+def test_a_dry_run_reports_and_keeps_nothing(desk):
+    report = desk.load({"deployments.csv": HEADER + GOOD + BAD}, dry_run=True)
+
+    assert counts(report.items[0]) == (2, 1, 0, 0, 0, 1)
+    assert desk.rows("select count(*) from raw.deployments union all select count(*) from raw._quarantine") == [
+        (0,),
+        (0,),
+    ]
+    assert desk.rows("select count(*) from raw._loads") == [(0,)]
+
+
+def test_an_unknown_deployment_is_kept_and_counted_until_it_arrives(desk):
+    incident = "incident_id,service,started_at,deployment_id\ni1,pay,2024-05-01T11:00:00Z,d1\n"
+    report = desk.load({"incidents.csv": incident})
+    assert report.dangling == {"incidents.deployment_id": 1}
+    assert report.exit_code == 0
+
+    report = desk.load({"deployments.csv": HEADER + GOOD})
+    assert report.dangling == {}
+
+
+def test_a_thousand_parts_are_one_load(desk):
+    files = {f"services/{number:04}.csv": f"service,team\ns{number % 500},t{number}\n" for number in range(1000)}
+    report = desk.load(files)
+
+    assert sum(item.inserted for item in report.items) == 500
+    assert sum(item.merged for item in report.items) == 500
+    assert desk.rows("select team from raw.services where service = 's7'") == [("t507",)]
+
+
+def test_a_link_that_leads_back_is_no_trap(desk):
+    folder = desk.write({"services.csv": "service\npay\n"})
+    (folder / "deployments").symlink_to(folder)
+    (folder / "holds.csv").symlink_to(folder / "holds.csv")
+
+    report = ingest_files(desk.settings, [folder])
+
+    refused = {item.file: item.refused for item in report.items if item.refused}
+    assert "leads back to itself" in refused["holds.csv"]
+    assert desk.rows("select service from raw.services") == [("pay",)]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(desk):
+    folder = desk.write({"services.csv": "service\npay\n"})
+    os.mkfifo(folder / "deployments.csv")
+
+    report = ingest_files(desk.settings, [folder])
+
+    assert "not a regular file" in next(item.refused for item in report.items if item.table == "deployments")
+
+
+def test_names_that_are_no_utf8_are_shown_and_stored_all_the_same(desk):
+    folder = desk.write({"services/a'b \u202e.csv": "service\npay\n"})
+    Path(os.fsdecode(os.fsencode(folder) + b"/services/\xff.csv")).write_text("service\nbuy\n")
+
+    report = ingest_files(desk.settings, [folder])
+
+    assert sum(item.inserted for item in report.items) == 2
+    assert any("\ufffd" in item.file for item in report.items)
+
+
+def test_extreme_values_do_not_crash(desk):
+    long = "x" * 10_000_000
+    header = "service,team," + ",".join(f"c{number}" for number in range(200))
+    rows = [f"{name},{team}," + "," * 199 for name, team in [("a\0b", "\u202eevil"), ("n" * 10_000, "t"), ("l", long)]]
+    report = desk.load({"services.csv": "\n".join([header, *rows]) + "\n"})
+
+    assert report.items[0].inserted == 3
+    assert desk.rows("select max(length(team)) from raw.services") == [(10_000_000,)]
