@@ -1,0 +1,28 @@
+{#- The median; the mean of the middle two where their number is even. -#}
+{% macro median(value) -%}
+    {{ return(adapter.dispatch('median')(value)) }}
+{%- endmacro %}
+
+{% macro duckdb__median(value) -%}
+    median({{ value }})
+{%- endmacro %}
+
+{#- The smallest of several rows, compared column by column, as one record with those columns; rows whose
+    first column is null take no part. One record keeps an instant and the deployment it belongs to together. -#}
+{% macro first_record(columns) -%}
+    {{ return(adapter.dispatch('first_record')(columns)) }}
+{%- endmacro %}
+
+{% macro duckdb__first_record(columns) -%}
+    min(struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %}))
+        filter (where {{ columns[0] }} is not null)
+{%- endmacro %}
+
+{#- All values in order; an empty list where there are none. -#}
+{% macro sorted_list(value) -%}
+    {{ return(adapter.dispatch('sorted_list')(value)) }}
+{%- endmacro %}
+
+{% macro duckdb__sorted_list(value) -%}
+    coalesce(list({{ value }} order by {{ value }}) filter (where {{ value }} is not null), [])
+{%- endmacro %}

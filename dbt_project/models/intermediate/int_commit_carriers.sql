@@ -1,0 +1,31 @@
+{{ config(materialized='table') }}
+
+with carriers as (
+    select * from {{ ref('int_carriers') }}
+    where commit_sha is not null
+),
+
+firsts as (
+    select
+        service,
+        commit_sha,
+        environment,
+        is_production,
+        {{ first_landings() }}
+    from carriers
+    group by service, commit_sha, environment, is_production
+),
+
+final as (
+    select
+        service,
+        commit_sha,
+        environment,
+        is_production,
+        landed.*,
+        following.*,
+        environment_following.*
+    from firsts
+)
+
+select * from final

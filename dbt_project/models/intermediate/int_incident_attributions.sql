@@ -1,0 +1,24 @@
+{{ config(materialized='table') }}
+
+with incidents as (
+    select * from {{ ref('int_incidents') }}
+),
+
+window_attributions as (
+    select * from {{ ref('int_window_attributions') }}
+),
+
+final as (
+    select
+        incidents.*,
+        window_attributions.window_deployment_id,
+        coalesce(
+            incidents.named_deployment_id,
+            case when settings.attribution = 'window' then window_attributions.window_deployment_id end
+        ) as cause_deployment_id
+    from incidents
+    left join window_attributions on incidents.incident_id = window_attributions.incident_id
+    cross join {{ ref('int_settings') }} as settings
+)
+
+select * from final

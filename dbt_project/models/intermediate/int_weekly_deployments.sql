@@ -1,0 +1,20 @@
+with deployments as (
+    select * from {{ ref('fct_deployments') }}
+    where status in ('succeeded', 'rolled_back', 'failed')
+),
+
+final as (
+    select
+        service,
+        environment,
+        {{ week_start('completed_at') }} as week_at,
+        count(*) as deployments,
+        count(case when is_landed then 1 end) as landed,
+        count(case when failed_at is not null or open_incident_at is not null then 1 end) as failed,
+        count(case when rolled_back_at is not null then 1 end) as rolled_back,
+        count(case when change_type = 'emergency' or rollback_of is not null then 1 end) as rework
+    from deployments
+    group by service, environment, {{ week_start('completed_at') }}
+)
+
+select * from final

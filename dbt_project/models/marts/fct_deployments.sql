@@ -1,0 +1,57 @@
+with deployments as (
+    select * from {{ ref('int_deployments') }}
+),
+
+rollbacks as (
+    select * from {{ ref('int_deployment_rollbacks') }}
+),
+
+incidents as (
+    select * from {{ ref('int_deployment_incidents') }}
+),
+
+final as (
+    select
+        deployments.deployment_id,
+        deployments.service,
+        deployments.team,
+        deployments.environment,
+        deployments.is_production,
+        deployments.started_at,
+        deployments.finished_at,
+        deployments.completed_at,
+        deployments.status,
+        deployments.commit_sha,
+        deployments.version,
+        deployments.change_type,
+        deployments.strategy,
+        deployments.rollback_of,
+        deployments.requested_by,
+        deployments.approved_by,
+        deployments.deployed_by,
+        deployments.lines_changed,
+        deployments.files_changed,
+        deployments.commits,
+        deployments.authors,
+        deployments.bot_commits,
+        deployments.is_landed,
+        {{ add_seconds('deployments.completed_at', 'settings.settle_days * 86400') }} as settled_at,
+        rollbacks.rolled_back_at,
+        case
+            when deployments.status = 'failed' then deployments.completed_at
+            when deployments.is_counted then least(
+                rollbacks.rolled_back_at,
+                case
+                    when incidents.earliest_resolved_at is not null
+                        then greatest(deployments.completed_at, incidents.earliest_resolved_at)
+                end
+            )
+        end as failed_at,
+        incidents.open_incident_at
+    from deployments
+    left join rollbacks on deployments.deployment_id = rollbacks.deployment_id
+    left join incidents on deployments.deployment_id = incidents.deployment_id
+    cross join {{ ref('int_settings') }} as settings
+)
+
+select * from final

@@ -1,0 +1,5 @@
+with final as (
+    select * from {{ ref('stg_loads') }}
+)
+
+select * from final

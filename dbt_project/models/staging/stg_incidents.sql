@@ -1,0 +1,17 @@
+with source_rows as (
+    select * from {{ source('raw', 'incidents') }}
+),
+
+final as (
+    select
+        incident_id,
+        service,
+        environment,
+        started_at,
+        resolved_at,
+        severity,
+        deployment_id
+    from source_rows
+)
+
+select * from final

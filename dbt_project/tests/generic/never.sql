@@ -1,0 +1,4 @@
+{#- No row satisfies the condition. -#}
+{% test never(model, condition) %}
+select * from {{ model }} where {{ condition }}
+{% endtest %}

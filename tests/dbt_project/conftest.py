@@ -1,0 +1,88 @@
+"""A home filled by SQL, below ingestion, and built; one parsed dbt project serves all of them."""
+
+import shutil
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+
+from shipcast.settings import Settings
+from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.transform import PROJECT, build
+
+
+def insert(connection, table, rows):
+    """Rows into a raw table; the columns they leave out are null."""
+    for line, row in enumerate(rows, start=1):
+        given = {**row, "_file": f"{table}.csv", "_line": line, "_load_id": 1}
+        columns = ", ".join(f'"{name}"' for name in given)
+        marks = ", ".join("?" for _ in given)
+        connection.execute(f"insert into raw.{table} ({columns}) values ({marks})", list(given.values()))
+
+
+def as_text(value):
+    return value.isoformat(sep=" ", timespec="minutes") if isinstance(value, datetime) else value
+
+
+class Built:
+    """A built home, to be asked about its tables."""
+
+    def __init__(self, settings, report):
+        self.settings = settings
+        self.report = report
+
+    def rows(self, query):
+        """The rows of an answer, their instants as text to the minute."""
+        with open_work(self.settings.home) as connection:
+            return [tuple(map(as_text, row)) for row in connection.execute(query).fetchall()]
+
+    def row(self, query):
+        [only] = self.rows(query)
+        return only
+
+    def mart(self, name):
+        """Every row of a mart, as text, in an order of their own."""
+        with open_work(self.settings.home) as connection:
+            return sorted(map(str, connection.execute(f"select * from marts.{name}").fetchall()))
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory):
+    """A built home without a row of data."""
+    settings = Settings(home=tmp_path_factory.mktemp("empty"))
+    return Built(settings, build(settings))
+
+
+@pytest.fixture(scope="session")
+def build_of(empty, tmp_path_factory):
+    """A function that builds a home from raw rows by table."""
+
+    def built(tables, **settings):
+        home = tmp_path_factory.mktemp("home")
+        shutil.copytree(empty.settings.home / "dbt", home / "dbt")
+        with open_work(home) as connection:
+            for table, rows in tables.items():
+                insert(connection, table, rows)
+        settings = Settings(home=home, **settings)
+        return Built(settings, build(settings))
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def dbt(empty):
+    """A function that runs a dbt command on the empty home and gives the finished process."""
+
+    def run(*command):
+        folders = ["--target-path", "dbt/target", "--log-path", "dbt/logs"]
+        project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        return subprocess.run(
+            [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *command, *project, *folders],
+            cwd=empty.settings.home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

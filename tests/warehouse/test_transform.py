@@ -1,0 +1,130 @@
+"""A build hands the settings to dbt, runs it apart from everything else, and says what failed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from shipcast.settings import Settings
+from shipcast.settings.errors import StorageError
+from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.snapshot import current
+from shipcast.warehouse.transform import PROJECT, TransformFailed, build
+
+DEPLOYMENTS = [
+    {
+        "deployment_id": deployment_id,
+        "service": "pay",
+        "environment": environment,
+        "started_at": "2024-05-01T10:00Z",
+        "status": "succeeded",
+    }
+    for deployment_id, environment in (("d1", "kunde"), ("d2", "prod"))
+]
+INCIDENTS = [{"incident_id": "i1", "service": "pay", "environment": "kunde", "started_at": "2024-05-01T11:00Z"}]
+
+
+@pytest.fixture(scope="module")
+def settings(built):
+    """A home whose settings all differ from the defaults, built."""
+    return built(
+        {"deployments": DEPLOYMENTS, "incidents": INCIDENTS},
+        settle_days=3,
+        attribution="window",
+        attribution_hours=1.5,
+        occupancy_minutes=0,
+        production_environments=("kunde", "a,b"),
+    )
+
+
+@pytest.fixture
+def dbt_files():
+    """Every file of the dbt project, with its time of change."""
+    return lambda: {path: path.stat().st_mtime_ns for path in PROJECT.rglob("*")}
+
+
+def row(settings, query):
+    with open_work(settings.home) as connection:
+        return connection.execute(query).fetchone()
+
+
+def test_the_settings_reach_the_marts_and_stand_in_the_snapshot_facts(settings):
+    assert row(settings, "select * exclude (newest_at, built_at, is_simulated) from marts.snapshot_facts") == (
+        3, "window", 1.5, 0, ["a,b", "kunde"],
+    )  # fmt: skip
+    assert row(settings, "select settled_at::varchar from marts.fct_deployments where is_production") == (
+        "2024-05-04 10:00:00",
+    )
+    assert row(settings, "select cause_deployment_id from marts.fct_incidents") == ("d1",)
+
+
+def test_a_build_reports_what_it_made_and_writes_nothing_into_the_project(settings, dbt_files):
+    with open_work(settings.home) as connection:
+        connection.execute("create table marts.left_by_an_earlier_version as select 1 as answer")
+    before, lines = dbt_files(), []
+    report = build(settings, lines.append)
+
+    assert report.rows["fct_deployments"] == 2
+    assert "left_by_an_earlier_version" not in report.rows
+    assert report.models == len(lines)
+    assert lines[-1].startswith("fct_dora_weekly (")
+    assert report.tests > 50
+    assert report.seconds > 0
+    assert dbt_files() == before
+
+
+def test_neither_a_users_folder_nor_the_environment_steers_a_build(settings, tmp_path, monkeypatch):
+    for name in ("dbt", "duckdb", "shipcast"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
+        (settings.home / f"{name}.py").write_text("raise SystemExit('shadowed')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("DBT_TARGET", "elsewhere")
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path))
+
+    assert build(settings).rows["fct_deployments"] == 2
+
+
+def test_a_test_that_fails_is_named_and_what_was_published_stays_in_force(built):
+    settings = built({"deployments": DEPLOYMENTS})
+    published = current(settings.home)
+    with open_work(settings.home) as connection:
+        connection.execute("insert into raw.deployments from raw.deployments where deployment_id = 'd1'")
+
+    with pytest.raises(TransformFailed) as failed:
+        build(settings)
+
+    assert failed.value.facts["nodes"][0] == "test key_stg_deployments_deployment_id"
+    assert "Got 1 result" in failed.value.detail
+    assert len(str(failed.value).splitlines()) <= 10
+    assert current(settings.home) == published
+
+
+def test_a_model_that_fails_is_named_with_the_databases_words(settings):
+    with pytest.raises(TransformFailed, match=r"(?s)model fct_deployments: .*out of range.*dbt\.log"):
+        build(settings.model_copy(update={"settle_days": 1e15}))
+
+
+def test_a_build_that_is_interrupted_ends_dbt_and_frees_the_database(settings):
+    def interrupt(line):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(settings, interrupt)
+
+    assert row(settings, "select count(*) from raw.deployments") == (2,)
+
+
+def test_dbt_ends_when_the_process_that_started_it_is_gone(tmp_path):
+    command = [sys.executable, "-P", "-m", "shipcast.warehouse.dbt_process", "build"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process.stdin.close()
+
+    assert process.wait(timeout=60) == 143
+
+
+def test_a_home_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "dbt").write_text("a file where a folder should be")
+
+    with pytest.raises(StorageError, match="--home"):
+        build(Settings(home=tmp_path))

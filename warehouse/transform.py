@@ -1,0 +1,196 @@
+"""Raw tables to marts: `dbt build` in a process of its own, so that the database is free again when it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from shipcast import warehouse
+from shipcast.settings import Settings
+from shipcast.settings.errors import StorageError
+from shipcast.warehouse.connection import open_work
+
+PROJECT = Path(warehouse.__file__).parent.parent / "dbt_project"
+SCHEMAS = ("staging", "intermediate", "marts")
+SETTINGS = ("settle_days", "attribution", "attribution_hours", "occupancy_minutes", "production_environments")
+NODES_NAMED = 3
+LINES_PER_NODE = 2
+
+Progress = Callable[[str], None]
+
+
+class TransformFailed(StorageError):
+    """A model could not be built or a test did not hold; what was published before stays in force."""
+
+    title = "The build failed"
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What one build made: how many models and tests, in how many seconds, and the rows of each mart."""
+
+    models: int
+    tests: int
+    seconds: float
+    rows: dict[str, int]
+
+
+def build(settings: Settings, progress: Progress | None = None) -> BuildReport:
+    """Build and test every model in the home's work database; hold `run_lock` around it.
+
+    Parameters
+    ----------
+    progress
+        Called with a line of words for every model that is done.
+
+    Raises
+    ------
+    TransformFailed
+        Naming the models and tests that failed. The marts are then incomplete: publish nothing.
+    StorageError
+        The home cannot be written.
+    """
+    started = monotonic()
+    target = settings.home / "dbt" / "target"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "run_results.json").unlink(missing_ok=True)
+    except OSError as error:
+        hint = "Choose a folder you may write: --home DIR."
+        raise StorageError(f"{target}: {error.strerror}.", next_step=hint) from error
+    prepare_build(settings)
+    results = run_dbt(settings.home, progress or (lambda line: None))
+    tests = [result for result in results if result["unique_id"].startswith("test.")]
+    return BuildReport(len(results) - len(tests), len(tests), monotonic() - started, rows_per_mart(settings.home))
+
+
+def prepare_build(settings: Settings) -> None:
+    """Hand the settings to the models as a table, and clear away what an earlier version may have built."""
+    with open_work(settings.home) as connection:
+        connection.execute("create or replace table raw._settings (name varchar, value varchar)")
+        connection.executemany("insert into raw._settings values (?, ?)", setting_rows(settings))
+        for schema in SCHEMAS:
+            connection.execute(f"drop schema if exists {schema} cascade")
+
+
+def setting_rows(settings: Settings) -> list[tuple[str, str]]:
+    """(name, value) of the settings that models read; a setting with several values has several rows."""
+    values = {name: getattr(settings, name) for name in SETTINGS}
+    return [
+        (name, str(value))
+        for name, given in values.items()
+        for value in (given if isinstance(given, tuple) else (given,))
+    ]
+
+
+def run_dbt(home: Path, progress: Progress) -> list[dict[str, Any]]:
+    """dbt's result of every model, seed and test, all of them good."""
+    errors = []
+    with dbt_process(home) as process:
+        assert process.stdout is not None
+        for event in map(read_event, process.stdout):
+            if event["info"]["level"] == "error":
+                errors.append(event["info"]["msg"].strip())
+            elif event["info"]["name"] in ("LogModelResult", "LogSeedResult"):
+                progress("{node_info[node_name]} ({index} of {total})".format_map(event["data"]))
+        code = process.wait()
+    results = read_results(home)
+    bad = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
+    if code or bad:
+        raise failure(home, bad, errors, code)
+    return results
+
+
+@contextmanager
+def dbt_process(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """dbt at work on the home; it never outlives the block, nor this process, whose end closes its input."""
+    arguments = [
+        "build",
+        *("--exclude-resource-type", "unit_test"),
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+        *("--target-path", str(home / "dbt" / "target"), "--log-path", str(home / "dbt" / "logs")),
+        *("--log-format", "json", "--log-level", "info", "--log-level-file", "info"),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "shipcast.warehouse.dbt_process", *arguments],
+        cwd=home,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    try:
+        with process:
+            yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would steer Python or dbt elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DBT_"))}
+    return {**kept, "PYTHONUTF8": "1", "DO_NOT_TRACK": "1"}
+
+
+def read_event(line: str) -> dict[str, Any]:
+    """One event of dbt's log; a line that is none (a traceback's, say) counts as an error."""
+    try:
+        event: dict[str, Any] = json.loads(line)
+        return {"info": event["info"], "data": event["data"]}
+    except (ValueError, KeyError, TypeError):
+        return {"info": {"level": "error", "name": "", "msg": line}, "data": {}}
+
+
+def read_results(home: Path) -> list[dict[str, Any]]:
+    """dbt's results, or none where it did not get as far as to write them."""
+    try:
+        written = json.loads((home / "dbt" / "target" / "run_results.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    results: list[dict[str, Any]] = written["results"]
+    return results
+
+
+def failure(home: Path, bad: list[dict[str, Any]], errors: list[str], code: int) -> TransformFailed:
+    """The error that names the first nodes that failed, or else what dbt said last."""
+    names = [node_name(result["unique_id"]) for result in bad]
+    lines = [f"{name}: {short(result['message'])}" for name, result in zip(names, bad, strict=True)]
+    if not lines:
+        lines = [short("\n".join(errors[-1:])) or f"dbt ended with code {code}."]
+    more = [f"... and {len(lines) - NODES_NAMED} more"] if len(lines) > NODES_NAMED else []
+    return TransformFailed(
+        "\n".join([*lines[:NODES_NAMED], *more]),
+        next_step=f"Nothing was published. See {home / 'dbt' / 'logs' / 'dbt.log'}.",
+        nodes=names,
+    )
+
+
+def node_name(unique_id: str) -> str:
+    """`test key_fct_deployments_deployment_id` of `test.shipcast.key_fct_deployments_deployment_id.0a1b2c`."""
+    kind, _, name, *_ = unique_id.split(".")
+    return f"{kind} {name}"
+
+
+def short(message: str | None) -> str:
+    """The lines of a message that say something, at most two."""
+    lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Runtime Error in", "Database Error in"))]
+    return "\n".join((telling or lines)[:LINES_PER_NODE])
+
+
+def rows_per_mart(home: Path) -> dict[str, int]:
+    with open_work(home) as connection:
+        marts = connection.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
+        counts = {name: connection.execute(f'select count(*) from marts."{name}"').fetchall() for (name,) in marts}
+        return {name: counts[name][0][0] for name in sorted(counts)}
