@@ -1,0 +1,174 @@
+"""The published data as it was known at one instant: what every answer reads from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import duckdb
+
+from shipcast.answers.answer import in_utc, rfc3339
+from shipcast.settings import Settings
+from shipcast.warehouse.snapshot import open_current
+
+PARAMETER = re.compile(r"\$([a-z_]+)")
+FACTS = """
+select newest_at, built_at, is_simulated, settle_days, attribution, attribution_hours, occupancy_minutes,
+    production_environments
+from snapshot_facts
+"""
+INSTANTS = (  # every column that dates an event
+    ("fct_deployments", ("started_at", "completed_at")),
+    ("fct_incidents", ("started_at", "resolved_at")),
+    ("fct_changes", ("authored_at", "known_at")),
+    ("fct_environment_usage", ("started_at", "known_end_at")),
+    ("fct_load_hourly", ("known_at",)),
+    ("fct_approvals", ("requested_at", "decided_at")),
+    ("fct_holds", ("switched_at",)),
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the snapshot says about itself: its newest instant, and the settings its marts were built with.
+
+    `newest_at` is null where the snapshot holds no event at all. Instants are naive and in UTC.
+    """
+
+    newest_at: datetime | None
+    built_at: datetime | None
+    is_simulated: bool
+    settle_days: float
+    attribution: str
+    attribution_hours: float
+    occupancy_minutes: float
+    production_environments: tuple[str, ...]
+
+
+class Reader:
+    """A snapshot, the settings, and the instant at which the question is asked.
+
+    Parameters
+    ----------
+    connection
+        Reads the published marts.
+    as_of
+        Aware; nothing known later may influence an answer.
+
+    Attributes
+    ----------
+    at
+        `as_of` as the marts hold instants: naive, in UTC. Every query has it as `$as_of`.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime) -> None:
+        self.connection = connection
+        self.settings = settings
+        self.as_of = in_utc(as_of)
+        self.at = self.as_of.replace(tzinfo=None)
+
+    def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query over the marts; `$as_of` and the parameters it names are filled in."""
+        given = {"as_of": self.at, **parameters}
+        used = {name: given[name] for name in PARAMETER.findall(query)}
+        return self.connection.execute(query, used).fetchall()
+
+    def records(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a query, each by column name."""
+        rows = self.rows(query, **parameters)
+        names = [column[0] for column in self.connection.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    @cached_property
+    def facts(self) -> Facts:
+        newest_at, built_at, is_simulated, settle, attribution, hours, occupancy, production = self.rows(FACTS)[0]
+        return Facts(
+            newest_at,
+            built_at,
+            bool(is_simulated),
+            float(settle),
+            attribution,
+            float(hours),
+            float(occupancy),
+            tuple(production or ()),
+        )
+
+    @cached_property
+    def data_as_of(self) -> datetime | None:
+        """The newest event known at `as_of`, aware; null when nothing was known by then."""
+        newest = self.facts.newest_at
+        if newest is not None and newest > self.at:
+            parts = [
+                f"select max({column}) filter (where {column} <= $as_of) from {table}"
+                for table, columns in INSTANTS
+                for column in columns
+            ]
+            newest = self.rows(f"select greatest({', '.join(f'({part})' for part in parts)})")[0][0]
+        return newest.replace(tzinfo=UTC) if newest is not None else None
+
+    def envelope(self) -> dict[str, Any]:
+        """The fields that every answer opens with."""
+        return {"generated_at": datetime.now(UTC), "as_of": self.as_of, "data_as_of": self.data_as_of}
+
+    def warnings(self) -> list[str]:
+        """What every answer from this data should say: that it is simulated, stale, or built with other settings."""
+        return [*self.simulated(), *self.stale(), *self.differing_settings()]
+
+    def simulated(self) -> list[str]:
+        return ["The data is simulated."] if self.facts.is_simulated else []
+
+    def stale(self) -> list[str]:
+        if self.data_as_of is None:
+            return [
+                f"Nothing was known at {rfc3339(self.as_of)}: load data with `shipcast ingest`, then `shipcast build`."
+            ]
+        age = self.as_of - self.data_as_of
+        if age <= timedelta(days=self.settings.stale_days):
+            return []
+        return [f"The data is {age.days} days old: the newest record is of {rfc3339(self.data_as_of)}."]
+
+    def differing_settings(self) -> list[str]:
+        """Settings that shape the marts and have changed since these were built."""
+        names = ("settle_days", "attribution", "attribution_hours", "occupancy_minutes", "production_environments")
+        changed = [
+            name for name in names if ordered(getattr(self.settings, name)) != ordered(getattr(self.facts, name))
+        ]
+        if not changed:
+            return []
+        was = ", ".join(f"{name} = {shown(getattr(self.facts, name))}" for name in changed)
+        return [f"The data was built with {was}; run `shipcast build` for the present settings to count."]
+
+
+def ordered(value: object) -> object:
+    """The value; of several names, in an order of their own, since theirs means nothing."""
+    return sorted(value) if isinstance(value, tuple) else value
+
+
+def shown(value: object) -> str:
+    """A setting's value as a person would write it."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+@contextmanager
+def open_reader(settings: Settings, as_of: datetime) -> Iterator[Reader]:
+    """The published snapshot as known at `as_of`, open while the block runs.
+
+    Raises
+    ------
+    NothingPublished
+        Nothing was built in this home yet.
+    StorageError
+        The snapshot cannot be read.
+    """
+    connection = open_current(settings.home)
+    try:
+        yield Reader(connection, settings, as_of)
+    finally:
+        connection.close()

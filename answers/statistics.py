@@ -1,0 +1,71 @@
+"""How sure a number is: 95 % intervals of shares, frequencies and medians."""
+
+from __future__ import annotations
+
+from math import floor, sqrt
+
+Z = 1.959963984540054  # the normal quantile that leaves 2.5 % above it
+FEWEST_FOR_A_MEDIAN = 6  # with five values even their whole range covers the median less than 95 % of the time
+
+
+def wilson(events: int, trials: int) -> tuple[float, float] | None:
+    """The Wilson 95 % interval of a share; None without trials.
+
+    Unlike share ± 2 standard errors it stays in [0, 1] and has a width at 0 events.
+
+    Examples
+    --------
+    >>> low, high = wilson(0, 40)
+    >>> low, round(high, 3)
+    (0.0, 0.088)
+    """
+    if trials == 0:
+        return None
+    share, weight = events / trials, Z * Z / trials
+    middle = share + weight / 2
+    half = Z * sqrt(share * (1 - share) / trials + weight / (4 * trials))
+    low = 0.0 if events == 0 else max(0.0, (middle - half) / (1 + weight))
+    high = 1.0 if events == trials else min(1.0, (middle + half) / (1 + weight))
+    return low, high
+
+
+def garwood(events: int, exposure: float) -> tuple[float, float] | None:
+    """The exact (Garwood) 95 % interval of a frequency, in events per unit of exposure; None without exposure.
+
+    Examples
+    --------
+    >>> low, high = garwood(0, 10)
+    >>> low, round(high, 4)
+    (0.0, 0.3689)
+    """
+    if exposure <= 0:
+        return None
+    from scipy.special import gammaincinv  # takes a third of a second, and only frequencies need it
+
+    low = float(gammaincinv(events, 0.025)) if events else 0.0
+    return low / exposure, float(gammaincinv(events + 1, 0.975)) / exposure
+
+
+def median_rank(values: int) -> int | None:
+    """The rank k whose value, and the k-th from the top, bound the median with 95 % confidence; None below six.
+
+    The largest k (from 1) for which a fair coin, thrown once per value, shows at most k - 1 heads with probability
+    2.5 % or less: the normal quantile, corrected for the steps and the tails of the coin. That is exact for 6 to 60,000
+    values, and beyond hardly ever off by one rank.
+
+    Examples
+    --------
+    >>> median_rank(5), median_rank(6), median_rank(20)
+    (None, 1, 6)
+    """
+    if values < FEWEST_FOR_A_MEDIAN:
+        return None
+    return floor((values + 1) / 2 - Z * sqrt(values) / 2 + Z * (Z * Z - 1) / (24 * sqrt(values)))
+
+
+def median_rank_sql(values: str) -> str:
+    """`median_rank` as an SQL expression of the number of values; null below six."""
+    return (
+        f"case when {values} >= {FEWEST_FOR_A_MEDIAN} then cast(floor(({values} + 1) / 2 - {Z / 2} * sqrt({values})"
+        f" + {Z * (Z * Z - 1) / 24} / sqrt({values})) as bigint) end"
+    )

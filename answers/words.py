@@ -1,0 +1,86 @@
+"""Numbers as people say them; every face uses these, so that one number reads the same everywhere."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage, finer where it is small.
+
+    >>> share(0.0123), share(0.5), share(None)
+    ('1.2 %', '50 %', 'not enough data')
+    """
+    if value is None:
+        return "not enough data"
+    percent = value * 100
+    return f"{percent:.1f} %" if percent < 10 and round(percent, 1) != round(percent) else f"{percent:.0f} %"
+
+
+def in_hundred(value: float, low: float | None = None, high: float | None = None) -> str:
+    """A chance in the words of UX: how many of how many, with the interval.
+
+    >>> in_hundred(0.031, 0.012, 0.058)
+    'about 3 in 100 (1 to 6)'
+    >>> in_hundred(0.004, 0.001, 0.012)
+    'about 4 in 1,000 (1 to 12)'
+    """
+    base = 100 if value >= 0.01 else 1000
+    text = f"about {round(value * base)} in {base:,}"
+    return text if low is None or high is None else f"{text} ({round(low * base)} to {round(high * base)})"
+
+
+def hours(value: float | None) -> str:
+    """A length of time in the unit that suits it.
+
+    >>> hours(0.5), hours(5.25), hours(100), hours(None)
+    ('30 min', '5.2 h', '4.2 days', 'not enough data')
+    """
+    if value is None:
+        return "not enough data"
+    if value < 1:
+        return f"{value * 60:.0f} min"
+    return f"{value:.1f} h" if value < 72 else f"{value / 24:.1f} days"
+
+
+def age(length: timedelta) -> str:
+    """How old something is.
+
+    >>> age(timedelta(hours=30)), age(timedelta(days=12)), age(timedelta(minutes=5))
+    ('30 hours', '12 days', '5 minutes')
+    """
+    seconds = length.total_seconds()
+    for unit, size in (("days", 86_400), ("hours", 3_600)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} minutes"
+
+
+def count(value: float | None) -> str:
+    """A count with its thousands apart, or a rate with two digits.
+
+    >>> count(12345), count(3.14159), count(None)
+    ('12,345', '3.14', 'not enough data')
+    """
+    if value is None:
+        return "not enough data"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def plural(number: int, noun: str) -> str:
+    """
+    >>> plural(1, "deployment"), plural(1200, "deployment")
+    ('1 deployment', '1,200 deployments')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def local_time(moment: datetime, zone: str) -> str:
+    """An instant on the clock of a zone.
+
+    >>> from datetime import UTC
+    >>> local_time(datetime(2025, 12, 16, 6, 15, tzinfo=UTC), "Europe/London")
+    'Tue 16 Dec 06:15'
+    """
+    return f"{moment.astimezone(ZoneInfo(zone)):%a %-d %b %H:%M}"
