@@ -1,0 +1,462 @@
+"""`windows`: when a change should go, how sure that is, and whether it matters at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, rfc3339
+from shipcast.answers.errors import UnknownName
+from shipcast.answers.reading import Reader
+from shipcast.answers.words import in_hundred, local_time, plural
+from shipcast.features.change import Change
+from shipcast.features.clock import Instants, hours_of_week
+from shipcast.features.history import LOAD_WEEKS, History
+from shipcast.models.failure import FailureModel
+from shipcast.models.load import LoadModel
+from shipcast.models.posterior import Floats
+from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
+from shipcast.scheduling.recommend import Usual, diverse, is_clearly_better, level, points, robust_costs
+from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, Risk, risk
+from shipcast.scheduling.windows import SLOT_STEP, WEEK, candidate_starts, first_slot
+from shipcast.settings.errors import UsageError
+
+Verdict = Literal["recommend", "no_clear_difference", "no_window"]
+Unit = Literal["requests", "disruption_minutes"]
+
+FARTHEST = timedelta(days=35)
+FEW_DEPLOYMENTS = 30
+FEW_INCIDENTS = 5
+FEW_NEAR = 5
+TAIL = 0.025
+
+
+class Reason(Part):
+    """What one factor adds to a window's relative cost; 0 is the usual."""
+
+    factor: str
+    points: Number
+
+
+class Window(Part):
+    """One start, what it would cost, and why.
+
+    `failure_*` and `cost_*` are expected values with 95 % intervals. Null: no deployment was ever seen, so that
+    nothing can be said.
+    """
+
+    start: Instant
+    end: Instant
+    level: Literal["calm", "fair", "moderate", "rough", "storm"] | None
+    failure_probability: Share | None
+    failure_low: Share | None
+    failure_high: Share | None
+    expected_cost: Number | None
+    cost_low: Number | None
+    cost_high: Number | None
+    relative_cost: Number | None
+    reasons: tuple[Reason, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    approvals: tuple[str, ...] = ()
+
+
+class Blocked(Part):
+    """A span in which a rule lets nothing of this service start."""
+
+    start: Instant
+    end: Instant
+    rule: str
+
+
+class WindowsAnswer(Answer):
+    """The lowest-risk windows for one change, the cheapest first.
+
+    Parameters
+    ----------
+    verdict
+        `no_clear_difference`: the best start is not distinguishable from choosing freely. `no_window`: nothing fits.
+    unit
+        Of the costs: requests affected, or minutes of disruption where the load is not known.
+    business_zone
+        The clock on which the service's week was read.
+    n, failures, period_start, period_end
+        The settled deployments of this service that the chance of failure rests on, and when they started.
+    n_pooled
+        Those of all services, from which it borrows.
+    """
+
+    schema_name: Literal["shipcast/windows/1"] = Field("shipcast/windows/1", alias="schema")
+    verdict: Verdict
+    service: str
+    environment: str
+    duration_minutes: Number
+    unit: Unit
+    business_zone: str
+    n: Count
+    failures: Count
+    n_pooled: Count
+    period_start: Instant | None
+    period_end: Instant | None
+    items: tuple[Window, ...]
+    blocked: tuple[Blocked, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, with every default filled in; instants are naive and in UTC."""
+
+    change: Change
+    environment: str
+    duration: timedelta
+    earliest: datetime
+    latest: datetime
+    top: int
+
+
+@dataclass(frozen=True)
+class Models:
+    """The three forecasts, fitted to what was known."""
+
+    failure: FailureModel
+    restore: RestoreModel
+    load: LoadModel
+
+
+def windows(
+    reader: Reader,
+    service: str,
+    *,
+    duration: timedelta,
+    environment: str = "production",
+    lines: int | None = None,
+    files: int | None = None,
+    change_type: str | None = None,
+    earliest: datetime | None = None,
+    latest: datetime | None = None,
+    top: int = 3,
+) -> WindowsAnswer:
+    """The lowest-risk windows for a change of `service`, as known at the reader's `as_of`.
+
+    Parameters
+    ----------
+    duration
+        Elapsed time that the deployment takes; it lies in [earliest, latest) as a whole.
+    lines, files, change_type
+        What is known of the change; the rest is taken as typical of the service, and a warning says so.
+    earliest, latest
+        Aware. The default is the 7 days from `as_of`.
+    top
+        How many windows at most, at least three hours apart.
+
+    Raises
+    ------
+    UnknownName
+        No service or environment of that name is known; the nearest are named.
+    UsageError
+        A duration or number of windows that is not positive, a negative size, or a `latest` past 35 days.
+    """
+    zone = reader.settings.tz
+    history = History(reader.connection, reader.at, environment, zone)
+    change = known_change(history, service, lines, files, change_type)
+    check_environment(reader, environment)
+    question = asked(reader, change, environment, duration, earliest, latest, top)
+    starts = candidate_starts(question.earliest, question.latest, duration)
+    models = fitted(history, change)
+    warnings = [*reader.warnings(), *clock_warnings(history, change), *past_warnings(reader, earliest)]
+    holds = history.holds(service)
+    warnings += [
+        f"A hold is in force on {service}: {kind or 'hold'}, since {rfc3339(utc(since))}." for kind, since in holds
+    ]
+    blocked = hold_blocks(reader, question, holds)
+    if len(starts) == 0 or blocked:
+        return envelope(reader, question, models, "no_window", (), warnings, blocked)
+    if history.started() == 0:
+        nothing = f"No deployment to {environment} was known: every window is as good as any other."
+        return envelope(
+            reader, question, models, "no_clear_difference", (unknown(starts[0], duration),), [*warnings, nothing]
+        )
+    return forecast(reader, question, models, starts, [*warnings, *model_warnings(question, models)])
+
+
+def forecast(
+    reader: Reader, question: Question, models: Models, starts: Instants, warnings: Sequence[str]
+) -> WindowsAnswer:
+    """The answer where there are windows and a history."""
+    grid = evaluated_starts(reader.at, starts)
+    costs = risk(forecasts(models, question, grid))
+    usual = Usual(costs, grid < np.datetime64(reader.at, "us") + np.timedelta64(WEEK, "us"))
+    candidates = np.searchsorted(grid, starts)
+    expected = costs.costs.mean(axis=0)[candidates]
+    chosen = diverse(robust_costs(expected), question.top, question.duration)
+    chosen.sort(key=lambda place: (expected[place], place))
+    verdict: Verdict = "recommend" if is_clearly_better(costs.costs[:, candidates]) else "no_clear_difference"
+    items = [window(costs, usual, int(candidates[place]), starts[place], question.duration) for place in chosen]
+    rare = rare_warnings(question.change, models.failure, starts[chosen[:1]])
+    return envelope(reader, question, models, verdict, items, [*warnings, *rare])
+
+
+def asked(
+    reader: Reader,
+    change: Change,
+    environment: str,
+    duration: timedelta,
+    earliest: datetime | None,
+    latest: datetime | None,
+    top: int,
+) -> Question:
+    """The question with its defaults; nothing starts before it is asked."""
+    if duration <= timedelta(0):
+        raise UsageError(
+            f"A deployment takes some time; got a duration of {duration}.", next_step="Ask with --duration 30m."
+        )
+    if top < 1:
+        raise UsageError(f"At least one window must be asked for; got {top}.", next_step="Ask with --top 3.")
+    begins = max(in_utc(earliest).replace(tzinfo=None), reader.at) if earliest else reader.at
+    ends = in_utc(latest).replace(tzinfo=None) if latest else reader.at + WEEK
+    if ends > reader.at + FARTHEST:
+        raise UsageError(
+            f"Forecasts reach {FARTHEST.days} days ahead, to {rfc3339(utc(reader.at + FARTHEST))}.",
+            next_step="Ask with an earlier --latest.",
+        )
+    return Question(change, environment, duration, begins, ends, top)
+
+
+def known_change(
+    history: History, service: str, lines: int | None, files: int | None, change_type: str | None
+) -> Change:
+    """The change with what is known of its service."""
+    if min(lines or 0, files or 0) < 0:
+        raise UsageError(f"A change has no negative size; got {lines} lines, {files} files.")
+    services = history.services().rows_by_key("service", named=True)
+    if service not in services:
+        raise UnknownName("service", service, services)
+    row = services[service][0]
+    return Change(service, row["team"], row["zone"], lines, files, change_type)
+
+
+def check_environment(reader: Reader, environment: str) -> None:
+    known = [name for (name,) in reader.rows("select environment from dim_environments")]
+    if environment not in ("production", *known):
+        raise UnknownName("environment", environment, ["production", *known])
+
+
+def fitted(history: History, change: Change) -> Models:
+    """The three models, each fitted to what was known."""
+    return Models(
+        FailureModel().fit(history.outcomes()),
+        RestoreModel().fit(history.restores()),
+        LoadModel(change.zone).fit(history.hourly_load(change.service, change.zone)),
+    )
+
+
+def evaluated_starts(at: datetime, starts: Instants) -> Instants:
+    """All quarter hours from `as_of` to the last candidate, and at least for 7 days: the usual cost is a week's."""
+    begins = np.datetime64(first_slot(at), "us")
+    ends = max(starts[-1] + SLOT_STEP, begins + np.timedelta64(WEEK, "us"))
+    return np.arange(begins, ends, SLOT_STEP)
+
+
+def forecasts(models: Models, question: Question, starts: Instants) -> Forecast:
+    """The three forecasts for every start; an outage begins when the deployment ends."""
+    change = question.change
+    outages = starts + np.timedelta64(question.duration, "us")
+    failure, restore = models.failure.draws(change, starts), models.restore.draws(change, outages)
+    if not models.load.is_known:
+        return Forecast(failure, restore, models.restore.spread_)
+    ahead = outages[0] + np.arange(len(outages) + OUTAGE_QUARTERS) * SLOT_STEP
+    return Forecast(failure, restore, models.restore.spread_, models.load.predict(ahead), models.load.draws(outages))
+
+
+def window(costs: Risk, usual: Usual, place: int, start: np.datetime64, duration: timedelta) -> Window:
+    """The start at `place` of the grid, with its intervals and reasons."""
+    chance, chance_low, chance_high = spread(costs.failure[:, place])
+    cost, cost_low, cost_high = spread(costs.costs[:, place])
+    ratios = {name: float(values[place]) for name, values in usual.ratios(costs).items()}
+    relative = cost / usual.cost
+    begins = utc(start.astype("datetime64[us]").item())
+    return Window(
+        start=begins,
+        end=begins + duration,
+        level=level(relative),  # type: ignore[arg-type]
+        failure_probability=chance,
+        failure_low=chance_low,
+        failure_high=chance_high,
+        expected_cost=cost,
+        cost_low=cost_low,
+        cost_high=cost_high,
+        relative_cost=relative,
+        reasons=tuple(Reason(factor=name, points=part) for name, part in points(ratios).items()),
+    )
+
+
+def unknown(start: np.datetime64, duration: timedelta) -> Window:
+    """The first start, of which nothing can be said."""
+    begins = utc(start.astype("datetime64[us]").item())
+    fields = [
+        name for name in Window.model_fields if name.startswith(("failure", "cost", "expected", "relative", "level"))
+    ]
+    return Window(start=begins, end=begins + duration, **dict.fromkeys(fields))  # type: ignore[arg-type]
+
+
+def spread(draws: Floats) -> tuple[float, float, float]:
+    """The mean of draws and the interval that holds 95 % of them, widened where a long tail puts the mean outside."""
+    low, high = np.quantile(draws, (TAIL, 1 - TAIL))
+    mean = float(draws.mean())
+    return mean, min(float(low), mean), max(float(high), mean)
+
+
+def hold_blocks(reader: Reader, question: Question, holds: Sequence[tuple[str | None, datetime]]) -> list[Blocked]:
+    """What holds block: all, where the setting says so, since nobody knows when one ends."""
+    if reader.settings.holds != "block" or not holds:
+        return []
+    ends = max(question.earliest, question.latest)
+    return [Blocked(start=utc(question.earliest), end=utc(ends), rule=f"hold: {kind or 'hold'}") for kind, _ in holds]
+
+
+def clock_warnings(history: History, change: Change) -> list[str]:
+    """Whether the service's clock had to be assumed."""
+    (row,) = history.services().rows_by_key("service", named=True)[change.service]
+    if row["business_zone"] is None:
+        return [f"{change.service} names no business_zone: its week is read on the clock of {change.zone}."]
+    if row["business_zone"] != change.zone:
+        return [f"{row['business_zone']!r} is not a time zone: the week of {change.service} is read on {change.zone}."]
+    return []
+
+
+def past_warnings(reader: Reader, earliest: datetime | None) -> list[str]:
+    is_past = earliest is not None and in_utc(earliest) < reader.as_of
+    return ["earliest lies before as_of: only windows from as_of on are offered."] if is_past else []
+
+
+def model_warnings(question: Question, models: Models) -> list[str]:
+    """What the reader should know about the ground each forecast stands on."""
+    return [
+        *typical_warnings(question.change),
+        *failure_warnings(question.change, models.failure),
+        *restore_warnings(question.change, models.restore),
+        *load_warnings(question.change, models.load),
+    ]
+
+
+def typical_warnings(change: Change) -> list[str]:
+    parts = {"lines": change.lines, "files": change.files, "type": change.change_type}
+    missing = [name for name, value in parts.items() if value is None]
+    return [f"Taken as typical of {change.service}: {', '.join(missing)}."] if missing else []
+
+
+def failure_warnings(change: Change, failure: FailureModel) -> list[str]:
+    own = failure.own_counts(change.service)[0]
+    if failure.describe()["deployments"] == 0:
+        return ["No deployment has settled yet: the chance of failure is assumed, 2 to 20 in 100."]
+    if own < FEW_DEPLOYMENTS:
+        has = f"{change.service} has {plural(own, 'settled deployment') if own else 'no settled deployment'} of its own"
+        return [f"{has}: its chance of failure is mostly the company's rate."]
+    return []
+
+
+def rare_warnings(change: Change, failure: FailureModel, best: Instants) -> list[str]:
+    """Whether the service itself has hardly ever shipped at the hours of the best window."""
+    own = failure.own_counts(change.service)[0]
+    near = failure.own_near(change.service, int(hours_of_week(best, change.zone)[0]))
+    if own < FEW_DEPLOYMENTS or near >= FEW_NEAR:
+        return []
+    return [
+        f"Only {near} of {plural(own, 'deployment')} of {change.service} started within two hours of the best window's "
+        "time of day: its chance of failure there rests on other hours and services."
+    ]
+
+
+def restore_warnings(change: Change, restore: RestoreModel) -> list[str]:
+    found = restore.describe()
+    said = []
+    if found["incidents"] == 0:
+        said.append(
+            f"No incident was known: {ASSUMED_MINUTES:.0f} minutes to restore are assumed, give or take a factor of 3."
+        )
+    elif restore.own_count(change.service) < FEW_INCIDENTS:
+        own = plural(restore.own_count(change.service), "incident")
+        said.append(f"{change.service} has {own} of its own: its time to restore is mostly the company's.")
+    if found["open"]:
+        said.append(f"{plural(found['open'], 'incident')} still open: counted as lasting at least so long already.")
+    return said
+
+
+def load_warnings(change: Change, load: LoadModel) -> list[str]:
+    if not load.is_known:
+        return [f"No load is known of {change.service}: windows are ranked by expected minutes of disruption."]
+    if load.is_short:
+        return [
+            f"The load of {change.service} rests on {plural(load.hours_, 'hour')} of the last {LOAD_WEEKS} weeks: "
+            "too short to tell the days of the week apart."
+        ]
+    return []
+
+
+def envelope(
+    reader: Reader,
+    question: Question,
+    models: Models,
+    verdict: Verdict,
+    items: Sequence[Window],
+    warnings: Sequence[str],
+    blocked: Sequence[Blocked] = (),
+) -> WindowsAnswer:
+    """The answer with what it rests on."""
+    own, failures = models.failure.own_counts(question.change.service)
+    begins, ends = models.failure.own_period(question.change.service)
+    answer = WindowsAnswer(
+        **reader.envelope(),
+        verdict=verdict,
+        service=question.change.service,
+        environment=question.environment,
+        duration_minutes=question.duration / timedelta(minutes=1),
+        unit="requests" if models.load.is_known else "disruption_minutes",
+        business_zone=question.change.zone,
+        n=own,
+        failures=failures,
+        n_pooled=models.failure.describe()["deployments"],
+        period_start=utc(begins) if begins else None,
+        period_end=utc(ends) if ends else None,
+        items=tuple(items),
+        warnings=tuple(warnings),
+        blocked=tuple(blocked),
+    )
+    return answer.model_copy(update={"sentence": sentence(answer)})
+
+
+def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
+    """The answer in one sentence, on the clock of `zone`; null: the service's.
+
+    "Ship checkout on Tue 16 Dec 06:15 (Europe/London): about 3 in 100 (1 to 6) would fail, 40 % of the usual cost."
+    """
+    if answer.verdict == "no_window":
+        return no_window_sentence(answer)
+    zone = zone or answer.business_zone
+    best = answer.items[0]
+    if best.failure_probability is None or best.failure_low is None or best.failure_high is None:
+        return f"Nothing is known yet that could tell one window for {answer.service} from another."
+    chance = in_hundred(best.failure_probability, best.failure_low, best.failure_high)
+    when = f"{local_time(best.start, zone)} ({zone})"
+    if answer.verdict == "no_clear_difference":
+        return f"Ship {answer.service} at any time: {chance} would fail at {when}, and no window is clearly better."
+    usual = "" if best.relative_cost is None else f", {best.relative_cost * 100:.0f} % of the usual cost"
+    return f"Ship {answer.service} on {when}: {chance} would fail{usual}."
+
+
+def no_window_sentence(answer: WindowsAnswer) -> str:
+    if answer.blocked:
+        return f"No window for {answer.service}: blocked by {answer.blocked[0].rule}."
+    minutes = f"{answer.duration_minutes:g}"
+    return (
+        f"No window for {answer.service}: no {minutes} minutes from a quarter hour on fit between earliest and latest."
+    )
+
+
+def utc(moment: datetime) -> datetime:
+    """A naive UTC instant, aware."""
+    return moment.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""What was known at an instant, from marts to the rows that models see."""

@@ -1,0 +1,52 @@
+"""Local time: where on its zone's week an instant lies. People, batches and traffic keep to the wall clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+HOURS_OF_WEEK = 168
+
+Instants = NDArray[np.datetime64]
+
+
+def hour_of_week(instant: pl.Expr, zone: str) -> pl.Expr:
+    """Whole hours since Monday 00:00 on the zone's clock, 0 to 167, of naive UTC instants.
+
+    In a week in which the clocks change an hour is skipped or comes twice, as on the wall.
+    """
+    local = instant.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    return (local.dt.weekday().cast(pl.Int64) - 1) * 24 + local.dt.hour().cast(pl.Int64)
+
+
+def hour_of_week_in(instant: pl.Expr, zone: pl.Expr, zones: Iterable[str]) -> pl.Expr:
+    """The same where every row has its own zone, one of `zones`."""
+    local: list[pl.Expr] = [pl.when(zone == name).then(hour_of_week(instant, name)) for name in sorted(zones)]
+    return pl.coalesce(*local, pl.lit(None, dtype=pl.Int64))
+
+
+def hours_of_week(instants: Instants, zone: str) -> NDArray[np.int64]:
+    """The same of an array of UTC instants.
+
+    Examples
+    --------
+    >>> summer_begins = np.array(["2025-03-30T00:30", "2025-03-30T01:30"], dtype="datetime64[us]")
+    >>> hours_of_week(summer_begins, "Europe/London") - 6 * 24
+    array([0, 2])
+    """
+    frame = pl.DataFrame({"instant": instants.astype("datetime64[us]")})
+    return frame.select(hour_of_week(pl.col("instant"), zone)).to_series().to_numpy()
+
+
+def is_zone(name: str) -> bool:
+    """Whether that is an IANA time zone."""
+    if not name:  # polars would take it for UTC
+        return False
+    try:
+        pl.select(hour_of_week(pl.lit(0).cast(pl.Datetime("us")), name))
+    except pl.exceptions.PolarsError:
+        return False
+    return True

@@ -1,0 +1,137 @@
+"""What was known at an instant: the marts cut by known-at, one frame for each thing that a model learns from.
+
+Every frame is sorted by its key, so that equal knowledge gives equal numbers to the last digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from shipcast.features.clock import hour_of_week, hour_of_week_in, is_zone
+
+LOAD_WEEKS = 8
+
+SERVICES = "select service, team, business_zone from dim_services order by service"
+# An incident still open lays no blame: which deployment caused it is known only at its resolution. So `failed_at`
+# alone decides, and an outcome counts once it has settled, when a failure had as much time to show as a success.
+OUTCOMES = """
+select service, team, started_at, lines_changed as lines, files_changed as files, change_type,
+    coalesce(failed_at <= $at, false) as is_failed
+from fct_deployments
+where {scope} and started_at <= $at and settled_at <= $at
+    and status in ('failed', 'rolled_back', 'succeeded') and rollback_of is null
+order by deployment_id
+"""
+RESTORES = """
+select service, team, started_at, resolved_at is null or resolved_at > $at as is_open,
+    epoch(least(coalesce(resolved_at, $at), $at) - started_at) / 60 as minutes
+from fct_incidents
+where {scope} and started_at <= $at
+order by incident_id
+"""
+LOAD = """
+select hour_at, sum(requests) as requests
+from fct_load_hourly
+where {scope} and service = $service and known_at <= $at and hour_at >= $since
+group by hour_at
+order by hour_at
+"""
+# Of each switch the last position known counts.
+HOLDS = """
+select kind, switched_at
+from fct_holds
+where known_at <= $at and (service = $service or service is null)
+    and (environment is null or environment in (select unnest($names::varchar[])))
+qualify row_number() over (partition by service, environment, kind order by switched_at desc, is_active desc) = 1
+    and is_active
+order by switched_at, kind
+"""
+STARTED = "select count(*) from fct_deployments where {scope} and started_at <= $at"
+ENVIRONMENTS = "select environment from dim_environments where is_production or environment = 'production' order by 1"
+
+
+@dataclass(frozen=True)
+class History:
+    """What the published marts say was known at `at`, about one scope.
+
+    Parameters
+    ----------
+    at
+        Naive, in UTC.
+    environment
+        "production" means every environment of that kind; any other name exactly that one.
+    default_zone
+        The clock of services that name no zone.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    at: datetime
+    environment: str
+    default_zone: str
+    cache: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+
+    def outcomes(self) -> pl.DataFrame:
+        """One row per settled deployment that was no rollback: whether it had failed, as known.
+
+        Columns: service, team, started_at, lines, files, change_type (null: unknown), is_failed, hour_of_week.
+        """
+        return self.on_local_clock(self.frame(OUTCOMES))
+
+    def restores(self) -> pl.DataFrame:
+        """One row per incident: minutes to its resolution or, where `is_open`, minutes it had lasted already.
+
+        Columns: service, team, started_at, is_open, minutes, hour_of_week.
+        """
+        return self.on_local_clock(self.frame(RESTORES))
+
+    def hourly_load(self, service: str, zone: str) -> pl.DataFrame:
+        """One row per hour of the last weeks that was measured: hour_at, requests, hour_of_week."""
+        since = self.at - timedelta(weeks=LOAD_WEEKS)
+        load = self.frame(LOAD, service=service, since=since)
+        return load.with_columns(hour_of_week=hour_of_week(pl.col("hour_at"), zone))
+
+    def holds(self, service: str) -> list[tuple[str | None, datetime]]:
+        """The holds in force: what kind, and since when (naive, UTC)."""
+        return self.frame(HOLDS, service=service, names=self.environments()).rows()
+
+    def started(self) -> int:
+        """How many deployments had started."""
+        return int(self.frame(STARTED).item())
+
+    def services(self) -> pl.DataFrame:
+        """One row per service: team, and `zone`, the clock it keeps to. `business_zone` is as the data names it."""
+        if "services" not in self.cache:
+            services = self.frame(SERVICES)
+            known = [zone for zone in services["business_zone"].unique().drop_nulls() if is_zone(zone)]
+            named = pl.when(pl.col("business_zone").is_in(known)).then(pl.col("business_zone"))
+            self.cache["services"] = services.with_columns(zone=named.fill_null(self.default_zone))
+        return self.cache["services"]
+
+    def environments(self) -> list[str]:
+        """The names that the scope stands for."""
+        if self.environment != "production":
+            return [self.environment]
+        return [name for (name,) in self.connection.execute(ENVIRONMENTS).fetchall()] or ["production"]
+
+    def on_local_clock(self, frame: pl.DataFrame) -> pl.DataFrame:
+        zones = self.services().select("service", "zone")
+        local = frame.join(zones, on="service", how="left", maintain_order="left").with_columns(
+            pl.col("zone").fill_null(self.default_zone)
+        )
+        hours = hour_of_week_in(pl.col("started_at"), pl.col("zone"), local["zone"].unique())
+        return local.with_columns(hour_of_week=hours).drop("zone")
+
+    def frame(self, query: str, **parameters: Any) -> pl.DataFrame:
+        """The rows of a query; `{scope}` becomes the condition that the environment sets."""
+        given = {"at": self.at, "environment": self.environment, **parameters}
+        scope = "is_production" if self.environment == "production" else "environment = $environment"
+        text = query.format(scope=scope)
+        used = {key: value for key, value in given.items() if f"${key}" in text}
+        self.connection.complete()  # a relation is refused while an earlier statement is unfinished
+        rows: pl.DataFrame = self.connection.sql(text, params=used).pl()
+        return rows

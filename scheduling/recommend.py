@@ -1,0 +1,127 @@
+"""From costs to advice: which starts, why, and whether it matters at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipcast.models.posterior import Floats
+from shipcast.scheduling.risk import Risk
+from shipcast.scheduling.windows import SLOT
+
+LEVELS = ((0.5, "calm"), (0.8, "fair"), (1.25, "moderate"), (2.0, "rough"))
+LATE_SHARE = 0.25  # deployments that start one slot late
+APART = timedelta(hours=3)
+SURE = 0.975
+WORTHWHILE = 0.9
+
+
+def level(relative_cost: float) -> str:
+    """The word for a cost relative to the usual one.
+
+    Examples
+    --------
+    >>> level(0.49), level(0.5), level(1.0), level(2.0)
+    ('calm', 'fair', 'moderate', 'storm')
+    """
+    return next((word for bound, word in LEVELS if relative_cost < bound), "storm")
+
+
+def robust_costs(costs: Floats) -> Floats:
+    """The expected cost of every start, some of which happen one slot late; the last has no slot after it.
+
+    Examples
+    --------
+    >>> robust_costs(np.array([1.0, 1.0, 5.0]))
+    array([1., 2., 5.])
+    """
+    late = np.append(costs[1:], costs[-1:])
+    return np.asarray((1 - LATE_SHARE) * costs + LATE_SHARE * late)
+
+
+def diverse(scores: Floats, top: int, duration: timedelta) -> list[int]:
+    """The lowest scores, no two closer than three hours or one duration; of equals the earliest.
+
+    Examples
+    --------
+    >>> diverse(np.array([1.0, 1.1] + [2.0] * 20), 2, timedelta(minutes=30))
+    [0, 12]
+    """
+    apart = max(APART, duration) // SLOT
+    chosen: list[int] = []
+    for place in np.argsort(scores, kind="stable"):
+        if len(chosen) == top:
+            break
+        if all(abs(int(place) - other) >= apart for other in chosen):
+            chosen.append(int(place))
+    return chosen
+
+
+def is_clearly_better(costs: Floats) -> bool:
+    """Whether the best of these starts (columns; rows are draws) truly beats choosing freely among them.
+
+    Chosen by one half of the draws, judged by the other, so that the luck that made it the best does not vouch for it:
+    it must cost less than the mean start in 39 of 40 draws, and be at least a tenth cheaper on the whole.
+    """
+    half = len(costs) // 2
+    best = int(np.argmin(robust_costs(costs[:half].mean(axis=0))))
+    cost, free = costs[half:, best], costs[half:].mean(axis=1)
+    return bool(np.mean(cost < free) >= SURE and cost.mean() < WORTHWHILE * free.mean())
+
+
+class Usual:
+    """The usual cost of a change, the mean over a week of starts, and what it is made of.
+
+    The base values of the factors multiply to the usual cost exactly: the last is what the others leave.
+    """
+
+    def __init__(self, risk: Risk, week: NDArray[np.bool_]) -> None:
+        self.cost = float(risk.costs.mean(axis=0)[week].mean())
+        self.bases = {name: float(values[week].mean()) for name, values in factors(risk).items()}
+        last = list(self.bases)[-1]
+        others = np.prod([base for name, base in self.bases.items() if name != last])
+        self.bases[last] = self.cost / float(others)
+
+    def ratios(self, risk: Risk) -> Mapping[str, Floats]:
+        """Each factor of every start over its base value."""
+        return {name: values / self.bases[name] for name, values in factors(risk).items()}
+
+
+def factors(risk: Risk) -> dict[str, Floats]:
+    """The factors of the expected cost of every start; they multiply to it exactly."""
+    cost, chance = risk.costs.mean(axis=0), risk.failure.mean(axis=0)
+    if not risk.has_load:
+        return {"failure chance": chance, "restore time": cost / chance}
+    minutes = risk.minutes.mean(axis=0)
+    return {"failure chance": chance, "restore time": minutes, "load": cost / (chance * minutes)}
+
+
+def points(ratios: Mapping[str, float]) -> dict[str, float]:
+    """What each factor adds to a relative cost, against 1; they sum to the product of the ratios less 1.
+
+    Each factor is moved from its base to its value in every order, and its effects are averaged (Shapley), so that
+    no factor gains by being named first.
+
+    Examples
+    --------
+    >>> points({"failure chance": 0.5, "load": 0.5})
+    {'failure chance': -0.375, 'load': -0.375}
+    """
+    shares = {}
+    for name, ratio in ratios.items():
+        others = [other for key, other in ratios.items() if key != name]
+        shares[name] = (ratio - 1) * mean_of_products(others)
+    return shares
+
+
+def mean_of_products(ratios: list[float]) -> float:
+    """The mean, over all orders, of the product of those ratios that are moved before one more factor is."""
+    if not ratios:
+        return 1.0
+    if len(ratios) == 1:
+        return (1 + ratios[0]) / 2
+    first, second = ratios
+    return (1 + (first + second) / 2 + first * second) / 3

@@ -1,0 +1,168 @@
+"""The chance of failure: pooled where little is known, moved by hour and size where much is."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipcast.features.change import Change
+from shipcast.models.failure import FailureModel, relative_size, typical_sizes
+
+WEEK = np.datetime64("2025-12-01T00:00", "us") + np.arange(168) * np.timedelta64(1, "h")  # a Monday
+SCHEMA = {
+    "service": pl.String, "team": pl.String, "started_at": pl.Datetime("us"), "lines": pl.Int64, "files": pl.Int64,
+    "change_type": pl.String, "is_failed": pl.Boolean, "hour_of_week": pl.Int64,
+}  # fmt: skip
+
+
+def outcomes(service, hours, failed, team=None, lines=None, files=None, change_type=None):
+    """One row per hour of the week given."""
+    count = len(hours)
+    lines = [lines] * count if lines is None or isinstance(lines, int) else list(lines)
+    starts = [datetime.fromisoformat("2025-01-01") + timedelta(days=k) for k in range(count)]
+    columns = ([service] * count, [team] * count, starts, lines, [files] * count, [change_type] * count)
+    return pl.DataFrame([*columns, list(map(bool, failed)), list(map(int, hours))], schema=SCHEMA)
+
+
+def mean(model, change, hours=WEEK):
+    return model.draws(change, hours).mean(axis=0)
+
+
+def pay(**more):
+    return Change("pay", None, "UTC", **more)
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Two busy services, one that fails a tenth and one a fiftieth, and a new one of the risky one's team."""
+    rng = np.random.default_rng(1)
+    hours = rng.integers(0, 168, 1000)
+    return pl.concat(
+        [
+            outcomes("risky", hours, rng.random(1000) < 0.10, team="a"),
+            outcomes("safe", hours, rng.random(1000) < 0.02, team="b"),
+            outcomes("new", hours[:8], [0] * 8, team="a"),
+        ]
+    )
+
+
+def test_a_service_with_many_deployments_keeps_its_own_rate(world):
+    model = FailureModel().fit(world)
+
+    assert mean(model, Change("risky", "a", "UTC")).mean() == pytest.approx(0.10, abs=0.025)
+    assert mean(model, Change("safe", "b", "UTC")).mean() == pytest.approx(0.02, abs=0.012)
+
+
+def test_a_service_with_few_deployments_borrows_from_its_team_and_the_company(world):
+    model = FailureModel().fit(world)
+    new = mean(model, Change("new", "a", "UTC")).mean()
+
+    assert 0.02 < new < 0.10
+    assert new < mean(model, Change("unseen", "a", "UTC")).mean()
+    assert mean(model, Change("unseen", "b", "UTC")).mean() < mean(model, Change("unseen", "a", "UTC")).mean()
+
+
+def test_a_service_with_few_deployments_is_less_sure(world):
+    model = FailureModel().fit(world)
+    spread = {name: np.log(model.draws(Change(name, "a", "UTC"), WEEK)).std() for name in ("risky", "new")}
+
+    assert spread["new"] > 1.5 * spread["risky"]
+
+
+def test_hours_at_which_more_failed_are_riskier():
+    rng = np.random.default_rng(2)
+    hours = rng.integers(0, 168, 3000)
+    is_noon = (hours % 24 >= 11) & (hours % 24 < 15)
+    model = FailureModel().fit(outcomes("pay", hours, rng.random(3000) < np.where(is_noon, 0.2, 0.03)))
+    chance = mean(model, pay())
+
+    assert chance[12] > 3 * chance[22]
+
+
+def test_an_hour_is_not_blamed_for_the_services_that_ship_at_it():
+    rng = np.random.default_rng(3)
+    night, day = rng.integers(0, 6, 1500), rng.integers(9, 18, 1500)
+    risky = outcomes("risky", night, rng.random(1500) < 0.2)
+    safe = outcomes("safe", day, rng.random(1500) < 0.02)
+    model = FailureModel().fit(pl.concat([risky, safe]))
+    chance = mean(model, Change("safe", None, "UTC"))
+
+    assert chance[3] < 1.5 * chance[12]
+
+
+def test_an_hour_is_not_blamed_for_the_big_changes_that_ship_at_it():
+    rng = np.random.default_rng(4)
+    hours = rng.integers(0, 24, 6000)
+    lines = np.where(hours < 6, 800, 50) * np.exp(rng.normal(0, 0.8, 6000))
+    failed = rng.random(6000) < np.clip(0.04 * (lines / 100) ** 0.6, 0, 1)
+    model = FailureModel().fit(outcomes("pay", hours, failed, lines=lines.astype(int)))
+    chance = mean(model, pay(lines=100))
+
+    assert failed[hours < 6].mean() > 3 * failed[hours >= 6].mean()
+    assert chance[3] < 1.5 * chance[12]
+
+
+def test_a_bigger_change_fails_more_often_where_size_has_mattered():
+    rng = np.random.default_rng(5)
+    lines = rng.integers(1, 1000, 3000)
+    failed = rng.random(3000) < lines / 5000
+    model = FailureModel().fit(outcomes("pay", rng.integers(0, 168, 3000), failed, lines=lines))
+
+    assert mean(model, pay(lines=20)).mean() < mean(model, pay()).mean() < mean(model, pay(lines=2000)).mean()
+
+
+def test_what_a_change_does_not_say_is_typical():
+    frame = outcomes("pay", range(100), [k % 10 == 0 for k in range(100)], lines=100, files=4, change_type="normal")
+    model = FailureModel().fit(frame)
+
+    assert mean(model, pay()) == pytest.approx(mean(model, pay(lines=100, files=4, change_type="normal")))
+
+
+def test_size_is_relative_to_the_services_own_changes():
+    frame = pl.concat(
+        [outcomes("big", range(10), [0] * 10, lines=999), outcomes("small", range(10), [0] * 10, lines=9)]
+    )
+
+    assert relative_size(frame, typical_sizes(frame)).to_list() == [0.0] * 20
+
+
+@given(st.lists(st.tuples(st.integers(0, 167), st.booleans()), min_size=0, max_size=40))
+@settings(deadline=None, max_examples=30)
+def test_every_history_gives_chances_within_0_and_1(rows):
+    model = FailureModel().fit(outcomes("pay", [hour for hour, _ in rows], [failed for _, failed in rows]))
+    draws = model.draws(pay(lines=10), WEEK)
+
+    assert draws.shape == (400, 168)
+    assert np.all((draws > 0) & (draws < 1))
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+def test_all_alike_is_not_certain(failed):
+    chance = mean(FailureModel().fit(outcomes("pay", range(60), [failed] * 60)), pay())
+
+    assert np.all((chance > 0.001) & (chance < 0.999))
+
+
+def test_equal_histories_give_equal_draws(world):
+    first, second = (FailureModel().fit(world).draws(Change("new", "a", "UTC"), WEEK) for _ in range(2))
+
+    assert np.array_equal(first, second)
+
+
+def test_deployments_near_an_hour_are_those_within_two_hours_on_days_of_the_same_kind():
+    friday, saturday = 4 * 24, 5 * 24
+    model = FailureModel().fit(outcomes("pay", [23, friday + 1, friday + 4, saturday], [0] * 4))
+
+    assert model.own_near("pay", 0) == 2
+    assert model.own_near("pay", saturday + 1) == 1
+    assert model.own_near("other", 0) == 0
+
+
+def test_it_says_what_it_rests_on(world):
+    found = FailureModel().fit(world).describe()
+
+    assert (found["deployments"], found["services"]) == (2008, 3)
+    assert 0 < found["rate"] < 0.2

@@ -1,0 +1,105 @@
+"""Minutes to restore: a distribution, pooled, censored where an incident is still open, assumed where there is none."""
+
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from shipcast.features.change import Change
+from shipcast.models.restore import RestoreModel
+
+WEEK = np.datetime64("2025-12-01T00:00", "us") + np.arange(168) * np.timedelta64(1, "h")
+SCHEMA = {
+    "service": pl.String, "team": pl.String, "started_at": pl.Datetime("us"), "is_open": pl.Boolean,
+    "minutes": pl.Float64, "hour_of_week": pl.Int64,
+}  # fmt: skip
+
+
+def restores(service, hours, minutes, is_open=False, team=None):
+    count = len(hours)
+    columns = ([service] * count, [team] * count, [datetime.fromisoformat("2025-01-01")] * count, [is_open] * count)
+    return pl.DataFrame([*columns, list(map(float, minutes)), list(map(int, hours))], schema=SCHEMA)
+
+
+def medians(model, service="pay", team=None):
+    return np.exp(model.draws(Change(service, team, "UTC"), WEEK).mean(axis=0))
+
+
+def log_normal(median, count, seed=1):
+    return median * np.exp(0.5 * np.random.default_rng(seed).normal(size=count))
+
+
+def spread_hours(count):
+    return np.arange(count) * 37 % 168
+
+
+def test_without_incidents_an_hour_is_assumed_with_much_doubt():
+    draws = RestoreModel().fit(restores("pay", [], [])).draws(Change("pay", None, "UTC"), WEEK)[:, 0]
+
+    assert 45 < np.exp(draws.mean()) < 80
+    assert np.quantile(draws, 0.95) - np.quantile(draws, 0.05) > np.log(20)
+
+
+def test_many_incidents_give_their_median():
+    model = RestoreModel().fit(restores("pay", spread_hours(400), log_normal(30, 400)))
+
+    assert medians(model).mean() == pytest.approx(30, rel=0.1)
+    assert model.spread_ == pytest.approx(0.5, rel=0.15)
+
+
+def test_a_service_without_incidents_borrows_the_companys_time():
+    model = RestoreModel().fit(
+        pl.concat([restores(f"s{k}", spread_hours(30), log_normal(20, 30, seed=k)) for k in range(10)])
+    )
+
+    assert medians(model, "unseen").mean() == pytest.approx(20, rel=0.25)
+
+
+def test_when_nobody_is_on_duty_it_takes_longer():
+    hours = np.arange(600) % 168
+    is_staffed = (hours % 24 >= 8) & (hours % 24 < 18) & (hours < 120)
+    model = RestoreModel().fit(restores("pay", hours, np.where(is_staffed, 1, 4) * log_normal(30, 600)))
+    week = medians(model)
+
+    assert week[3] > 2.5 * week[13]
+    assert week[5 * 24 + 13] > 2.5 * week[13]
+
+
+def test_a_team_has_its_own_hours():
+    hours = np.arange(1200) % 168
+    is_day = (hours % 24 >= 8) & (hours % 24 < 20)
+    by_day = restores("a", hours, np.where(is_day, 1, 5) * log_normal(30, 1200), team="day")
+    always = restores("b", hours, log_normal(30, 1200), team="round the clock")
+    model = RestoreModel().fit(pl.concat([by_day, always]))
+    day, always = medians(model, "a", "day"), medians(model, "b", "round the clock")
+
+    assert day[3] / day[13] > 1.7 * always[3] / always[13]
+
+
+def test_an_open_incident_counts_as_longer_than_it_has_lasted():
+    resolved = restores("pay", spread_hours(50), log_normal(30, 50))
+    opened = restores("pay", spread_hours(50), [60] * 50, is_open=True)
+    with_open = RestoreModel().fit(pl.concat([resolved, opened]))
+    as_if_ended = RestoreModel().fit(pl.concat([resolved, opened.with_columns(is_open=False)]))
+
+    assert medians(with_open).mean() > 1.2 * medians(as_if_ended).mean()
+    assert with_open.describe()["open"] == 50
+
+
+def test_a_forgotten_ticket_counts_for_14_days_at_most():
+    resolved = restores("pay", spread_hours(50), log_normal(30, 50))
+    year, fortnight = (
+        RestoreModel().fit(pl.concat([resolved, restores("pay", [0], [days * 1440], is_open=True)]))
+        for days in (365, 14)
+    )
+
+    assert medians(year) == pytest.approx(medians(fortnight))
+
+
+def test_equal_histories_give_equal_draws():
+    frame = restores("pay", spread_hours(40), log_normal(30, 40))
+
+    first, second = (RestoreModel().fit(frame).draws(Change("pay", None, "UTC"), WEEK) for _ in range(2))
+
+    assert np.array_equal(first, second)

@@ -1,0 +1,85 @@
+"""From costs to advice: points add up, windows lie apart, and luck is not taken for a difference."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipcast.scheduling.recommend import Usual, diverse, is_clearly_better, level, points
+from shipcast.scheduling.risk import Forecast, risk
+
+RATIOS = st.floats(0, 20, allow_nan=False)
+HALF_HOUR = timedelta(minutes=30)
+
+
+@given(st.lists(RATIOS, min_size=1, max_size=3))
+def test_points_sum_to_the_relative_cost_less_1(ratios):
+    parts = points({str(place): ratio for place, ratio in enumerate(ratios)})
+
+    assert sum(parts.values()) == pytest.approx(np.prod(ratios) - 1, abs=1e-9, rel=1e-9)
+
+
+@given(RATIOS, RATIOS)
+def test_a_factor_at_its_base_adds_nothing(first, second):
+    assert points({"a": first, "b": second, "c": 1.0})["c"] == 0
+
+
+@given(RATIOS, RATIOS, RATIOS)
+def test_the_order_of_the_factors_does_not_matter(a, b, c):
+    assert points({"a": a, "b": b, "c": c})["a"] == pytest.approx(points({"c": c, "b": b, "a": a})["a"])
+
+
+@pytest.mark.parametrize("has_load", [True, False])
+def test_the_factors_of_every_start_multiply_to_its_relative_cost(has_load):
+    rng = np.random.default_rng(1)
+    load = rng.uniform(1, 9, 700 + 1344) if has_load else None
+    costs = risk(Forecast(rng.uniform(0, 0.2, (40, 700)), rng.normal(3, 1, (40, 700)), 0.8, load))
+    usual = Usual(costs, np.arange(700) < 672)
+    product = np.prod(list(usual.ratios(costs).values()), axis=0)
+
+    assert product == pytest.approx(costs.costs.mean(axis=0) / costs.costs.mean(axis=0)[:672].mean())
+    assert usual.cost == pytest.approx(costs.costs[:, :672].mean())
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=300), st.integers(1, 5))
+def test_windows_lie_three_hours_apart_and_the_lowest_comes_first(scores, top):
+    chosen = diverse(np.array(scores), top, HALF_HOUR)
+
+    assert scores[chosen[0]] == min(scores)
+    assert all(abs(a - b) >= 12 for a in chosen for b in chosen if a != b)
+    assert 1 <= len(chosen) <= top
+
+
+def test_windows_of_long_deployments_do_not_overlap():
+    assert diverse(np.arange(200.0), 3, timedelta(hours=8)) == [0, 32, 64]
+
+
+@pytest.mark.parametrize(
+    ("cost", "word"), [(0, "calm"), (0.79, "fair"), (0.8, "moderate"), (1.25, "rough"), (9, "storm")]
+)
+def test_a_level_begins_at_its_bound(cost, word):
+    assert level(cost) == word
+
+
+def test_noise_alone_is_no_difference():
+    called = [is_clearly_better(np.random.default_rng(seed).lognormal(0, 0.5, (400, 672))) for seed in range(40)]
+
+    assert sum(called) == 0
+
+
+def test_a_start_that_is_cheaper_in_every_draw_is_a_difference():
+    costs = np.random.default_rng(1).lognormal(0, 0.2, (400, 1)) * np.where(np.arange(672) < 24, 0.5, 1.0)
+
+    assert is_clearly_better(costs)
+
+
+def test_a_difference_too_small_to_matter_is_none():
+    costs = np.where(np.arange(672) < 24, 0.95, 1.0) * np.ones((400, 1))
+
+    assert not is_clearly_better(costs)
+
+
+def test_a_single_start_is_no_difference():
+    assert not is_clearly_better(np.ones((400, 1)))

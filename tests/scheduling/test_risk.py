@@ -1,0 +1,59 @@
+"""The cost of a start, against the same cost worked out by hand or by brute force."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, in_outage, risk
+
+
+def rate(starts, value=60.0):
+    return np.full(starts + OUTAGE_QUARTERS, value)
+
+
+def test_an_outage_of_certain_length_meets_the_load_of_that_time():
+    forecast = Forecast(np.full((1, 2), 0.04), np.full((1, 2), np.log(30.0)), 1e-6, rate(2, 60 * 1200.0))
+
+    assert risk(forecast).costs[0] == pytest.approx([1440.0, 1440.0], rel=1e-4)
+
+
+def test_without_load_the_cost_is_in_minutes():
+    forecast = Forecast(np.full((1, 1), 0.1), np.full((1, 1), np.log(30.0)), 0.5)
+
+    assert risk(forecast).costs[0, 0] == pytest.approx(0.1 * 30 * np.exp(0.5**2 / 2), rel=1e-3)
+
+
+def test_an_outage_runs_into_the_evening():
+    load = rate(40, 0.0)
+    load[8:] = 600.0  # from two hours on
+    met = in_outage(np.full((1, 40), np.log(180.0)), 1e-6, load)[0]
+
+    assert met[0] == pytest.approx(600.0, rel=1e-3)
+    assert met[8] == pytest.approx(1800.0, rel=1e-3)
+
+
+def test_past_14_days_an_outage_no_longer_counts():
+    met = in_outage(np.full((1, 1), np.log(1e9)), 0.5, rate(1))
+
+    assert met[0, 0] == pytest.approx(14 * 24 * 60)
+
+
+@given(st.integers(0, 1000), st.floats(0.2, 2.0))
+@settings(deadline=None, max_examples=10)
+def test_it_equals_the_mean_over_many_outages(seed, spread):
+    rng = np.random.default_rng(seed)
+    load, medians = rng.uniform(0, 1000, 3 + OUTAGE_QUARTERS), np.log(rng.uniform(5, 300, (1, 3)))
+    outages = np.exp(medians[0] + spread * rng.standard_normal((40_000, 1))).clip(max=14 * 24 * 60)
+    so_far = np.append(0, np.cumsum(load / 4))
+    met = [np.interp(k + outages[:, k] / 15, np.arange(len(so_far)), so_far).mean() - so_far[k] for k in range(3)]
+
+    assert in_outage(medians, spread, load)[0] == pytest.approx(met, rel=0.08)
+
+
+def test_scaling_the_load_scales_every_cost_alike():
+    rng = np.random.default_rng(1)
+    failure, restore, load = rng.uniform(0, 0.2, (50, 20)), rng.normal(3, 1, (50, 20)), rng.uniform(0, 9, 20 + 1344)
+    once, thrice = (risk(Forecast(failure, restore, 0.8, k * load)).costs for k in (1, 3))
+
+    assert thrice == pytest.approx(3 * once)
