@@ -1,0 +1,269 @@
+"""What is missing, stale or broken in a home, the command that mends it, and what its data can say."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from shipcast.answers.answer import Answer, Part
+from shipcast.answers.operations import envelope
+from shipcast.answers.reading import Reader, open_reader
+from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
+from shipcast.answers.words import age, plural, share
+from shipcast.settings import Settings, settings_file
+from shipcast.settings.errors import Locked, StorageError
+from shipcast.warehouse.connection import WORK_FILE, open_work
+from shipcast.warehouse.lock import run_lock
+from shipcast.warehouse.snapshot import NothingPublished, current
+
+State = Literal["good", "missing", "stale", "broken"]
+LOW_SPACE_GIB = 1.0
+ENOUGH_FAILURES = 10
+
+CHANGED_AT = "select max(loaded_at) from raw._loads where inserted + updated > 0"
+COUNTED = "is_production and completed_at <= $as_of and status in ('succeeded', 'failed', 'rolled_back')"
+KNOWN = (
+    f"select count(*) from fct_deployments where {COUNTED}",
+    f"select count(*) from fct_deployments where {COUNTED} and failed_at <= $as_of",
+    f"select count(*) from fct_deployments where {COUNTED} and failed_at <= $as_of and settled_at <= $as_of",
+    "select count(*) from fct_incidents where is_production and started_at <= $as_of",
+    "select count(*) from fct_incidents where is_production and resolved_at <= $as_of",
+    "select count(distinct change_id) from fct_changes where known_at <= $as_of",
+    "select count(distinct service) from fct_load_hourly where known_at <= $as_of",
+)
+
+
+class Finding(Part):
+    """One thing looked at: its state, what was found, and the command that mends it (null: nothing to mend)."""
+
+    subject: str
+    state: State
+    finding: str
+    remedy: str | None
+
+
+class DoctorAnswer(Answer):
+    schema_name: Literal["shipcast/doctor/1"] = Field("shipcast/doctor/1", alias="schema")
+    items: tuple[Finding, ...]
+    sentence: str
+    can_be_said: str | None
+
+
+def doctor(settings: Settings, as_of: datetime) -> DoctorAnswer:
+    """The state of a home: never raises for what it finds broken, since saying so is its job."""
+    findings = [*home_findings(settings), *work_findings(settings)]
+    can_be_said, data_as_of = None, None
+    try:
+        with open_reader(settings, as_of) as reader:
+            data_as_of = reader.data_as_of
+            findings += snapshot_findings(settings, reader)
+            can_be_said = what_can_be_said(reader)
+    except NothingPublished:
+        findings.append(missing_snapshot(settings))
+    except StorageError as error:
+        findings.append(Finding(subject="snapshot", state="broken", finding=error.detail, remedy="shipcast build"))
+    return DoctorAnswer(
+        **envelope(as_of, data_as_of),
+        items=tuple(findings),
+        sentence=sentence(findings),
+        can_be_said=can_be_said,
+    )
+
+
+def sentence(findings: list[Finding]) -> str:
+    wrong = [finding for finding in findings if finding.state != "good"]
+    if not wrong:
+        return f"All is well: {plural(len(findings), 'check')}, nothing missing, stale or broken."
+    names = ", ".join(f"{finding.subject} {finding.state}" for finding in wrong)
+    return f"{len(wrong)} of {plural(len(findings), 'check')} need attention: {names}."
+
+
+def home_findings(settings: Settings) -> Iterator[Finding]:
+    path = settings_file(settings.home)
+    yield Finding(
+        subject="settings",
+        state="good",
+        finding=f"read from {path}" if path else "all defaults; there is no shipcast.toml",
+        remedy=None if path else "shipcast init",
+    )
+    existing = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    yield Finding(
+        subject="disk",
+        state="good" if free >= LOW_SPACE_GIB else "broken",
+        finding=f"{free:,.1f} GiB free for {settings.home}",
+        remedy=None if free >= LOW_SPACE_GIB else "free some space, or move the home: --home DIR",
+    )
+    for source in settings.sources:
+        there = source.path.exists()
+        yield Finding(
+            subject="source",
+            state="good" if there else "missing",
+            finding=f"{source.path} {'is there' if there else 'does not exist'}",
+            remedy=None if there else "correct its path in shipcast.toml",
+        )
+
+
+def work_findings(settings: Settings) -> Iterator[Finding]:
+    """What the work database holds; left alone while another run is at work."""
+    if not (settings.home / WORK_FILE).exists():
+        yield Finding(
+            subject="data", state="missing", finding="nothing was loaded yet", remedy="shipcast ingest files DIR"
+        )
+        return
+    try:
+        with run_lock(settings.home, "doctor"), open_work(settings.home) as connection:
+            loaded_at = connection.execute(CHANGED_AT).fetchone()
+            refused = connection.execute("select count(*), count(distinct file) from raw._quarantine").fetchone()
+    except Locked as error:
+        yield Finding(subject="lock", state="good", finding=error.detail, remedy=None)
+        return
+    except StorageError as error:
+        yield Finding(
+            subject="database", state="broken", finding=error.detail, remedy="restore it, or load the sources again"
+        )
+        return
+    yield from load_findings(settings, loaded_at[0] if loaded_at else None)
+    rows, files = refused or (0, 0)
+    yield Finding(
+        subject="quarantine",
+        state="good" if not rows else "stale",
+        finding=f"{plural(rows, 'refused row')} from {plural(files, 'file')}" if rows else "no refused rows",
+        remedy="shipcast quarantine list" if rows else None,
+    )
+
+
+def load_findings(settings: Settings, loaded_at: datetime | None) -> Iterator[Finding]:
+    if loaded_at is None:
+        yield Finding(
+            subject="data", state="missing", finding="nothing was loaded yet", remedy="shipcast ingest files DIR"
+        )
+        return
+    try:
+        published = datetime.fromisoformat(current(settings.home).published_at).replace(tzinfo=None)
+    except StorageError:
+        return
+    behind = loaded_at > published
+    yield Finding(
+        subject="build",
+        state="stale" if behind else "good",
+        finding="data was loaded after the last build" if behind else "the last load is built and published",
+        remedy="shipcast build" if behind else None,
+    )
+
+
+def missing_snapshot(settings: Settings) -> Finding:
+    loaded = (settings.home / WORK_FILE).exists()
+    return Finding(
+        subject="snapshot",
+        state="missing",
+        finding="nothing is published yet",
+        remedy="shipcast build" if loaded else "shipcast ingest files DIR, then shipcast build; or see shipcast demo",
+    )
+
+
+def snapshot_findings(settings: Settings, reader: Reader) -> Iterator[Finding]:
+    built = reader.facts.built_at
+    yield Finding(
+        subject="snapshot",
+        state="good",
+        finding=f"published {built:%Y-%m-%d %H:%M} UTC" if built else "published",
+        remedy=None,
+    )
+    newest = reader.data_as_of
+    if newest is None:
+        yield Finding(
+            subject="freshness", state="missing", finding="it holds no event", remedy="shipcast ingest files DIR"
+        )
+    else:
+        stale = bool(reader.stale())
+        yield Finding(
+            subject="freshness",
+            state="stale" if stale else "good",
+            finding=f"the newest record is {age(reader.as_of - newest)} old",
+            remedy="load newer exports: shipcast ingest files DIR, then shipcast build" if stale else None,
+        )
+    yield from environment_findings(reader)
+    if differing := reader.differing_settings():
+        yield Finding(subject="settings", state="stale", finding=differing[0], remedy="shipcast build")
+
+
+def environment_findings(reader: Reader) -> Iterator[Finding]:
+    names = reader.rows("select environment, is_production from dim_environments order by 1")
+    production = [name for name, is_production in names if is_production]
+    if names and not production:
+        others = ", ".join(name for name, _ in names[:5])
+        yield Finding(
+            subject="production",
+            state="missing",
+            finding=f"no environment counts as production (found {others})",
+            remedy="name yours in shipcast.toml: production_environments = [...], then shipcast build",
+        )
+
+
+@dataclass(frozen=True)
+class Known:
+    """How much is known of production: the ground that answers stand on."""
+
+    deployments: int
+    failures: int
+    settled_failures: int
+    incidents: int
+    resolved: int
+    changes: int
+    series: int
+
+
+def what_can_be_said(reader: Reader) -> str:
+    """Which questions this much data answers: frequency, lead time, failure rate, recovery, forecasts."""
+    return in_words(Known(*(reader.rows(query)[0][0] for query in KNOWN)))
+
+
+def in_words(known: Known) -> str:
+    """
+    >>> print(in_words(Known(30, 0, 0, 0, 0, changes=12, series=0)).replace(": ", ":\\n").replace(", fail", ",\\nfail"))
+    30 production deployments, no incidents:
+    frequency yes, lead time yes,
+    failure rate at most 11 %, recovery no, no forecast of failures, costs in minutes of disruption (no load data).
+    """
+    incidents = plural(known.incidents, "incident") if known.incidents else "no incidents"
+    told = f"{plural(known.deployments, 'production deployment')}, {incidents}"
+    if not known.deployments:
+        return f"{told}: nothing can be said yet."
+    answers = [
+        "frequency yes",
+        "lead time yes" if known.changes else "lead time no (no changes loaded)",
+        failure_rate(known),
+        recovery(known),
+        forecast(known),
+        f"load of {plural(known.series, 'service')}"
+        if known.series
+        else "costs in minutes of disruption (no load data)",
+    ]
+    return f"{told}: {', '.join(answers)}."
+
+
+def failure_rate(known: Known) -> str:
+    """The rate with its Wilson interval; where none failed, only its upper end says something."""
+    low, high = wilson(known.failures, known.deployments) or (0.0, 1.0)
+    if not known.failures:
+        return f"failure rate at most {share(high)}"
+    return f"failure rate {share(known.failures / known.deployments)} ({share(low)} to {share(high)})"
+
+
+def recovery(known: Known) -> str:
+    if known.resolved >= FEWEST_FOR_A_MEDIAN:
+        return "recovery yes"
+    return "recovery without an interval" if known.resolved else "recovery no"
+
+
+def forecast(known: Known) -> str:
+    failures = plural(known.settled_failures, "settled failure")
+    if known.settled_failures >= ENOUGH_FAILURES:
+        return f"forecast of failures from {failures}"
+    return f"a weak forecast of failures ({failures})" if known.settled_failures else "no forecast of failures"

@@ -1,0 +1,230 @@
+"""What the verbs say that change the home: loads, builds, runs, quarantine, set-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part
+from shipcast.answers.errors import UnknownName
+from shipcast.answers.words import plural
+from shipcast.settings import Settings
+from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.lock import run_lock
+from shipcast.warehouse.tables import BY_NAME
+
+if TYPE_CHECKING:
+    from shipcast.ingest.files import FileLoad, LoadReport
+    from shipcast.settings.errors import InputRefused
+    from shipcast.warehouse.snapshot import Snapshot
+    from shipcast.warehouse.transform import BuildReport
+
+
+COUNTS = ("read", "inserted", "updated", "unchanged", "merged", "quarantined")
+
+
+class IngestItem(Part):
+    """What became of one file: read = inserted + updated + unchanged + merged + quarantined."""
+
+    table: str
+    file: str
+    read: Count
+    inserted: Count
+    updated: Count
+    unchanged: Count
+    merged: Count
+    quarantined: Count
+    refused: str | None
+
+
+class IngestAnswer(Answer):
+    schema_name: Literal["shipcast/ingest/1"] = Field("shipcast/ingest/1", alias="schema")
+    items: tuple[IngestItem, ...]
+    dry_run: bool
+    sentence: str
+
+
+class BuiltMart(Part):
+    """A published table and its rows."""
+
+    mart: str
+    rows: Count
+
+
+class BuildAnswer(Answer):
+    schema_name: Literal["shipcast/build/1"] = Field("shipcast/build/1", alias="schema")
+    items: tuple[BuiltMart, ...]
+    snapshot: str
+    tests: Count
+    seconds: Number
+    sentence: str
+
+
+class RunAnswer(Answer):
+    schema_name: Literal["shipcast/run/1"] = Field("shipcast/run/1", alias="schema")
+    items: tuple[IngestItem, ...]
+    snapshot: str
+    sentence: str
+
+
+class QuarantinedRow(Part):
+    """A refused row: where it lay, which rule it broke, and its text as it was."""
+
+    quarantine_id: str
+    table: str
+    file: str
+    line: int | None
+    column: str | None
+    rule: str
+    reason: str
+    row: str | None
+
+
+class QuarantineAnswer(Answer):
+    schema_name: Literal["shipcast/quarantine/1"] = Field("shipcast/quarantine/1", alias="schema")
+    items: tuple[QuarantinedRow, ...]
+    total: Count
+    sentence: str
+
+
+class WrittenFile(Part):
+    """A file the verb wrote, and the rows in it (null: not a table)."""
+
+    file: str
+    rows: Count | None = None
+
+
+class WrittenAnswer(Answer):
+    """Files that `simulate`, `init` or `quarantine export` wrote."""
+
+    schema_name: Literal["shipcast/written/1"] = Field("shipcast/written/1", alias="schema")
+    items: tuple[WrittenFile, ...]
+    sentence: str
+
+
+class Component(Part):
+    """A program or library Shipcast runs on, and its version."""
+
+    component: str
+    version: str
+
+
+class VersionAnswer(Answer):
+    schema_name: Literal["shipcast/version/1"] = Field("shipcast/version/1", alias="schema")
+    items: tuple[Component, ...]
+
+
+def envelope(as_of: datetime, data_as_of: Instant | None = None) -> dict[str, Any]:
+    return {"generated_at": datetime.now(UTC), "as_of": as_of, "data_as_of": data_as_of}
+
+
+def ingest_answer(report: LoadReport, as_of: datetime, *, dry_run: bool) -> IngestAnswer:
+    """What a load did, file by file."""
+    return IngestAnswer(
+        **envelope(as_of),
+        items=ingest_items(report.items),
+        warnings=tuple(report.warnings),
+        dry_run=dry_run,
+        sentence=load_sentence(report, dry_run),
+    )
+
+
+def ingest_items(loads: Sequence[FileLoad]) -> tuple[IngestItem, ...]:
+    return tuple(IngestItem(**{name: getattr(load, name) for name in IngestItem.model_fields}) for load in loads)
+
+
+def load_sentence(report: LoadReport, dry_run: bool) -> str:
+    counts = {name: sum(getattr(item, name) for item in report.items) for name in COUNTS}
+    parts = [f"{number:,} {name}" for name, number in counts.items() if number and name != "read"]
+    refused = sum(item.refused is not None for item in report.items)
+    told = f"Read {plural(counts['read'], 'row')}" + (f": {', '.join(parts)}" if parts else "")
+    told += f"; {plural(refused, 'file')} refused" if refused else ""
+    return f"{told}. {'Nothing was stored: this was a dry run.' if dry_run else ''}".strip()
+
+
+def build_answer(report: BuildReport, snapshot: Snapshot, as_of: datetime) -> BuildAnswer:
+    """What was built, tested and published."""
+    return BuildAnswer(
+        **envelope(as_of),
+        items=tuple(BuiltMart(mart=name, rows=rows) for name, rows in sorted(report.rows.items())),
+        snapshot=snapshot.snapshot_id,
+        tests=report.tests,
+        seconds=report.seconds,
+        sentence=built_sentence(report),
+    )
+
+
+def built_sentence(report: BuildReport) -> str:
+    deployments = report.rows.get("fct_deployments", 0)
+    return (
+        f"Published {plural(deployments, 'deployment')} in {len(report.rows)} tables; "
+        f"all {report.tests} tests passed, {report.seconds:.1f} s."
+    )
+
+
+def run_answer(
+    loads: Mapping[Path, LoadReport | InputRefused], report: BuildReport, snapshot: Snapshot, as_of: datetime
+) -> RunAnswer:
+    """What one run loaded and published; a refused source is a warning, and the others count."""
+    reports = [load for load in loads.values() if not isinstance(load, Exception)]
+    refusals = [str(load) for load in loads.values() if isinstance(load, Exception)]
+    return RunAnswer(
+        **envelope(as_of),
+        items=tuple(item for load in reports for item in ingest_items(load.items)),
+        warnings=(*refusals, *(warning for load in reports for warning in load.warnings)),
+        snapshot=snapshot.snapshot_id,
+        sentence=" ".join([*(load_sentence(load, dry_run=False) for load in reports), built_sentence(report)]),
+    )
+
+
+def written_answer(
+    files: Mapping[Path, int | None], sentence: str, as_of: datetime, warnings: Sequence[str] = ()
+) -> WrittenAnswer:
+    """The files a verb wrote, in their order."""
+    items = tuple(WrittenFile(file=str(path), rows=rows) for path, rows in files.items())
+    return WrittenAnswer(**envelope(as_of), items=items, sentence=sentence, warnings=tuple(warnings))
+
+
+def quarantine_answer(settings: Settings, as_of: datetime, *, table: str | None, limit: int) -> QuarantineAnswer:
+    """The first refused rows, and how many there are in all.
+
+    Raises
+    ------
+    UnknownName
+        No input table has that name.
+    """
+    from shipcast.ingest.quarantine import quarantined
+
+    if table is not None and table not in BY_NAME:
+        raise UnknownName("table", table, BY_NAME)
+    with run_lock(settings.home, "quarantine list"), open_work(settings.home) as connection:
+        rows = quarantined(connection, table)
+    items = tuple(
+        QuarantinedRow(**{name: getattr(row, name) for name in QuarantinedRow.model_fields}) for row in rows[:limit]
+    )
+    shown = f", the first {limit} here" if len(rows) > limit else ""
+    sentence = f"{plural(len(rows), 'refused row')} in quarantine{shown}." if rows else "No row is in quarantine."
+    return QuarantineAnswer(**envelope(as_of), items=items, total=len(rows), sentence=sentence)
+
+
+def quarantine_export_answer(settings: Settings, as_of: datetime, directory: Path) -> WrittenAnswer:
+    """The files that the refused rows were written to, with the rows in each."""
+    from shipcast.ingest.quarantine import export
+
+    with run_lock(settings.home, "quarantine export"):
+        paths = export(settings, directory)
+    files = {path: rows_in(path) for path in paths}
+    rows = plural(sum(files.values()), "refused row")
+    sentence = f"Wrote {rows} to {plural(len(paths), 'file')} in {directory}." if paths else "No row is in quarantine."
+    return written_answer(files, sentence, as_of)
+
+
+def rows_in(path: Path) -> int:
+    """Lines below the header; exported JSON lines have none."""
+    with path.open("rb") as file:
+        lines = sum(1 for _ in file)
+    return lines - (path.suffix == ".csv")

@@ -1,0 +1,154 @@
+"""The flags every verb takes, before or after its name, and the question they add up to."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from shipcast.settings import Settings, load_settings
+from shipcast.settings.errors import UsageError
+
+COMMON: dict[str, Any] = {
+    "home": Annotated[
+        Path | None, typer.Option("--home", metavar="DIR", help="The folder that holds everything Shipcast writes.")
+    ],
+    "as_of": Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="TIME", help="When the question is asked; nothing known later is used."),
+    ],
+    "tz": Annotated[
+        str | None, typer.Option("--tz", metavar="ZONE", help="Your zone, for days, weeks and times shown.")
+    ],
+    "json": Annotated[bool, typer.Option("--json", help="The answer as one JSON object.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no hints.")],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="More detail in answers and progress.")],
+    "debug": Annotated[bool, typer.Option("--debug", help="Show a trace when something breaks.", hidden=True)],
+}
+DEFAULTS: dict[str, Any] = {
+    "home": None,
+    "as_of": None,
+    "tz": None,
+    "json": False,
+    "quiet": False,
+    "verbose": False,
+    "debug": False,
+}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Who asks, from where, as of when, and how the answer is wanted."""
+
+    home: Path | None = None
+    as_of_text: str | None = None
+    tz: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load_settings({"home": self.home, "tz": self.tz})
+
+    @cached_property
+    def as_of(self) -> datetime:
+        """The instant of the question, aware, in UTC."""
+        return self.asked_at if self.as_of_text is None else self.instant(self.as_of_text, "--as-of")
+
+    def instant(self, text: str, flag: str) -> datetime:
+        """A time as typed: ISO 8601; without an offset, or as a date alone, in the reporting zone."""
+        return parse_instant(text, flag, self.settings.tz)
+
+    def optional_instant(self, text: str | None, flag: str) -> datetime | None:
+        return None if text is None else self.instant(text, flag)
+
+
+def parse_instant(text: str, flag: str, zone: str) -> datetime:
+    """The instant in UTC that the text names.
+
+    Raises
+    ------
+    UsageError
+        The text is not ISO 8601.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UsageError(
+            f"{flag} must be a time such as 2025-12-15T09:00Z or 2025-12-15. Got {text!r} instead."
+        ) from error
+    local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+    return local.astimezone(UTC)
+
+
+def parse_day(text: str, flag: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} must be a date such as 2025-12-15. Got {text!r} instead.") from error
+
+
+def parse_duration(text: str, flag: str = "--duration") -> timedelta:
+    """Elapsed time as typed: `45m`, `2h`, `1h30m`, or minutes alone: `45`.
+
+    >>> parse_duration("1h30m")
+    datetime.timedelta(seconds=5400)
+    """
+    match = re.fullmatch(r"(?:(\d+)\s*d)?\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*(?:m|min)?)?", text.strip().lower())
+    days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    length = timedelta(days=min(days, 400), hours=min(hours, 10_000), minutes=min(minutes, 600_000))
+    if not timedelta() < length <= timedelta(days=31):
+        raise UsageError(f"{flag} must be a duration such as 45m or 1h30m, at most 31 days. Got {text!r} instead.")
+    return length
+
+
+def verb(app: typer.Typer, name: str, example: str, **extra: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function whose first parameter is an `Ask` as a verb that takes the common flags as well.
+
+    The first line of its docstring is its help; the example is shown below the options.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+        hints = typing.get_type_hints(function, include_extras=True)
+
+        @wraps(function)
+        def command(context: typer.Context, **given: Any) -> Any:
+            common = {key: given.pop(key) for key in COMMON}
+            return function(asked(context, common), **given)
+
+        parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)]
+        parameters += [item.replace(annotation=hints[item.name], kind=inspect.Parameter.KEYWORD_ONLY) for item in own]
+        parameters += common_parameters()
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {item.name: item.annotation for item in parameters}
+        app.command(name, epilog=f"Example: {example}", **extra)(command)
+        return function
+
+    return register
+
+
+def common_parameters() -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[key], annotation=annotation)
+        for key, annotation in COMMON.items()
+    ]
+
+
+def asked(context: typer.Context, after: dict[str, Any]) -> Ask:
+    """The flags given before the verb, overridden by those given after it."""
+    before: dict[str, Any] = context.find_root().obj or {}
+    merged = {key: after[key] if after[key] != DEFAULTS[key] else before.get(key, DEFAULTS[key]) for key in COMMON}
+    merged.pop("debug")
+    return Ask(as_of_text=merged.pop("as_of"), **merged)

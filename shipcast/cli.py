@@ -1,0 +1,53 @@
+"""The verbs of the command line, put together; each verb imports what it needs only when it runs."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import typer
+
+from shipcast.ask import common_parameters
+from shipcast.verbs import data, home, questions
+
+HELP = """The shipping forecast for software: when should this change go, and how sure are we?
+
+First answer: shipcast demo. Your own data: shipcast ingest files DIR, then shipcast build, then
+shipcast metrics and shipcast windows SERVICE --duration 45m.
+
+Exit codes: 0 done, 1 a bug, 2 usage, 3 configuration, 4 input refused, 5 source unreachable, 6 locked,
+7 storage, 8 model missing or refused, 10 hold, 11 cannot say.
+"""
+
+app = typer.Typer(
+    name="shipcast",
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
+)
+
+
+def remember(context: typer.Context, **common: Any) -> None:
+    """Keep the flags given before the verb for the verb."""
+    context.obj = common
+
+
+def front() -> Any:
+    parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)]
+    parameters += common_parameters()
+    remember.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    remember.__annotations__ = {item.name: item.annotation for item in parameters}
+    return remember
+
+
+app.callback()(front())
+home.add_verbs(app)
+data.add_verbs(app)
+questions.add_verbs(app)
+
+
+def command() -> Any:
+    """The whole command line, as a callable that takes `args`."""
+    return typer.main.get_command(app)

@@ -1,0 +1,134 @@
+"""How answers, progress and errors look: one sentence, a table of at most 100 columns, a `next:` hint."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from shipcast.ask import Ask
+from shipcast.settings.errors import ShipcastError
+
+if TYPE_CHECKING:
+    from shipcast.answers.answer import Answer
+
+WIDTH = 100
+ERROR_LINES = 10
+LONGEST = 120
+SPARE_SECONDS = 1.0
+
+
+def shown(value: object) -> str:
+    """The value as text that can do nothing to a terminal: control and direction characters become `?`."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(value))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def say(text: str) -> None:
+    """Print a sentence, broken between words where it is longer than a line."""
+    typer.echo(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+
+
+def show(ask: Ask, answer: Answer, human: Callable[[], None]) -> None:
+    """Print the answer: as JSON where asked for, else in words, with its warnings below."""
+    if ask.json:
+        typer.echo(answer.as_json())
+        return
+    if sys.stderr.isatty():
+        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)  # noqa: T201
+    human()
+    for warning in answer.warnings:
+        say(f"note: {warning}")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[str] = ()) -> None:
+    """Print rows under their column names; columns named in `numbers` are aligned right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    aligned = set(numbers)
+    grid = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    for name in columns:
+        right = name in aligned
+        grid.add_column(
+            name, justify="right" if right else "left", no_wrap=right, overflow="ellipsis" if right else "fold"
+        )
+    for row in rows:
+        grid.add_row(*(Text("" if cell is None else shown(cell)) for cell in row))
+    console = Console(width=WIDTH, markup=False, highlight=False, emoji=False)
+    with console.capture() as capture:
+        console.print(grid)
+    typer.echo()
+    typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    typer.echo()
+
+
+def hint(ask: Ask, command: str) -> None:
+    """What to ask next; nothing where the user wants quiet."""
+    if not ask.quiet:
+        say(f"next: {command}")
+
+
+def progress(ask: Ask) -> Callable[[str], None]:
+    """A function that tells on stderr what is being done: in one line on a terminal, else at most once a second."""
+    if ask.quiet:
+        return lambda message: None
+    return rewriting() if sys.stderr.isatty() else sparing()
+
+
+def rewriting() -> Callable[[str], None]:
+    return lambda message: print(f"\r\x1b[2K… {shown(message)}", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def sparing() -> Callable[[str], None]:
+    """Leaves out what follows within a second, so that a log is not flooded."""
+    last = [float("-inf")]
+
+    def tell(message: str) -> None:
+        if time.monotonic() - last[0] >= SPARE_SECONDS:
+            last[0] = time.monotonic()
+            typer.echo(f"… {shown(message)}", err=True)
+
+    return tell
+
+
+def show_error(error: ShipcastError, arguments: list[str]) -> None:
+    """On stderr in at most ten lines; as a problem object on stdout where JSON was asked for."""
+    if "--json" in arguments:
+        typer.echo(json.dumps(problem(error, arguments), ensure_ascii=False))
+        return
+    lines = [f"error: {error.detail}", *([f"  {error.next_step}"] if error.next_step else [])]
+    text = "\n".join(lines).splitlines()
+    typer.echo("\n".join(text[:ERROR_LINES]), err=True)
+
+
+def problem(error: ShipcastError, arguments: list[str]) -> dict[str, Any]:
+    """The error as an RFC 9457 problem object; `status` is the exit code."""
+    verb = next((word for word in arguments if not word.startswith("-")), "")
+    return {
+        "type": f"urn:shipcast:problem:{type(error).__name__.lower()}",
+        "title": error.title,
+        "status": error.exit_code,
+        "detail": str(error),
+        "instance": f"shipcast {verb}".strip(),
+    }
+
+
+def show_bug(error: Exception, arguments: list[str]) -> None:
+    """A bug of ours: what broke, and where, in one line; the trace only with --debug."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119
+    bug = ShipcastError(
+        f"this is a bug: {type(error).__name__} at {where}: {shown(error)}.",
+        next_step="Run it again with --debug and report what it prints.",
+    )
+    show_error(bug, arguments)

@@ -1,0 +1,88 @@
+"""The steps from files to a published snapshot, put together; each holds the home's lock while it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shipcast.settings import Settings
+from shipcast.settings.errors import ConfigurationError, InputRefused
+from shipcast.warehouse.lock import run_lock
+from shipcast.warehouse.snapshot import Snapshot, publish
+
+if TYPE_CHECKING:
+    from shipcast.ingest.files import LoadReport
+    from shipcast.warehouse.transform import BuildReport
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What one `run` did, source by source, and what it published."""
+
+    loads: dict[Path, LoadReport | InputRefused]
+    build: BuildReport
+    snapshot: Snapshot
+
+    @property
+    def exit_code(self) -> int:
+        return max((getattr(load, "exit_code", 0) for load in self.loads.values()), default=0)
+
+
+def load(settings: Settings, paths: Sequence[Path], *, strict: bool, dry_run: bool, progress: Progress) -> LoadReport:
+    from shipcast.ingest.files import ingest_files
+
+    with run_lock(settings.home, "ingest"):
+        return ingest_files(settings, paths, strict=strict, dry_run=dry_run, progress=progress)
+
+
+def build_and_publish(settings: Settings, progress: Progress) -> tuple[BuildReport, Snapshot]:
+    with run_lock(settings.home, "build"):
+        return built(settings, progress)
+
+
+def built(settings: Settings, progress: Progress) -> tuple[BuildReport, Snapshot]:
+    """Transform, test, publish: the snapshot changes only when every test passed."""
+    from shipcast.warehouse.transform import build
+
+    report = build(settings, progress)
+    progress("publishing")
+    return report, publish(settings.home, settings.keep_snapshots)
+
+
+def run_all(settings: Settings, progress: Progress) -> RunReport:
+    """Load every configured source, build, publish. A source that is refused does not stop the others.
+
+    Raises
+    ------
+    ConfigurationError
+        No source is configured.
+    """
+    from shipcast.ingest.files import ingest_files
+
+    if not settings.sources:
+        raise ConfigurationError(
+            f"{settings.home}: no source is configured.",
+            next_step="Run `shipcast init` and add a [[sources]] entry with a path.",
+        )
+    loads: dict[Path, LoadReport | InputRefused] = {}
+    with run_lock(settings.home, "run"):
+        for source in settings.sources:
+            progress(f"loading {source.path}")
+            try:
+                loads[source.path] = ingest_files(settings, [source.path], progress=progress)
+            except InputRefused as refusal:
+                loads[source.path] = refusal
+        build, snapshot = built(settings, progress)
+    return RunReport(loads, build, snapshot)
+
+
+def retry(settings: Settings, directory: Path | None, progress: Progress) -> LoadReport:
+    """Load quarantined rows again, from where they lay or from exported and corrected files."""
+    from shipcast.ingest.quarantine import retry as retry_quarantine
+
+    with run_lock(settings.home, "quarantine retry"):
+        return retry_quarantine(settings, directory, progress=progress)

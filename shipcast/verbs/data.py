@@ -1,0 +1,152 @@
+"""The verbs that bring data in and publish it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shipcast.ask import Ask, verb
+from shipcast.console import hint, progress, say, show, table
+
+if TYPE_CHECKING:
+    from shipcast.answers.operations import BuildAnswer, IngestAnswer, QuarantineAnswer, RunAnswer
+    from shipcast.ingest.files import LoadReport
+
+
+def add_verbs(app: typer.Typer) -> None:
+    ingest = typer.Typer(help="Load history from a source.", no_args_is_help=True, rich_markup_mode=None)
+    verb(ingest, "files", "shipcast ingest files exports/")(ingest_files_verb)
+    app.add_typer(ingest, name="ingest")
+    verb(app, "build", "shipcast build")(build_verb)
+    verb(app, "run", "shipcast run")(run_verb)
+    quarantine = typer.Typer(
+        help="Refused rows: see them, export them, load them again.", no_args_is_help=True, rich_markup_mode=None
+    )
+    verb(quarantine, "list", "shipcast quarantine list --table incidents")(quarantine_list_verb)
+    verb(quarantine, "export", "shipcast quarantine export refused/")(quarantine_export_verb)
+    verb(quarantine, "retry", "shipcast quarantine retry")(quarantine_retry_verb)
+    app.add_typer(quarantine, name="quarantine")
+
+
+def ingest_files_verb(
+    ask: Ask,
+    paths: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of contract tables, or single files.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Load nothing if any row breaks a rule.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, store nothing.")] = False,
+) -> None:
+    """Load contract tables (deployments, incidents, changes, load, ...) from CSV, Parquet or JSON lines."""
+    from shipcast.answers.operations import ingest_answer
+    from shipcast.pipeline import load
+
+    report = load(ask.settings, paths, strict=strict, dry_run=dry_run, progress=progress(ask))
+    answer = ingest_answer(report, ask.as_of, dry_run=dry_run)
+    show(ask, answer, lambda: show_load(ask, answer, report))
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def show_load(ask: Ask, answer: IngestAnswer, report: LoadReport) -> None:
+    say(answer.sentence)
+    show_files(answer)
+    if report.exit_code:
+        hint(ask, "shipcast quarantine list, or correct the files named above and load them again")
+    else:
+        hint(ask, "shipcast build")
+
+
+def show_files(answer: IngestAnswer | RunAnswer) -> None:
+    from shipcast.answers.operations import COUNTS
+
+    table(
+        ["file", *COUNTS],
+        [[item.file, *(f"{getattr(item, name):,}" for name in COUNTS)] for item in answer.items],
+        numbers=COUNTS,
+    )
+    for item in answer.items:
+        if item.refused:
+            say(f"refused: {item.file}: {item.refused}")
+
+
+def build_verb(ask: Ask) -> None:
+    """Transform what was loaded, test it, publish it."""
+    from shipcast.answers.operations import build_answer
+    from shipcast.pipeline import build_and_publish
+
+    report, snapshot = build_and_publish(ask.settings, progress(ask))
+    answer = build_answer(report, snapshot, ask.as_of)
+    show(ask, answer, lambda: show_build(ask, answer))
+
+
+def show_build(ask: Ask, answer: BuildAnswer) -> None:
+    say(answer.sentence)
+    table(["mart", "rows"], [[item.mart, f"{item.rows:,}"] for item in answer.items], numbers=("rows",))
+    hint(ask, "shipcast metrics")
+
+
+def run_verb(ask: Ask) -> None:
+    """All configured sources, then build and publish."""
+    from shipcast.answers.operations import run_answer
+    from shipcast.pipeline import run_all
+
+    report = run_all(ask.settings, progress(ask))
+    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of)
+    show(ask, answer, lambda: show_run(ask, answer))
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def show_run(ask: Ask, answer: RunAnswer) -> None:
+    say(answer.sentence)
+    show_files(answer)
+    hint(ask, "shipcast metrics")
+
+
+def quarantine_list_verb(
+    ask: Ask,
+    table_name: Annotated[str | None, typer.Option("--table", metavar="T", help="One table only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many rows.")] = 20,
+) -> None:
+    """The refused rows, each with its file, line, column and rule."""
+    from shipcast.answers.operations import quarantine_answer
+
+    answer = quarantine_answer(ask.settings, ask.as_of, table=table_name, limit=limit)
+    show(ask, answer, lambda: show_quarantine(ask, answer))
+
+
+def show_quarantine(ask: Ask, answer: QuarantineAnswer) -> None:
+    say(answer.sentence)
+    if not answer.items:
+        return
+    for item in answer.items:
+        typer.echo(f"  {item.reason}" if not ask.verbose else f"  {item.reason}\n      {item.row}")
+    hint(ask, "correct the files, then: shipcast quarantine retry")
+
+
+def quarantine_export_verb(
+    ask: Ask, directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write one file per table.")]
+) -> None:
+    """Write the refused rows to CSV files, to be corrected and loaded with `quarantine retry DIR`."""
+    from shipcast.answers.operations import quarantine_export_answer
+
+    answer = quarantine_export_answer(ask.settings, ask.as_of, directory)
+    show(ask, answer, lambda: say(answer.sentence))
+
+
+def quarantine_retry_verb(
+    ask: Ask,
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Exported and corrected files; default: the files they came from."),
+    ] = None,
+) -> None:
+    """Load the refused rows again; those that pass leave the quarantine."""
+    from shipcast.answers.operations import ingest_answer
+    from shipcast.pipeline import retry
+
+    report = retry(ask.settings, directory, progress(ask))
+    answer = ingest_answer(report, ask.as_of, dry_run=False)
+    show(ask, answer, lambda: show_load(ask, answer, report))
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)

@@ -1,0 +1,130 @@
+"""The verbs that set a home up and look after it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shipcast.ask import Ask, parse_day, verb
+from shipcast.console import hint, say, show, table
+
+if TYPE_CHECKING:
+    from shipcast.answers.demo import DemoAnswer, Verification
+    from shipcast.answers.doctor import DoctorAnswer
+
+COMPONENTS = ("shipcast", "duckdb", "dbt-core", "dbt-duckdb", "polars", "numpy", "scipy", "pydantic", "typer")
+MARKS = {"good": "✓", "missing": "–", "stale": "!", "broken": "✗"}
+
+
+def add_verbs(app: typer.Typer) -> None:
+    verb(app, "demo", "shipcast demo")(demo_verb)
+    verb(app, "init", "shipcast init")(init_verb)
+    verb(app, "doctor", "shipcast doctor")(doctor_verb)
+    verb(app, "simulate", "shipcast simulate company/ --seed 7")(simulate_verb)
+    verb(app, "version", "shipcast version")(version_verb)
+
+
+def demo_verb(ask: Ask) -> None:
+    """A simulated company, the whole pipeline, and the answers it leads to."""
+    from shipcast.demo import demo
+
+    answer = demo(ask)
+    show(ask, answer, lambda: show_demo(ask, answer))
+
+
+def show_demo(ask: Ask, answer: DemoAnswer) -> None:
+    from shipcast.verbs.questions import metrics_table, windows_table
+
+    say(f"A simulated company: {answer.rows:,} rows loaded, built and published in {answer.home}.")
+    typer.echo("\nHow do we deliver? (simulated; for leaders)")
+    metrics_table(answer.metrics)
+    typer.echo("Which environments stand idle? (simulated; for leaders)")
+    metrics_table(answer.idle, by="environment")
+    typer.echo("When should a change of 300 lines to checkout go? (simulated; for schedulers)")
+    windows_table(answer.windows, ask.settings.tz)
+    typer.echo("Was that right? (simulated, so the truth is known; for data scientists)")
+    say(verification_in_words(answer.verification))
+    typer.echo()
+    hint(ask, f"shipcast --home {answer.home} metrics --by service")
+    hint(ask, "with your own data: shipcast ingest files DIR")
+
+
+def verification_in_words(found: Verification) -> str:
+    return (
+        f"The window advised truly costs {found.true_cost:.0%} of the usual (said: {found.said_cost:.0%}), the best "
+        f"one {found.best_cost:.0%}; its true chance of failure is {found.true_probability:.1%} (said: "
+        f"{found.said_probability:.1%}). Regret {found.regret:.2f}, where 0 is the best window and 1 one drawn by lot."
+    ).replace("%", " %")
+
+
+def init_verb(ask: Ask) -> None:
+    """Write a commented shipcast.toml into the home; an existing one is never touched."""
+    from shipcast.answers.operations import written_answer
+    from shipcast.settings import FILE_NAME
+    from shipcast.settings.template import write_template
+
+    path = ask.settings.home / FILE_NAME
+    written = write_template(path)
+    sentence = f"Wrote {path}." if written else f"{path} is there already and was left as it is."
+    answer = written_answer({path: None} if written else {}, sentence, ask.as_of)
+    show(ask, answer, lambda: say(answer.sentence))
+    if not ask.json:
+        hint(ask, "shipcast ingest files DIR, or name your folders under [[sources]] and: shipcast run")
+
+
+def doctor_verb(ask: Ask) -> None:
+    """What is missing, stale or broken, the command that mends it, and what can be said with this much data."""
+    from shipcast.answers.doctor import doctor
+
+    answer = doctor(ask.settings, ask.as_of)
+    show(ask, answer, lambda: show_doctor(ask, answer))
+
+
+def show_doctor(ask: Ask, answer: DoctorAnswer) -> None:
+    say(answer.sentence)
+    table(
+        ["", "check", "state", "found", "mend it with"],
+        [[MARKS[item.state], item.subject, item.state, item.finding, item.remedy] for item in answer.items],
+    )
+    if answer.can_be_said:
+        say(f"What can be said: {answer.can_be_said}")
+    remedy = next((item.remedy for item in answer.items if item.state != "good" and item.remedy), None)
+    if remedy:
+        hint(ask, remedy)
+
+
+def simulate_verb(
+    ask: Ask,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the tables.")],
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same company.")] = 0,
+    kind: Annotated[
+        str, typer.Option(metavar="KIND", help="confounded, plain, or null (time has no effect).")
+    ] = "confounded",
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="The last day of its year.")] = None,
+) -> None:
+    """Write the input tables of a simulated company whose truth is known and saved beside them."""
+    from shipcast.demo import simulate_into
+
+    answer = simulate_into(
+        ask, directory, seed=seed, kind=kind, until=None if until is None else parse_day(until, "--until")
+    )
+    show(ask, answer, lambda: say(answer.sentence))
+    if not ask.json:
+        hint(ask, f"shipcast ingest files {directory}")
+
+
+def version_verb(ask: Ask) -> None:
+    """The versions of Shipcast and of what it runs on."""
+    from shipcast.answers.operations import Component, VersionAnswer, envelope
+
+    components = [Component(component=name, version=version(name)) for name in COMPONENTS]
+    python = Component(component="python", version=f"{platform.python_version()} on {sys.platform}")
+    answer = VersionAnswer(**envelope(ask.as_of), items=(*components, python))
+    show(
+        ask, answer, lambda: table(["component", "version"], [[item.component, item.version] for item in answer.items])
+    )

@@ -1,0 +1,182 @@
+"""The verbs that answer a question from the published snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shipcast.answers.words import in_hundred, local_time
+from shipcast.ask import Ask, parse_duration, verb
+from shipcast.console import hint, say, show, table
+
+if TYPE_CHECKING:
+    from shipcast.answers.metrics import MetricItem, MetricsAnswer
+    from shipcast.answers.windows import Window, WindowsAnswer
+
+LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
+
+
+def add_verbs(app: typer.Typer) -> None:
+    verb(app, "metrics", "shipcast metrics --by service --from 2025-01-01 --to 2026-01-01")(metrics_verb)
+    verb(app, "windows", "shipcast windows checkout --duration 45m --lines 300")(windows_verb)
+
+
+def metrics_verb(
+    ask: Ask,
+    metric: Annotated[str | None, typer.Option(metavar="M", help="One metric instead of all.")] = None,
+    environment: Annotated[
+        str | None, typer.Option(metavar="E", help="An environment; production means all of that kind.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(metavar="S", help="One service.")] = None,
+    team: Annotated[str | None, typer.Option(metavar="T", help="The services of one team.")] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="KEY", help="One item per service, environment, team or week.")
+    ] = None,
+    period_from: Annotated[
+        str | None, typer.Option("--from", metavar="D", help="Start of the period, included.")
+    ] = None,
+    period_to: Annotated[str | None, typer.Option("--to", metavar="D", help="End of the period, excluded.")] = None,
+    how: Annotated[
+        bool, typer.Option("--how", help="How each number came about: definition, rows in, rows left out.")
+    ] = False,
+) -> None:
+    """The delivery metrics: the five of DORA, rollbacks, rework, idle environments."""
+    from shipcast.answers.metrics import metrics
+    from shipcast.answers.reading import open_reader
+
+    with open_reader(ask.settings, ask.as_of) as reader:
+        answer = metrics(
+            reader,
+            metric=metric,
+            environment=environment,
+            service=service,
+            team=team,
+            by=by,
+            period_from=ask.optional_instant(period_from, "--from"),
+            period_to=ask.optional_instant(period_to, "--to"),
+        )
+    show(ask, answer, lambda: show_metrics(ask, answer, by, how))
+
+
+def show_metrics(ask: Ask, answer: MetricsAnswer, by: str | None, how: bool) -> None:
+    metrics_table(answer, by)
+    if how:
+        show_how(answer)
+    elif not by:
+        hint(ask, "shipcast metrics --by service, or with --how to see how each number came about")
+
+
+def metrics_table(answer: MetricsAnswer, by: str | None = None) -> None:
+    say(answer.sentence)
+    table(
+        [*([by] if by else []), "metric", "value", "95 % interval", "n", "left out", "open"],
+        [[*([key_of(item, by)] if by else []), *metric_cells(item)] for item in answer.items],
+        numbers=("value", "95 % interval", "n", "left out", "open"),
+    )
+
+
+def key_of(item: MetricItem, by: str) -> str:
+    return str(getattr(item, by) or "(none)")
+
+
+def metric_cells(item: MetricItem) -> list[object]:
+    from shipcast.answers.metrics import said
+
+    interval = "" if item.low is None or item.high is None else f"{said(item, item.low)} to {said(item, item.high)}"
+    return [
+        item.metric,
+        said(item, item.value),
+        interval,
+        f"{item.n:,}",
+        blank_zero(item.excluded),
+        blank_zero(item.censored),
+    ]
+
+
+def blank_zero(value: int | None) -> str:
+    return f"{value:,}" if value else ""
+
+
+def show_how(answer: MetricsAnswer) -> None:
+    seen = set()
+    for item in answer.items:
+        if item.metric in seen:
+            continue
+        seen.add(item.metric)
+        say(f"{item.metric}: {item.how.definition}")
+        typer.echo(f"    rows in: {item.how.rows_in:,}")
+        for part in item.how.left_out:
+            typer.echo(f"    left out: {part.rows:,} {part.reason}")
+
+
+def windows_verb(
+    ask: Ask,
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service to ship.")],
+    duration: Annotated[str, typer.Option(metavar="TIME", help="How long the deployment takes: 45m, 1h30m.")],
+    environment: Annotated[str, typer.Option(metavar="E", help="Where to.")] = "production",
+    lines: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines changed.")] = None,
+    files: Annotated[int | None, typer.Option(min=0, metavar="N", help="Files changed.")] = None,
+    change_type: Annotated[
+        str | None, typer.Option("--type", metavar="T", help="standard, normal or emergency.")
+    ] = None,
+    earliest: Annotated[str | None, typer.Option(metavar="TIME", help="Not before; default: now.")] = None,
+    latest: Annotated[str | None, typer.Option(metavar="TIME", help="Ended by then; default: in 7 days.")] = None,
+    top: Annotated[int, typer.Option(min=1, max=50, metavar="K", help="How many windows.")] = 3,
+) -> None:
+    """The lowest-risk windows for a change, each with its chance of failure, cost and reasons."""
+    from shipcast.answers.reading import open_reader
+    from shipcast.answers.windows import windows
+
+    with open_reader(ask.settings, ask.as_of) as reader:
+        answer = windows(
+            reader,
+            service,
+            duration=parse_duration(duration),
+            environment=environment,
+            lines=lines,
+            files=files,
+            change_type=change_type,
+            earliest=ask.optional_instant(earliest, "--earliest"),
+            latest=ask.optional_instant(latest, "--latest"),
+            top=top,
+        )
+    show(ask, answer, lambda: windows_table(answer, ask.settings.tz))
+
+
+def windows_table(answer: WindowsAnswer, tz: str) -> None:
+    """The sentence, the windows on the service's clock and the reader's, and what speaks for each."""
+    from shipcast.answers.windows import sentence
+
+    say(sentence(answer))
+    if not answer.items:
+        return
+    zones = list(dict.fromkeys([answer.business_zone, tz]))
+    unit = "requests affected" if answer.unit == "requests" else "minutes of disruption"
+    table(
+        [*(f"start ({zone})" for zone in zones), "level", "chance of failure", unit, "of usual"],
+        [[*(local_time(window.start, zone) for zone in zones), *window_cells(window)] for window in answer.items],
+        numbers=("of usual",),
+    )
+    for window in answer.items:
+        if window.reasons:
+            say(f"{local_time(window.start, answer.business_zone)}: {reasons_in_words(window)}")
+
+
+def window_cells(window: Window) -> list[object]:
+    if window.failure_probability is None:
+        return [None, None, None, None]
+    chance = in_hundred(window.failure_probability, window.failure_low, window.failure_high).removeprefix("about ")
+    cost = f"{number(window.expected_cost)} ({number(window.cost_low)} to {number(window.cost_high)})"
+    return [f"{LEVEL_MARKS[window.level or '']} {window.level}", chance, cost, f"{window.relative_cost:.0%}"]
+
+
+def reasons_in_words(window: Window) -> str:
+    """The parts of the relative cost: with the usual 100 they add up to it."""
+    parts = ", ".join(f"{reason.factor} {reason.points * 100:+.0f}" for reason in window.reasons)
+    return f"usual 100 %; {parts}; comes to {window.relative_cost:.0%}".replace("%", " %").replace("  %", " %")
+
+
+def number(value: float | None) -> str:
+    """A cost with as many digits as it can bear."""
+    return "?" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -1,0 +1,202 @@
+"""The command line as its users type it: one small company, every verb, every kind of mistake."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from shipcast.__main__ import run
+from shipcast.answers.answer import SCHEMAS
+from shipcast.cli import command
+
+AS_OF = "2025-12-01T00:00:00Z"
+ASKED = ["--as-of", AS_OF]
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory):
+    """Exports of a simulated company of three services over a quarter, and a home that holds them."""
+    from shipcast.simulator import simulate
+
+    folder = tmp_path_factory.mktemp("company")
+    simulate(folder / "exports", seed=1, days=90, services=3)
+    home = str(folder / "home")
+    assert run(["--home", home, "-q", "ingest", "files", str(folder / "exports")]) == 0
+    assert run(["--home", home, "-q", "build"]) == 0
+    return folder
+
+
+@pytest.fixture
+def ask(company, capsys):
+    """Run a verb on that home: exit code, stdout, stderr."""
+
+    def asked(*arguments):
+        capsys.readouterr()
+        code = run(["--home", str(company / "home"), *arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return asked
+
+
+def schema_of(answer):
+    return json.loads((SCHEMAS / f"{answer['schema'].split('/')[1]}.json").read_text(encoding="utf-8"))
+
+
+JSON_VERBS = [
+    ["version"],
+    ["doctor", *ASKED],
+    ["metrics", *ASKED],
+    ["metrics", *ASKED, "--by", "service"],
+    ["metrics", *ASKED, "--by", "week"],
+    ["metrics", *ASKED, "--by", "team"],
+    ["metrics", *ASKED, "--by", "environment"],
+    ["windows", "checkout", "--duration", "45m", *ASKED],
+    ["quarantine", "list"],
+    ["build"],
+]
+
+
+@pytest.mark.parametrize("arguments", JSON_VERBS, ids=" ".join)
+def test_every_json_answer_is_valid_against_its_shipped_schema(ask, arguments):
+    code, out, _ = ask("--json", *arguments)
+    answer = json.loads(out)
+
+    assert code == 0
+    assert answer.keys() >= {"schema", "generated_at", "as_of", "data_as_of", "items", "warnings"}
+    jsonschema.validate(answer, schema_of(answer), format_checker=jsonschema.FormatChecker())
+
+
+@pytest.mark.parametrize("arguments", JSON_VERBS, ids=" ".join)
+def test_every_answer_reads_in_at_most_a_hundred_columns(ask, arguments):
+    code, out, _ = ask(*arguments)
+
+    assert code == 0
+    assert out.strip()
+    assert max(len(line) for line in out.splitlines() if not line.startswith("note: ")) <= 100
+
+
+def test_common_flags_count_before_and_after_the_verb(ask):
+    before = json.loads(ask("--json", "--as-of", AS_OF, "--tz", "Asia/Tokyo", "metrics")[1])
+    after = json.loads(ask("metrics", "--tz", "Asia/Tokyo", "--json", "--as-of", AS_OF)[1])
+
+    assert before["as_of"] == AS_OF
+    assert before["items"] == after["items"]
+
+
+def test_the_flag_after_the_verb_wins(ask):
+    answer = json.loads(ask("--json", "--as-of", "2020-01-01", "metrics", "--as-of", AS_OF)[1])
+
+    assert answer["as_of"] == AS_OF
+
+
+def test_simulated_data_says_so_wherever_it_answers(ask):
+    for arguments in (["metrics", *ASKED], ["windows", "checkout", "--duration", "45m", *ASKED]):
+        assert "simulated" in ask(*arguments)[1]
+        assert any("simulated" in warning for warning in json.loads(ask("--json", *arguments)[1])["warnings"])
+
+
+def test_loading_the_same_exports_again_changes_nothing(ask, company):
+    items = json.loads(ask("--json", "ingest", "files", str(company / "exports"))[1])["items"]
+
+    assert sum(item["read"] for item in items) > 1000
+    assert all(item["unchanged"] + item["merged"] == item["read"] for item in items)
+
+
+MISTAKES = [
+    (["metrics", "--metric", "lead_tiem"], 2, "lead_time"),
+    (["metrics", "--by", "colour"], 2, "colour"),
+    (["metrics", "--from", "2025-12-01", "--to", "2025-11-01"], 2, "--from"),
+    (["metrics", "--as-of", "noon"], 2, "--as-of"),
+    (["windows", "chekout", "--duration", "45m"], 2, "checkout"),
+    (["windows", "checkout", "--duration", "soon"], 2, "--duration"),
+    (["windows", "checkout"], 2, "--duration"),
+    (["sail"], 2, "sail"),
+    (["metrics", "--tz", "Mars/Olympus"], 3, "Mars/Olympus"),
+    (["run"], 3, "[[sources]]"),
+    (["ingest", "files", "nowhere"], 4, "nowhere"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "word"), MISTAKES, ids=lambda value: str(value))
+def test_a_mistake_is_said_in_words_with_its_exit_code(ask, arguments, code, word):
+    said = ask(*arguments)
+
+    assert said[0] == code
+    assert said[1] == ""
+    assert word in said[2]
+    assert len(said[2].splitlines()) <= 10
+    assert "Traceback" not in said[2]
+
+
+@pytest.mark.parametrize(("arguments", "code", "word"), MISTAKES, ids=lambda value: str(value))
+def test_a_mistake_is_a_problem_object_with_json(ask, arguments, code, word):
+    said = ask("--json", *arguments)
+    problem = json.loads(said[1])
+
+    assert said[0] == problem["status"] == code
+    assert problem.keys() == {"type", "title", "status", "detail", "instance"}
+    assert word in problem["detail"]
+
+
+@pytest.mark.parametrize("verb", ["metrics", "windows"])
+def test_a_home_without_data_says_what_to_do(verb, tmp_path, capsys):
+    arguments = ["windows", "checkout", "--duration", "45m"] if verb == "windows" else ["metrics"]
+
+    assert run(["--home", str(tmp_path / "home"), *arguments]) == 7
+    assert "shipcast ingest files DIR" in capsys.readouterr().err
+
+
+def test_init_writes_once_and_never_overwrites(tmp_path, capsys):
+    home = tmp_path / "home"
+
+    assert run(["--home", str(home), "init"]) == 0
+    (home / "shipcast.toml").write_text("settle_days = 3\n")
+    assert run(["--home", str(home), "init"]) == 0
+
+    assert (home / "shipcast.toml").read_text() == "settle_days = 3\n"
+    assert "left as it is" in capsys.readouterr().out
+
+
+def test_run_loads_every_configured_source_builds_and_publishes(company, tmp_path, capsys):
+    home = tmp_path / "home"
+    home.mkdir()
+    gone = tmp_path / "gone"
+    (home / "shipcast.toml").write_text(
+        f'[[sources]]\npath = "{gone}"\n\n[[sources]]\npath = "{company / "exports"}"\n'
+    )
+
+    code = run(["--home", str(home), "--json", "run"])
+    answer = json.loads(capsys.readouterr().out)
+
+    assert code == 4
+    assert any(str(gone) in warning for warning in answer["warnings"])
+    assert {item["table"] for item in answer["items"]} >= {"deployments", "incidents"}
+    assert run(["--home", str(home), "metrics", *ASKED]) == 0
+
+
+def test_simulate_does_not_write_over_files_that_were_not_simulated(tmp_path, capsys):
+    (tmp_path / "deployments.csv").write_text("mine")
+
+    assert run(["simulate", str(tmp_path)]) == 4
+    assert (tmp_path / "deployments.csv").read_text() == "mine"
+
+
+def test_everything_written_lies_under_the_home(company, tmp_path, monkeypatch):
+    home = tmp_path / "elsewhere" / "home"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert run(["--home", str(home), "ingest", "files", str(company / "exports")]) == 0
+    assert run(["--home", str(home), "build"]) == 0
+    assert run(["--home", str(home), "metrics", *ASKED]) == 0
+
+    assert {path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(home)} == set()
+
+
+def test_every_verb_is_tried_here_or_in_the_documentation():
+    root = Path(__file__).parent.parent.parent
+    told = " ".join(path.read_text(encoding="utf-8") for path in (root / "README.md", Path(__file__)))
+
+    assert [name for name in command().commands if name not in told] == []

@@ -1,0 +1,69 @@
+"""The documentation is what the code says, and the commands in it run."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from shipcast.__main__ import run
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_pages_are_current(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    stale = [path.name for path, text in generator().pages().items() if path.read_text(encoding="utf-8") != text]
+
+    assert stale == [], "run `make docs`"
+
+
+@pytest.mark.parametrize("name", generator().verbs())
+def test_every_verb_helps_with_an_example(name):
+    help_text = generator().help_text(name)
+
+    assert re.search(rf"^ *Example: shipcast {name}\b", help_text, flags=re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    """The `$ shipcast ...` lines of a page, in order."""
+    return re.findall(r"^\$ (shipcast .*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def test_there_are_commands_to_run():
+    assert commands(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_the_commands_of_a_page_run_as_written(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    company = run(["simulate", "exports"])
+    assert company == 0
+
+    failed = []
+    for line in commands(page):
+        arguments = shlex.split(line)[1:]
+        if run(arguments) != 0:
+            failed.append((line, capsys.readouterr().err))
+
+    assert failed == []
+
+
+def test_links_between_pages_lead_somewhere():
+    broken = [
+        f"{page.name}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+
+    assert broken == []
