@@ -1,8 +1,8 @@
 """The queries behind the delivery metrics: one per family of metrics, over row-grain marts, as known at `$as_of`.
 
 Each gives one row per key (a service, a team, an environment, a week, or all in one). Parameters: `$as_of`,
-`$period_start`, `$period_end`; `$is_newest`, whether nothing in the snapshot is newer than `$as_of`; for weeks their
-starts; and the name that the scope asks for. Nothing a user types becomes part of a query.
+`$period_start`, `$period_end`; for weeks their starts; and the name that the scope asks for. Nothing a user types
+becomes part of a query.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ By = Literal["service", "environment", "team", "week"]
 
 IS_COMPLETED = "coalesce(completed_at <= $as_of, false)"
 IS_COUNTED = f"({IS_COMPLETED} and status in ('failed', 'rolled_back', 'succeeded'))"
-IS_FAILED = (
-    f"({IS_COUNTED} and (coalesce(failed_at <= $as_of, false) or ($is_newest and open_incident_at is not null)))"
-)
+IS_FAILED = f"({IS_COUNTED} and coalesce(failed_at <= $as_of, false))"
 IS_ROLLED_BACK = f"({IS_COUNTED} and coalesce(rolled_back_at <= $as_of, false))"
 IS_REWORK = "(lower(change_type) = 'emergency' or rollback_of is not null)"
 PLACED_AT = f"case when {IS_COMPLETED} then completed_at else started_at end"
-IS_LINK_KNOWN = "(coalesce(resolved_at <= $as_of, false) or ($is_newest and resolved_at is null))"
-IS_EXISTING = "coalesce(first_seen_at <= $as_of, true)"  # named by no dated row: always known
+IS_LINK_KNOWN = "coalesce(link_known_at <= $as_of, false)"
+IS_EXISTING = "coalesce(first_seen_at <= $as_of, true)"  # listed in its own table, without a date: always known
 
 SERVICES = f"select service, team from dim_services where {IS_EXISTING} order by service"
 ENVIRONMENTS = f"select environment, is_production, cost_per_hour from dim_environments where {IS_EXISTING} order by 1"
+DEPLOYED = "select distinct service, environment from fct_deployments where started_at <= $as_of"
 DEFINITIONS = "select metric, definition from metric_definitions"
 FIRST_COUNTED = f"select min(completed_at) from fct_deployments where {IS_COUNTED} and {{places}}"
 FIRST_KNOWN = """
@@ -195,7 +194,7 @@ def recoveries(scope: Scope) -> str:
 with {scope.weeks()}
 linked as (
     select cause_deployment_id as deployment_id, min(started_at) as first_at, max(resolved_at) as last_at,
-        bool_or(resolved_at is null) as is_open
+        bool_or(resolved_at is null or resolved_at > $as_of) as is_open
     from fct_incidents
     where cause_deployment_id is not null and started_at <= $as_of and {IS_LINK_KNOWN}
     group by all
@@ -262,7 +261,7 @@ causes as (
 ),
 judged as (
     select service, team, started_at, causes.cause is not null as is_attributed,
-        is_link_known and window_deployment_id is not null as is_in_window,
+        window_deployment_id is not null as is_in_window,
         case when is_environment_given or is_link_known then environment else 'production' end as place,
         is_production or not (is_environment_given or is_link_known) as is_in_production
     from incidents_at left join causes using (cause)
@@ -279,17 +278,68 @@ group by all
 
 
 def idle(scope: Scope) -> str:
-    """Hours in which the environments were in no use, between the starts and ends of `$span_starts`, `$span_ends`.
+    """Hours in which the environments were in no use, between the starts and ends of `$span_starts`, `$span_ends`."""
+    return f"""
+with {use_spells(scope)},
+spans as (
+    select unnest($span_keys) as span_key, unnest($span_starts) as span_start, unnest($span_ends) as span_end
+),
+covered as (
+    select environment, span_key, count(*) as spells,
+        sum(epoch_us(least(ended_at, span_end)) - epoch_us(greatest(started_at, span_start))) / 3.6e9 as hours
+    from spells join spans on started_at < span_end and ended_at > span_start
+    group by all
+),
+idle as (
+    select environment, span_key, cost_per_hour, coalesce(spells, 0) as spells,
+        (epoch_us(span_end) - epoch_us(span_start)) / 3.6e9 as span_hours,
+        span_hours - coalesce(hours, 0) as idle_hours
+    from environments cross join spans left join covered using (environment, span_key)
+)
+select {"environment" if scope.by == "environment" else "span_key"} as key, sum(idle_hours) as idle_hours,
+    sum(span_hours) as span_hours, sum(spells)::bigint as spells,
+    case when count(*) = count(cost_per_hour) then sum(idle_hours * cost_per_hour) end as cost
+from idle
+group by all
+"""
+
+
+def idle_spells(scope: Scope) -> str:
+    """The stretches of the period, longer than a day, in which an environment was in no use; the longest first."""
+    return f"""
+with {use_spells(scope)},
+edges as (
+    select environment, started_at, ended_at from spells
+    union all
+    select environment, $known_end, null from environments
+),
+gaps as (
+    select environment,
+        coalesce(lag(ended_at) over (partition by environment order by started_at), $period_start) as idle_from_at,
+        started_at as idle_to_at
+    from edges
+),
+clipped as (
+    select environment, greatest(idle_from_at, $period_start) as idle_from_at,
+        least(idle_to_at, $known_end) as idle_to_at,
+        (epoch_us(least(idle_to_at, $known_end)) - epoch_us(greatest(idle_from_at, $period_start))) / 3.6e9 as hours
+    from gaps
+)
+select environment, idle_from_at, idle_to_at, hours, hours * cost_per_hour as cost
+from clipped join environments using (environment)
+where hours > 24
+order by hours desc, environment, idle_from_at
+"""
+
+
+def use_spells(scope: Scope) -> str:
+    """The tables `environments` and `spells`: each environment's stretches of use that touch the period.
 
     Uses that overlap become one spell. Deployments come first in packs: all that start within one length of
     occupancy of each other overlap, so a pack is one use from its first start to its last end.
     """
-    return f"""
-with environments as (
+    return f"""environments as (
     select environment, cost_per_hour from dim_environments where {IS_EXISTING} and {scope.places()}
-),
-spans as (
-    select unnest($span_keys) as span_key, unnest($span_starts) as span_start, unnest($span_ends) as span_end
 ),
 uses as (
     select environment, source, started_at, least(coalesce(ended_at, $as_of), $as_of) as ended_at
@@ -323,25 +373,7 @@ spells as (
     select environment, min(started_at) as started_at, max(ended_at) as ended_at
     from numbered
     group by environment, spell
-),
-covered as (
-    select environment, span_key, count(*) as spells,
-        sum(epoch_us(least(ended_at, span_end)) - epoch_us(greatest(started_at, span_start))) / 3.6e9 as hours
-    from spells join spans on started_at < span_end and ended_at > span_start
-    group by all
-),
-idle as (
-    select environment, span_key, cost_per_hour, coalesce(spells, 0) as spells,
-        (epoch_us(span_end) - epoch_us(span_start)) / 3.6e9 as span_hours,
-        span_hours - coalesce(hours, 0) as idle_hours
-    from environments cross join spans left join covered using (environment, span_key)
-)
-select {"environment" if scope.by == "environment" else "span_key"} as key, sum(idle_hours) as idle_hours,
-    sum(span_hours) as span_hours, sum(spells)::bigint as spells,
-    case when count(*) = count(cost_per_hour) then sum(idle_hours * cost_per_hour) end as cost
-from idle
-group by all
-"""
+)"""
 
 
 def unwatched(scope: Scope) -> str:

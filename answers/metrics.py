@@ -91,11 +91,22 @@ class MetricItem(Part):
     how: How
 
 
+class IdleSpell(Part):
+    """More than a day in which an environment was in no use; `cost` is null where an hour's cost is not known."""
+
+    environment: str
+    start: Instant
+    end: Instant
+    hours: Number
+    cost: Number | None
+
+
 class MetricsAnswer(Answer):
-    """The delivery metrics of a period, as known at `as_of`."""
+    """The delivery metrics of a period, as known at `as_of`; with idle time its spells of over a day, longest first."""
 
     schema_name: Literal["shipcast/metrics/1"] = Field(default="shipcast/metrics/1", alias="schema")
     items: tuple[MetricItem, ...]
+    idle_spells: tuple[IdleSpell, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ class Question:
     weeks: Mapping[Key, Span]
     services: Mapping[str, str | None]
     environments: Mapping[str, bool]
+    deployed: frozenset[tuple[str, str]]
     zone: ZoneInfo
 
     @property
@@ -117,7 +129,6 @@ class Question:
 
     def parameters(self, reader: Reader) -> dict[str, Any]:
         """The values that the queries name."""
-        newest = reader.facts.newest_at
         spans = {key: span.known(reader.as_of) for key, span in self.spans.items()}
         return {
             "period_start": naive(self.period.start),
@@ -126,7 +137,7 @@ class Question:
             "span_keys": list(spans),
             "span_starts": [naive(span.start) for span in spans.values()],
             "span_ends": [naive(span.end) for span in spans.values()],
-            "is_newest": newest is None or newest <= reader.at,
+            "known_end": naive(self.period.known(reader.as_of).end),
             "occupancy_us": round(reader.facts.occupancy_minutes * 60e6),
             "environment": self.scope.environment,
             "service": self.scope.service,
@@ -152,10 +163,17 @@ class Question:
         return asked is None or (self.environments[environment] if asked == PRODUCTION else environment == asked)
 
     def is_pooled(self, key: Key) -> bool:
-        """Whether the number of that key is of several services."""
-        if self.scope.by == "service":
-            return False
-        return sum(self.scope.by != "team" or team == key for team in self.services.values()) > 1
+        """Whether several services were ever deployed where the number of that key comes from."""
+        by = self.scope.by
+        found = {
+            service
+            for service, environment in self.deployed
+            if service in self.services
+            and self.covers(environment)
+            and (by != "team" or self.services[service] == key)
+            and (by != "environment" or environment == key)
+        }
+        return by != "service" and len(found) > 1
 
 
 def metrics(
@@ -197,8 +215,9 @@ def metrics(
     results = answers_of(reader, question)
     definitions = dict(reader.rows(queries.DEFINITIONS))
     keys = question.keys({key for found in results.values() for key in found})
+    pooled = {key: question.is_pooled(key) for key in keys}
     items = tuple(
-        item(question, name, key, results[name].get(key), reader.as_of, definitions.get(name, ""))
+        item(question, name, key, results[name].get(key), reader.as_of, definitions.get(name, ""), pooled[key])
         for key in keys
         for name in question.metrics
     )
@@ -206,6 +225,7 @@ def metrics(
         **reader.envelope(),
         sentence=sentence(question, items),
         items=items,
+        idle_spells=idle_spells(reader, question),
         warnings=(*reader.warnings(), *warnings(reader, question, results)),
     )
 
@@ -225,9 +245,9 @@ def asked(
     """The question with its names checked and its period filled in."""
     services = dict(reader.rows(queries.SERVICES))
     environments = {name: bool(is_production) for name, is_production, _ in reader.rows(queries.ENVIRONMENTS)}
-    check("service", scope.service, services)
-    check("team", scope.team, [name for name in services.values() if name])
-    check("environment", scope.environment, environments and [*environments, PRODUCTION])
+    check("service", scope.service, services, not services)
+    check("team", scope.team, {name for name in services.values() if name}, not services)
+    check("environment", scope.environment, [*environments, PRODUCTION], not environments)
     period = period_asked(reader, scope, period_from, period_to)
     zone = ZoneInfo(reader.settings.tz)
     weeks = iso_weeks(period, zone) if scope.by == "week" else []
@@ -242,14 +262,15 @@ def asked(
             if scope.service in (None, name) and scope.team in (None, owner)
         },
         environments=environments,
+        deployed=frozenset((service, place) for service, place in reader.rows(queries.DEPLOYED)),
         zone=zone,
     )
 
 
-def check(kind: str, name: str | None, known: Iterable[str]) -> None:
-    """Refuse a name that is not among the known ones; where nothing is known yet, any name may be right."""
+def check(kind: str, name: str | None, known: Iterable[str], is_empty: bool) -> None:
+    """Refuse a name that is not among the known ones; where no data is known yet, any name may be right."""
     names = set(known)
-    if name is not None and names and name not in names:
+    if name is not None and not is_empty and name not in names:
         raise UnknownName(kind, name, names)
 
 
@@ -307,8 +328,27 @@ def answers_of(reader: Reader, question: Question) -> dict[str, dict[Key, Record
     }
 
 
+def idle_spells(reader: Reader, question: Question) -> tuple[IdleSpell, ...]:
+    """The spells behind the idle time asked for; none where it was not."""
+    if not any(METRICS[name].family == "idle" for name in question.metrics):
+        return ()
+    rows = reader.rows(queries.idle_spells(question.scope), **question.parameters(reader))
+    return tuple(
+        IdleSpell(
+            environment=name, start=start.replace(tzinfo=UTC), end=end.replace(tzinfo=UTC), hours=hours, cost=cost
+        )
+        for name, start, end, hours, cost in rows
+    )
+
+
 def item(
-    question: Question, name: str, key: Key, result: Record | None, as_of: datetime, definition: str
+    question: Question,
+    name: str,
+    key: Key,
+    result: Record | None,
+    as_of: datetime,
+    definition: str,
+    pooled: bool,
 ) -> MetricItem:
     """One metric's figures, said of what the key stands for."""
     metric, scope = METRICS[name], question.scope
@@ -333,7 +373,7 @@ def item(
         high=high,
         excluded=figures.excluded,
         censored=figures.censored,
-        pooled=question.is_pooled(key),
+        pooled=pooled,
         km_median=figures.km_median,
         cost=figures.cost,
         how=How(
@@ -409,22 +449,35 @@ def said(item: MetricItem, value: float | None) -> str:
 
 def sentence(question: Question, items: Iterable[MetricItem]) -> str:
     """What the numbers come to, in one sentence."""
-    first, last = (instant.astimezone(question.zone) for instant in question.period)
-    period = f"from {first:%-d %b %Y} to {last - timedelta(microseconds=1):%-d %b %Y}"
     found = list(items)
+    period = period_said(question)
     if question.scope.by:
-        groups = words.plural(len({getattr(one, question.scope.by) for one in found}), question.scope.by)
-        return f"{words.plural(len(question.metrics), 'metric')} of {groups} were computed {period}."
-    place = " and ".join(filter(None, (question.scope.environment, question.scope.service, question.scope.team)))
-    by_metric = {one.metric: one for one in found}
+        groups = len({getattr(one, question.scope.by) for one in found})
+        what = named(question.metrics[0]) if len(question.metrics) == 1 else f"{len(question.metrics)} metrics"
+        return f"{what} for {'each of ' if groups != 1 else ''}{words.plural(groups, question.scope.by)} {period}."
+    scope = question.scope
+    place = f"{scope.environment}{''.join(f' ({name})' for name in (scope.service, scope.team) if name)}"
     if len(found) == 1:
-        return f"{found[0].metric.replace('_', ' ').capitalize()} in {place} was {interval_said(found[0])} {period}."
+        return f"{named(found[0].metric)} in {place} {period}: {interval_said(found[0])}."
+    by_metric = {one.metric: one for one in found}
     failure, speed = by_metric["change_failure_rate"], by_metric["lead_time"]
-    count = words.plural(by_metric["deployments"].n, "deployment")
-    if not by_metric["deployments"].n:
+    if not failure.n:
         return f"No deployment to {place} was completed {period}."
     landed = f" and half the changes were live within {words.hours(speed.value)}" if speed.value is not None else ""
-    return f"{count} to {place} were made {period}: {interval_said(failure)} failed{landed}."
+    return f"{words.plural(failure.n, 'deployment')} reached {place} {period}: {interval_said(failure)} failed{landed}."
+
+
+def named(metric: str) -> str:
+    """A metric's name as a sentence begins with it."""
+    return metric.replace("_", " ").capitalize()
+
+
+def period_said(question: Question) -> str:
+    """The period in days, its last one included; one that is empty by the instant it stands at."""
+    first, last = (instant.astimezone(question.zone) for instant in question.period)
+    if first == last:
+        return f"by {first:%-d %b %Y}"
+    return f"from {first:%-d %b %Y} to {last - timedelta(microseconds=1):%-d %b %Y}"
 
 
 def interval_said(item: MetricItem) -> str:

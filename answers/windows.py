@@ -229,10 +229,12 @@ def asked(
 def known_change(
     history: History, service: str, lines: int | None, files: int | None, change_type: str | None
 ) -> Change:
-    """The change with what is known of its service."""
+    """The change with what is known of its service; where no service is known at all, any may be asked about."""
     if min(lines or 0, files or 0) < 0:
         raise UsageError(f"A change has no negative size; got {lines} lines, {files} files.")
     services = history.services().rows_by_key("service", named=True)
+    if not services:
+        return Change(service, None, history.default_zone, lines, files, change_type)
     if service not in services:
         raise UnknownName("service", service, services)
     row = services[service][0]
@@ -241,7 +243,7 @@ def known_change(
 
 def check_environment(reader: Reader, environment: str) -> None:
     known = [name for (name,) in reader.rows("select environment from dim_environments")]
-    if environment not in ("production", *known):
+    if known and environment not in ("production", *known):
         raise UnknownName("environment", environment, ["production", *known])
 
 
@@ -320,7 +322,10 @@ def hold_blocks(reader: Reader, question: Question, holds: Sequence[tuple[str | 
 
 def clock_warnings(history: History, change: Change) -> list[str]:
     """Whether the service's clock had to be assumed."""
-    (row,) = history.services().rows_by_key("service", named=True)[change.service]
+    rows = history.services().rows_by_key("service", named=True).get(change.service, [])
+    if not rows:
+        return []
+    row = rows[0]
     if row["business_zone"] is None:
         return [f"{change.service} names no business_zone: its week is read on the clock of {change.zone}."]
     if row["business_zone"] != change.zone:

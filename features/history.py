@@ -17,8 +17,7 @@ from shipcast.features.clock import hour_of_week, hour_of_week_in, is_zone
 LOAD_WEEKS = 8
 
 SERVICES = "select service, team, business_zone from dim_services order by service"
-# An incident still open lays no blame: which deployment caused it is known only at its resolution. So `failed_at`
-# alone decides, and an outcome counts once it has settled, when a failure had as much time to show as a success.
+# An outcome counts once it has settled, when a failure had as much time to show as a success.
 OUTCOMES = """
 select service, team, started_at, lines_changed as lines, files_changed as files, change_type,
     coalesce(failed_at <= $at, false) as is_failed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shipcast.answers.words import in_hundred, local_time
+from shipcast.answers.words import hours, in_hundred, local_time
 from shipcast.ask import Ask, parse_duration, verb
 from shipcast.console import hint, say, show, table
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shipcast.answers.metrics import MetricItem, MetricsAnswer
     from shipcast.answers.windows import Window, WindowsAnswer
 
+LONGEST_SPELLS = 5
 LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
 
@@ -74,6 +75,20 @@ def metrics_table(answer: MetricsAnswer, by: str | None = None) -> None:
         [[*([key_of(item, by)] if by else []), *metric_cells(item)] for item in answer.items],
         numbers=("value", "95 % interval", "n", "left out", "open"),
     )
+    if {item.metric for item in answer.items} <= {"environment_idle", "environment_idle_hours"}:
+        show_idle_spells(answer)
+
+
+def show_idle_spells(answer: MetricsAnswer) -> None:
+    """The longest stretches of over a day in which nobody used an environment."""
+    if not answer.idle_spells:
+        return
+    longest = answer.idle_spells[:LONGEST_SPELLS]
+    typer.echo(f"Idle for longer than a day, the {len(longest)} longest of {len(answer.idle_spells)}:")
+    for spell in longest:
+        cost = "" if spell.cost is None else f", cost {spell.cost:,.0f}"
+        typer.echo(f"  {spell.environment}: {hours(spell.hours)} from {spell.start:%Y-%m-%d %H:%M} UTC{cost}")
+    typer.echo()
 
 
 def key_of(item: MetricItem, by: str) -> str:

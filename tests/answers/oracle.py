@@ -5,7 +5,7 @@ Tables are lists of dicts with the contract's columns; instants are aware, unkno
 """
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
 from math import comb, exp, sqrt
 from statistics import NormalDist, median
@@ -48,25 +48,13 @@ def counts_against(incident, named, is_production):
     return both or named["environment"] == environment
 
 
-def newest(tables):
-    """The newest event of all."""
-    return max(
-        instant
-        for rows in tables.values()
-        for row in rows
-        for name, instant in row.items()
-        if isinstance(instant, datetime)
-    )
-
-
 def known(tables, at):
     """The tables as they would have been exported at that instant."""
     tables = filled(tables)
-    is_cut = newest(tables) > at
     return {
         **tables,
         "deployments": known_deployments(tables, at),
-        "incidents": [known_incident(row, at, is_cut) for row in tables["incidents"] if row["started_at"] <= at],
+        "incidents": [known_incident(row, at) for row in tables["incidents"] if row["started_at"] <= at],
         "changes": [row for row in tables["changes"] if (row["merged_at"] or row["authored_at"]) <= at],
         "environment_usage": [
             {**row, "ended_at": row["ended_at"] if row["ended_at"] and row["ended_at"] <= at else None}
@@ -80,10 +68,10 @@ def known_deployments(tables, at):
     is_production = production_test(tables)
     by_id = {row["deployment_id"]: row for row in tables["deployments"]}
     resolved = {}
-    for incident in sorted(tables["incidents"], key=lambda row: row["started_at"], reverse=True):
+    for incident in tables["incidents"]:
         named = by_id.get(incident["deployment_id"])
-        if named and counts_against(incident, named, is_production):
-            resolved[incident["deployment_id"]] = incident["resolved_at"]
+        if named and incident["resolved_at"] and counts_against(incident, named, is_production):
+            resolved.setdefault(incident["deployment_id"], []).append(incident["resolved_at"])
     namers = defaultdict(list)
     for row in tables["deployments"]:
         if row["rollback_of"] != row["deployment_id"]:
@@ -96,17 +84,17 @@ def known_deployments(tables, at):
         if end is None or end > at:
             rows.append({**row, "status": "running", "finished_at": None})
             continue
-        revealed = min(namers[one], default=None) or resolved.get(one) or end
+        revealed = min(namers[one], default=None) or min(resolved.get(one, []), default=end)
         if status == "rolled_back" and max(revealed, end) > at:
             status = "succeeded"
         rows.append({**row, "status": status})
     return rows
 
 
-def known_incident(row, at, is_cut):
-    if row["resolved_at"] is None:
-        return {**row, "deployment_id": None} if is_cut else row
-    return row if row["resolved_at"] <= at else {**row, "resolved_at": None, "deployment_id": None}
+def known_incident(row, at):
+    """What it names is known by its resolution; one that is open in the data names it from its start."""
+    is_open_then = row["resolved_at"] is not None and row["resolved_at"] > at
+    return {**row, "resolved_at": None, "deployment_id": None} if is_open_then else row
 
 
 class Oracle:

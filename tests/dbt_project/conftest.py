@@ -75,7 +75,8 @@ def dbt(empty):
     """A function that runs a dbt command on the empty home and gives the finished process."""
 
     def run(*command):
-        folders = ["--target-path", "dbt/target", "--log-path", "dbt/logs"]
+        dbt_home = empty.settings.home / "dbt"
+        folders = ["--target-path", str(dbt_home / "target"), "--log-path", str(dbt_home / "logs")]
         project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
         return subprocess.run(
             [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *command, *project, *folders],

@@ -100,7 +100,7 @@ def test_an_incident_is_placed_by_its_deployment_and_stays_open_without_an_end(c
         from marts.fct_incidents order by 1""")
 
     assert incidents == [
-        ("i1", "prod", True, "d3", None, "2024-05-02 11:30"),
+        ("i1", "prod", True, "d3", "d3", "2024-05-02 11:30"),
         ("i2", "prod", True, None, "d4", None),
     ]
 

@@ -35,7 +35,7 @@ moments as (
         deployments.deployment_id,
         deployments.completed_at,
         deployments.status = 'rolled_back' as is_said_by_status,
-        coalesce(first_started.rollback.started_at, incidents.first_incident_resolved_at) as status_known_at,
+        coalesce(first_started.rollback.started_at, incidents.earliest_resolved_at) as status_known_at,
         first_landed.rollback.completed_at as landed_at,
         coalesce(first_landed.rollback.deployment_id, first_started.rollback.deployment_id) as rolled_back_by
     from deployments

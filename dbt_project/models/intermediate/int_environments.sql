@@ -41,7 +41,7 @@ final as (
         environments.cost_per_hour,
         environments.capacity,
         environments.region,
-        named.first_seen_at
+        case when environments.environment is null then named.first_seen_at end as first_seen_at
     from named
     left join environments on named.environment = environments.environment
     left join production_names on lower(trim(named.environment)) = production_names.production_name

@@ -14,7 +14,7 @@ final as (
         deployments.environment,
         deployments.completed_at,
         least(deployments.completed_at, incidents.first_started_at) as began_at,
-        case when incidents.open_incident_at is null then incidents.latest_resolved_at end as recovered_at
+        case when not incidents.is_open then incidents.latest_resolved_at end as recovered_at
     from deployments
     inner join incidents on deployments.deployment_id = incidents.deployment_id
 )

@@ -34,7 +34,7 @@ final as (
         services.criticality,
         services.architecture,
         services.depends_on,
-        named.first_seen_at
+        case when services.service is null then named.first_seen_at end as first_seen_at
     from named
     left join services on named.service = services.service
 )

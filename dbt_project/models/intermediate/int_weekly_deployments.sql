@@ -10,7 +10,7 @@ final as (
         {{ week_start('completed_at') }} as week_at,
         count(*) as deployments,
         count(case when is_landed then 1 end) as landed,
-        count(case when failed_at is not null or open_incident_at is not null then 1 end) as failed,
+        count(failed_at) as failed,
         count(case when rolled_back_at is not null then 1 end) as rolled_back,
         count(case when change_type = 'emergency' or rollback_of is not null then 1 end) as rework
     from deployments

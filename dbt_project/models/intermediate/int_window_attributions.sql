@@ -2,7 +2,6 @@
 
 with incidents as (
     select * from {{ ref('int_incidents') }}
-    where named_deployment_id is null
 ),
 
 -- Only services with an incident to attribute are worth sorting.

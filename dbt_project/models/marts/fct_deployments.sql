@@ -42,12 +42,11 @@ final as (
             when deployments.is_counted then least(
                 rollbacks.rolled_back_at,
                 case
-                    when incidents.earliest_resolved_at is not null
-                        then greatest(deployments.completed_at, incidents.earliest_resolved_at)
+                    when incidents.first_known_at is not null
+                        then greatest(deployments.completed_at, incidents.first_known_at)
                 end
             )
-        end as failed_at,
-        incidents.open_incident_at
+        end as failed_at
     from deployments
     left join rollbacks on deployments.deployment_id = rollbacks.deployment_id
     left join incidents on deployments.deployment_id = incidents.deployment_id

@@ -21,7 +21,7 @@ final as (
         incidents.is_deployment_known,
         incidents.cause_deployment_id,
         incidents.window_deployment_id,
-        incidents.resolved_at as link_known_at
+        incidents.link_known_at
     from incidents
     inner join services on incidents.service = services.service
 )
