@@ -6,6 +6,7 @@ Run by `make docs`; a test fails where a generated file is not what this writes.
 from __future__ import annotations
 
 import csv
+import os
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -85,7 +86,8 @@ def commands_page() -> str:
 
 
 def help_text(name: str) -> str:
-    """What `shipcast NAME --help` prints."""
+    """What `shipcast NAME --help` prints on a terminal of 100 columns."""
+    os.environ["COLUMNS"] = "100"
     with redirect_stdout(StringIO()) as printed:
         run([*name.split(), "--help"])
     return "\n".join(line.rstrip() for line in printed.getvalue().strip().splitlines())
