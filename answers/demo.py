@@ -22,6 +22,8 @@ class Verification(Part):
         0: the best window was advised; 1: no better than a window drawn by lot.
     said_probability, true_probability
         The chance that the change fails there: forecast, and truth.
+    services, median_regret, worst_regret, worst_service
+        How many services were asked for the same change, and what their regrets come to.
     """
 
     said_cost: Number
@@ -30,6 +32,10 @@ class Verification(Part):
     regret: Number
     said_probability: Share
     true_probability: Share
+    services: Count
+    median_regret: Number
+    worst_regret: Number
+    worst_service: str
 
 
 class DemoAnswer(Answer):

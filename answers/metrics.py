@@ -453,6 +453,8 @@ def sentence(question: Question, items: Iterable[MetricItem]) -> str:
     period = period_said(question)
     if question.scope.by:
         groups = len({getattr(one, question.scope.by) for one in found})
+        if not groups:
+            return f"No {question.scope.by} was known {period}."
         what = named(question.metrics[0]) if len(question.metrics) == 1 else f"{len(question.metrics)} metrics"
         return f"{what} for {'each of ' if groups != 1 else ''}{words.plural(groups, question.scope.by)} {period}."
     scope = question.scope

@@ -55,7 +55,7 @@ class Ask:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
-    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
     @cached_property
     def settings(self) -> Settings:

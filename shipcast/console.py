@@ -49,7 +49,7 @@ def show(ask: Ask, answer: Answer, human: Callable[[], None]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[str] = ()) -> None:
-    """Print rows under their column names; columns named in `numbers` are aligned right."""
+    """Print rows under their column names, those in `numbers` aligned right; nothing where there are no rows."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -64,6 +64,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Ite
         )
     for row in rows:
         grid.add_row(*(Text("" if cell is None else shown(cell)) for cell in row))
+    if not grid.rows:
+        return
     console = Console(width=WIDTH, markup=False, highlight=False, emoji=False)
     with console.capture() as capture:
         console.print(grid)

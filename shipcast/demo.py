@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shipcast.ask import Ask
 from shipcast.console import progress
@@ -84,7 +86,8 @@ def demo(ask: Ask) -> DemoAnswer:
     with open_reader(settings, ask.as_of) as reader:
         delivery = metrics(reader)
         idle = metrics(reader, metric="environment_idle", by="environment")
-        window = windows(reader, SERVICE, duration=DURATION, lines=LINES)
+        truth = Truth.read(company)
+        by_service = {name: windows(reader, name, duration=DURATION, lines=LINES) for name in truth.services}
     rows = sum(item.read for item in loaded.items)
     return DemoAnswer(
         **envelope(ask.as_of, delivery.data_as_of),
@@ -93,33 +96,52 @@ def demo(ask: Ask) -> DemoAnswer:
         rows=rows,
         metrics=delivery,
         idle=idle,
-        windows=window,
-        verification=verified(window, Truth.read(company)),
+        windows=by_service[SERVICE],
+        verification=verified(by_service[SERVICE], list(by_service.values()), truth),
         warnings=(SIMULATED,),
     )
 
 
-def verified(answer: WindowsAnswer, truth: Truth) -> Verification:
-    """The first window held against the truth, over the quarter hours of the week from the question on."""
+def verified(answer: WindowsAnswer, others: Sequence[WindowsAnswer], truth: Truth) -> Verification:
+    """The first window of an answer, and of the answers for the other services, held against the truth."""
     from shipcast.answers.demo import Verification
-    from shipcast.scheduling.windows import week_starts
 
-    best = answer.items[0]
-    week = week_starts(answer.as_of.replace(tzinfo=None))
-    at = np.array([best.start.replace(tzinfo=None)], dtype="datetime64[us]")
-    minutes = answer.duration_minutes
-    costs = truth.expected_cost(SERVICE, week, duration_minutes=minutes, lines=LINES)
-    usual = float(costs.mean())
-    true_cost = float(truth.expected_cost(SERVICE, at, duration_minutes=minutes, lines=LINES)[0]) / usual
-    best_cost = float(costs.min()) / usual
+    window = answer.items[0]
+    true_cost, best_cost = true_costs(answer, truth)
+    regrets = {other.service: regret(*true_costs(other, truth)) for other in others}
+    worst = max(regrets, key=lambda service: regrets[service])
     return Verification(
-        said_cost=best.relative_cost or 1.0,
+        said_cost=window.relative_cost or 1.0,
         true_cost=true_cost,
         best_cost=best_cost,
-        regret=(true_cost - best_cost) / (1 - best_cost),
-        said_probability=best.failure_probability or 0.0,
-        true_probability=float(truth.failure_probability(SERVICE, at, lines=LINES)[0]),
+        regret=regret(true_cost, best_cost),
+        said_probability=window.failure_probability or 0.0,
+        true_probability=float(truth.failure_probability(SERVICE, start_of(answer), lines=LINES)[0]),
+        services=len(regrets),
+        median_regret=float(np.median(list(regrets.values()))),
+        worst_regret=regrets[worst],
+        worst_service=worst,
     )
+
+
+def regret(true_cost: float, best_cost: float) -> float:
+    """0: nothing was better; 1: as good as a start drawn by lot, whose relative cost is 1; above: worse than that."""
+    return (true_cost - best_cost) / (1 - best_cost)
+
+
+def true_costs(answer: WindowsAnswer, truth: Truth) -> tuple[float, float]:
+    """What the first window truly costs, and the best of the week, over the mean of the week's quarter hours."""
+    from shipcast.scheduling.windows import week_starts
+
+    def cost(starts: NDArray[np.datetime64]) -> NDArray[np.float64]:
+        return truth.expected_cost(answer.service, starts, duration_minutes=answer.duration_minutes, lines=LINES)
+
+    week = cost(week_starts(answer.as_of.replace(tzinfo=None)))
+    return float(cost(start_of(answer))[0] / week.mean()), float(week.min() / week.mean())
+
+
+def start_of(answer: WindowsAnswer) -> NDArray[np.datetime64]:
+    return np.array([answer.items[0].start.replace(tzinfo=None)], dtype="datetime64[us]")
 
 
 def clear(settings: Settings) -> None:

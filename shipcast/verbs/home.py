@@ -58,7 +58,9 @@ def verification_in_words(found: Verification) -> str:
     return (
         f"The window advised truly costs {found.true_cost:.0%} of the usual (said: {found.said_cost:.0%}), the best "
         f"one {found.best_cost:.0%}; its true chance of failure is {found.true_probability:.1%} (said: "
-        f"{found.said_probability:.1%}). Regret {found.regret:.2f}, where 0 is the best window and 1 one drawn by lot."
+        f"{found.said_probability:.1%}). Its regret is {found.regret:.2f}, where 0 is the best window and 1 one "
+        f"drawn by lot; over all {found.services} services the median is {found.median_regret:.2f}, the worst "
+        f"{found.worst_regret:.2f} ({found.worst_service})."
     ).replace("%", " %")
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shipcast.answers.windows import Window, WindowsAnswer
 
 LONGEST_SPELLS = 5
+SMALLEST_SHOWN = 0.01
 LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
 
@@ -164,7 +165,7 @@ def windows_table(answer: WindowsAnswer, tz: str) -> None:
     from shipcast.answers.windows import sentence
 
     say(sentence(answer))
-    if not answer.items:
+    if not answer.items or answer.items[0].failure_probability is None:
         return
     zones = list(dict.fromkeys([answer.business_zone, tz]))
     unit = "requests affected" if answer.unit == "requests" else "minutes of disruption"
@@ -194,4 +195,8 @@ def reasons_in_words(window: Window) -> str:
 
 def number(value: float | None) -> str:
     """A cost with as many digits as it can bear."""
-    return "?" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+    if value is None:
+        return "?"
+    if value < SMALLEST_SHOWN:
+        return f"< {SMALLEST_SHOWN}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

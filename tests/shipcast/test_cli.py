@@ -176,6 +176,25 @@ def test_run_loads_every_configured_source_builds_and_publishes(company, tmp_pat
     assert run(["--home", str(home), "metrics", *ASKED]) == 0
 
 
+def test_the_demo_ends_in_an_answer_and_says_that_it_is_simulated(tmp_path, capsys):
+    assert run(["--home", str(tmp_path), "--json", "demo", *ASKED]) == 0
+    answer = json.loads(capsys.readouterr().out)
+
+    jsonschema.validate(answer, schema_of(answer))
+    assert "simulated" in answer["warnings"][0]
+    assert {item["metric"] for item in answer["metrics"]["items"]} >= {"lead_time", "rollback_rate", "environment_idle"}
+    assert answer["windows"]["items"][0]["reasons"]
+    assert answer["verification"]["services"] == 12
+
+
+def test_the_demo_does_not_touch_a_folder_that_no_demo_made(tmp_path, capsys):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "thesis.txt").write_text("mine")
+
+    assert run(["--home", str(tmp_path), "demo"]) == 4
+    assert (tmp_path / "demo" / "thesis.txt").read_text() == "mine"
+
+
 def test_simulate_does_not_write_over_files_that_were_not_simulated(tmp_path, capsys):
     (tmp_path / "deployments.csv").write_text("mine")
 
