@@ -131,13 +131,13 @@ def named(cells: pl.DataFrame, lines: Places, header: Header) -> pl.DataFrame:
 
 
 def text_of(records: Records, mask: Mask) -> pl.Series:
-    """The records as text, their line feeds taken off; bytes that don't decode become replacement characters."""
+    """The records as text, their line feeds taken off; a byte that doesn't decode is written as \\xNN."""
     binary = pl.Series(pl.from_arrow(records.binary(mask)))
     is_text = records.is_text[mask]
     if is_text.all():
         text = binary.cast(pl.String)
     else:
-        text = pl.Series([row.decode("utf-8", "replace") for row in binary], dtype=pl.String)
+        text = pl.Series([row.decode("utf-8", "backslashreplace") for row in binary], dtype=pl.String)
     return text.str.replace(r"\r?\n$", "")
 
 
@@ -171,7 +171,7 @@ def broken(records: Records, mask: Mask, header: Header, grammar: Grammar) -> pl
         .otherwise(pl.lit("unterminated_quote"))
         .alias("rule"),
         pl.when(~pl.col("is_text"))
-        .then(pl.lit("its bytes are not UTF-8 (shown as � here)"))
+        .then(pl.lit("its bytes are not UTF-8 (kept as \\xNN)"))
         .when(is_count)
         .then(pl.format("{}{} where the header has {}", pl.col("fields") - own, noun, pl.lit(grammar.fields - own)))
         .otherwise(pl.lit("a quote is opened and not closed, or stands where none may"))

@@ -114,7 +114,7 @@ def read_all(
         for part in mine:
             items[part.number] = staging.read(part)
         staging.flush()
-        progress(f"{table.name}: {sum(items[part.number].read for part in mine):,} rows read")
+        progress(f"{table.name}: read {counted(sum(items[part.number].read for part in mine), 'row')}")
     for number, count in connection.execute("select _part, count(*) from scratch.bad group by 1").fetchall():
         items[number].quarantined = count
     return items
@@ -184,7 +184,7 @@ def count_dangling(connection: duckdb.DuckDBPyConnection, loaded: set[str], repo
             report.dangling.update(dangling(connection, table))
     for where, count in report.dangling.items():
         report.warnings.append(
-            f"{where}: {counted(count, 'row')} name a deployment that is not known (yet); they are kept."
+            f"{where}: {counted(count, 'row')} with a deployment that is not known (yet); kept until it is."
         )
 
 

@@ -55,7 +55,7 @@ def names(part: Part, connection: duckdb.DuckDBPyConnection) -> list[str]:
     objects = 0
     start = b""
     for chunk in whole_lines(part.path):
-        start = start or chunk.lstrip()[:1]
+        start = start or chunk.lstrip().split(b"\n", 1)[0].strip()
         connection.register("json_lines", lines(chunk, 1))
         keys = connection.execute(
             f"select json_keys(object), count(*), min(_line) from ({CHECKED}) where is_object group by 1 order by 3"
@@ -64,8 +64,9 @@ def names(part: Part, connection: duckdb.DuckDBPyConnection) -> list[str]:
         for some, count, _ in keys:
             objects += count
             found.update(dict.fromkeys(some))
-    if not objects:
-        what = "is one JSON array, not one object a line" if start == b"[" else "holds no JSON object"
+    is_array = start.startswith(b"[") and (not objects or not start.endswith(b"]"))
+    if is_array or not objects:
+        what = "is one JSON array, not one object a line" if is_array else "holds no JSON object"
         raise FileRefused(f"{what}. Nothing was stored; write one object a line")
     return list(found)
 
@@ -75,7 +76,7 @@ def lines(chunk: bytes, first_line: int) -> pa.Table:
     array = np.frombuffer(chunk, np.uint8)
     ends = np.flatnonzero(array == LINE_FEED) + 1
     is_text = decodes(chunk, ends)
-    # Rows that don't decode are shown with replacement characters; a chunk of sound ones is not copied.
+    # Bytes that don't decode are written as \\xNN; a chunk of sound ones is not copied.
     text = chunk if is_text.all() else mended(chunk, ends, is_text)
     cut = np.flatnonzero(np.frombuffer(text, np.uint8) == LINE_FEED) + 1
     offsets = np.append(0, cut)
@@ -93,7 +94,7 @@ def lines(chunk: bytes, first_line: int) -> pa.Table:
 def mended(chunk: bytes, ends: Places, is_text: Mask) -> bytes:
     starts = np.append(0, ends[:-1])
     parts = [
-        chunk[start:end] if sound else chunk[start:end].decode("utf-8", "replace").encode()
+        chunk[start:end] if sound else chunk[start:end].decode("utf-8", "backslashreplace").encode()
         for start, end, sound in zip(starts.tolist(), ends.tolist(), is_text.tolist(), strict=True)
     ]
     return b"".join(parts)
@@ -123,7 +124,7 @@ def piece(table: pa.Table, part: Part, header: Header, connection: duckdb.DuckDB
         pl.when("is_text").then(pl.lit("not_an_object")).otherwise(pl.lit("bytes_do_not_decode")).alias("rule"),
         pl.when("is_text")
         .then(pl.lit("it is not one JSON object whose names differ"))
-        .otherwise(pl.lit("its bytes are not UTF-8 (shown as � here)"))
+        .otherwise(pl.lit("its bytes are not UTF-8 (kept as \\xNN)"))
         .alias("detail"),
         "row",
     )

@@ -24,10 +24,10 @@ def merge(connection: duckdb.DuckDBPyConnection, table: Table, load_id: int, ite
     for part, fate, count in connection.execute("select _part, fate, count(*) from fates group by all").fetchall():
         setattr(items[part], fate, count)
         fates.add(fate)
-    for part, count in connection.execute("select _part, count(*) from good group by 1").fetchall():
+    for part, count in connection.execute("select _part, count(*) from good where _place >= 0 group by 1").fetchall():
         items[part].merged = count - items[part].inserted - items[part].updated - items[part].unchanged
-    write(connection, table, load_id, fates)
-    for view in ("survivors", "good"):
+    write(connection, table, fates)
+    for view in ("survivors", "good", "read"):
         connection.execute(f"drop view {view}")
     for name in ("repeats", "fates"):
         connection.execute(f"drop table temp.{name}")
@@ -36,11 +36,14 @@ def merge(connection: duckdb.DuckDBPyConnection, table: Table, load_id: int, ite
 def find_repeats(connection: duckdb.DuckDBPyConnection, table: Table, load_id: int) -> None:
     """The views of the rows to load: `good` all of them, `survivors` one of each key."""
     connection.execute(
-        f"create temp view good as select s.* exclude (_is_bad, _origin), {PLACE} as _place, "
+        f"create temp view read as select s.* exclude (_is_bad), {PLACE} as _place, "
         f"coalesce(q.load_id, p.stands_at, {load_id}) as _stands_at, p.file as _file "
         f"from scratch.{table.name} s join scratch.parts p using (_part) "
         "left join raw._quarantine q on q.quarantine_id = s._origin where not s._is_bad"
     )
+    corrected = connection.execute("select count(*) from read where _origin is not null").fetchall()
+    siblings = "" if corrected == [(0,)] else f" union all by name {stored_siblings(table)}"
+    connection.execute(f"create temp view good as select * exclude (_origin) from read{siblings}")
     keys = quoted(table.key)
     connection.execute(f"create temp table repeats as select {keys} from good group by {keys} having count(*) > 1")
     count = connection.execute("select count(*) from repeats").fetchall()
@@ -50,6 +53,22 @@ def find_repeats(connection: duckdb.DuckDBPyConnection, table: Table, load_id: i
             f"select * from good g anti join repeats r on {same(table.key, 'g', 'r')} union all by name {merged(table)}"
         )
     connection.execute(f"create temp view survivors as {single}")
+
+
+def stored_siblings(table: Table) -> str:
+    """SQL for the stored rows of the load that a corrected row belongs to, and with which it is merged.
+
+    They stand before all rows that were read, at negative places, and count as none of them.
+    """
+    keys = quoted(table.key)
+    corrected = (
+        f"select {keys}, min(_part) as _part, min(_place) as _place, max(_stands_at) as _stands_at "
+        f"from read where _origin is not null group by {keys}"
+    )
+    return (
+        f"select r.* exclude (_load_id), c._part, -1 - c._place as _place, c._stands_at from raw.{table.name} r "
+        f"join ({corrected}) c on {same(table.key, 'r', 'c')} and r._load_id = c._stands_at"
+    )
 
 
 def merged(table: Table) -> str:
@@ -95,11 +114,11 @@ def decide(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     )
 
 
-def write(connection: duckdb.DuckDBPyConnection, table: Table, load_id: int, fates: set[str]) -> None:
-    """Write the survivors that are new or differ."""
+def write(connection: duckdb.DuckDBPyConnection, table: Table, fates: set[str]) -> None:
+    """Write the survivors that are new or differ, as rows of the load in whose place they stand."""
     changed = [*(column.name for column in table.columns if not column.key), "_file", "_line", "_load_id"]
     names = quoted([*table.key, *changed])
-    rows = f"select *, {load_id}::bigint as _load_id from survivors"
+    rows = "select *, _stands_at::bigint as _load_id from survivors"
     chosen = f"select {names} from ({rows}) semi join (from fates where fate = '{{}}') using (_place)"
     if "updated" in fates:
         values = ", ".join(f'"{name}" = s."{name}"' for name in changed)

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shipcast.ingest.piece import ORIGIN
 from shipcast.warehouse.tables import Column, Table
 
 FIRST_INSTANT = "2000-01-01"
@@ -34,6 +35,8 @@ BASIC = rf"\d{{8}}[Tt]\d{{4}}(?:\d\d(?:[.,]\d+)?)?{OFFSET}?"
 WHOLE = r"[+-]?\d+(?:\.0*)?"
 DECIMAL = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 NOT_FINITE = r"(?i)[+-]?(?:nan|inf|infinity)"
+LARGEST = "9223372036854775807"  # of 64 bits; beyond it sums would run into infinity
+ESCAPED = r"\\x[0-9a-f]{2}"  # how the quarantine writes a byte that does not decode
 TRUE = "('true', 't', 'yes', 'y', '1')"
 FALSE = "('false', 'f', 'no', 'n', '0')"
 
@@ -74,7 +77,7 @@ def typed(column: Column) -> str:
             return f"case when regexp_full_match({text}, '{WHOLE}') then try_cast({digits} as bigint) end"
         case "number":
             number = f"try_cast({text} as double)"
-            return f"case when regexp_full_match({text}, '{DECIMAL}') and isfinite({number}) then {number} end"
+            return f"case when regexp_full_match({text}, '{DECIMAL}') and abs({number}) <= {LARGEST} then {number} end"
         case "boolean":
             return f"case when lower({text}) in {TRUE} then true when lower({text}) in {FALSE} then false end"
         case "list":
@@ -122,6 +125,9 @@ def column_checks(column: Column, now: datetime) -> Iterator[Check]:
         yield from year_checks(column, now)
     if column.kind in ("integer", "number"):
         yield from number_checks(column, unread)
+    if column.kind in ("text", "list"):
+        undecoded = f"{ORIGIN} is not null and regexp_matches({text}, '{ESCAPED}')"
+        yield Check("bytes_do_not_decode", name, undecoded, said(name, "still holds bytes that are not UTF-8"))
     if column.kind == "boolean":
         yield Check("not_true_or_false", name, unread, said(name, "is neither true nor false"))
 

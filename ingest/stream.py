@@ -74,7 +74,10 @@ def unpacked(packed: gzip.GzipFile) -> Iterator[bytes]:
         raise FileRefused(
             f"the gzip stream breaks off after {done:,} bytes. Nothing was stored; copy the file again"
         ) from error
-    except (gzip.BadGzipFile, zlib.error, OSError) as error:
+    except gzip.BadGzipFile as error:
+        what = "its checksum is wrong" if done else "is not gzip, whatever its name says, or its header is damaged"
+        raise FileRefused(f"{what}. Nothing was stored; copy the file again") from error
+    except (zlib.error, OSError) as error:
         raise FileRefused(
             f"the gzip stream is corrupt after {done:,} bytes. Nothing was stored; copy the file again"
         ) from error

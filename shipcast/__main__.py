@@ -9,56 +9,84 @@ from types import FrameType
 
 from typer.exceptions import Abort, Exit, TyperException
 
-from shipcast.settings.errors import ShipcastError, UsageError
+from shipcast.settings.errors import ShipcastError, StorageError, UsageError
 
-TERMINATED = 143
-INTERRUPTED = 130
+SIGNALLED = 128  # plus the signal's number
+
+
+class Stopped(BaseException):
+    """A signal asked this process to end."""
+
+
+received: list[int] = []
 
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    signal.signal(signal.SIGTERM, terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     sys.exit(run(sys.argv[1:]))
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    received.append(number)
+    raise Stopped
 
 
 def run(arguments: list[str]) -> int:
     """The exit code of `shipcast ARGUMENTS`; the answer went to stdout, progress and errors to stderr."""
     from shipcast.cli import command
-    from shipcast.console import show_bug, show_error
 
     try:
         outcome = command()(args=arguments, prog_name="shipcast", standalone_mode=False)
         sys.stdout.flush()
         return outcome if isinstance(outcome, int) else 0
-    except ShipcastError as error:
+    except Exit as end:
+        return end.exit_code
+    except SystemExit as end:
+        # How the command line library ends when the reader of our output went away (`| head`).
+        return nobody_reads() if isinstance(end.__context__, BrokenPipeError) else int(end.code or 0)
+    except BrokenPipeError:
+        return nobody_reads()
+    except (Stopped, KeyboardInterrupt, Abort):
+        return stopped()
+    except Exception as error:
+        # A library that was at work may turn the signal into an error of its own.
+        return stopped() if received else explained(error, arguments)
+
+
+def stopped() -> int:
+    print("stopped; what was published stays as it was", file=sys.stderr)  # noqa: T201
+    return SIGNALLED + (received[-1] if received else signal.SIGINT)
+
+
+def nobody_reads() -> int:
+    """Nothing is wrong, and nobody is left to tell; what is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def explained(error: Exception, arguments: list[str]) -> int:
+    """Say what went wrong; the exit code it deserves."""
+    from shipcast.console import show_bug, show_error
+
+    if isinstance(error, TyperException):
+        error = UsageError(error.format_message(), next_step=usage_hint(error))
+    if isinstance(error, OSError):
+        where = error.filename or "the output"
+        error = StorageError(f"{where}: {error.strerror or error}.", next_step="See `shipcast doctor`.")
+    if isinstance(error, ShipcastError):
         show_error(error, arguments)
         return error.exit_code
-    except TyperException as error:
-        show_error(UsageError(error.format_message(), next_step=usage_hint(error)), arguments)
-        return UsageError.exit_code
-    except Exit as stop:
-        return stop.exit_code
-    except (KeyboardInterrupt, Abort):
-        print("interrupted; what was published stays as it was", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing is wrong, and nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        if "--debug" in arguments:
-            raise
-        show_bug(error, arguments)
-        return ShipcastError.exit_code
+    if "--debug" in arguments:
+        raise error
+    show_bug(error, arguments)
+    return ShipcastError.exit_code
 
 
 def usage_hint(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     return f"See `{context.command_path if context else 'shipcast'} --help`."
-
-
-def terminate(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(TERMINATED)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, wraps
-from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,7 @@ from shipcast.settings.errors import UsageError
 
 COMMON: dict[str, Any] = {
     "home": Annotated[
-        Path | None, typer.Option("--home", metavar="DIR", help="The folder that holds everything Shipcast writes.")
+        str | None, typer.Option("--home", metavar="DIR", help="The folder that holds everything Shipcast writes.")
     ],
     "as_of": Annotated[
         str | None,
@@ -34,6 +33,7 @@ COMMON: dict[str, Any] = {
     "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="More detail in answers and progress.")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show a trace when something breaks.", hidden=True)],
 }
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 DEFAULTS: dict[str, Any] = {
     "home": None,
     "as_of": None,
@@ -49,7 +49,7 @@ DEFAULTS: dict[str, Any] = {
 class Ask:
     """Who asks, from where, as of when, and how the answer is wanted."""
 
-    home: Path | None = None
+    home: str | None = None
     as_of_text: str | None = None
     tz: str | None = None
     json: bool = False
@@ -59,6 +59,8 @@ class Ask:
 
     @cached_property
     def settings(self) -> Settings:
+        if self.home == "":
+            raise UsageError("--home is empty.", next_step="Name a folder, or leave the flag out for .shipcast here.")
         return load_settings({"home": self.home, "tz": self.tz})
 
     @cached_property
@@ -88,6 +90,8 @@ def parse_instant(text: str, flag: str, zone: str) -> datetime:
         raise UsageError(
             f"{flag} must be a time such as 2025-12-15T09:00Z or 2025-12-15. Got {text!r} instead."
         ) from error
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise UsageError(f"{flag} must lie between the years {FIRST_YEAR} and {LAST_YEAR}. Got {text!r} instead.")
     local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
     return local.astimezone(UTC)
 
@@ -148,7 +152,34 @@ def common_parameters() -> list[inspect.Parameter]:
 
 def asked(context: typer.Context, after: dict[str, Any]) -> Ask:
     """The flags given before the verb, overridden by those given after it."""
-    before: dict[str, Any] = context.find_root().obj or {}
-    merged = {key: after[key] if after[key] != DEFAULTS[key] else before.get(key, DEFAULTS[key]) for key in COMMON}
-    merged.pop("debug")
-    return Ask(as_of_text=merged.pop("as_of"), **merged)
+    given = overridden(context.find_root().obj, after)
+    given.pop("debug")
+    return Ask(as_of_text=given.pop("as_of"), **given)
+
+
+def overridden(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
+    """The flags of both places; where both give one, the later place wins."""
+    return {key: after[key] if after[key] != DEFAULTS[key] else (before or DEFAULTS)[key] for key in COMMON}
+
+
+def keep_flags(app: typer.Typer, words: str) -> None:
+    """Let an app, or a group of verbs, take the common flags before the verb."""
+
+    def remember(context: typer.Context, **given: Any) -> None:
+        root = context.find_root()
+        root.obj = overridden(root.obj, given)
+
+    remember.__doc__ = words
+    parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)]
+    parameters += common_parameters()
+    remember.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    remember.__annotations__ = {item.name: item.annotation for item in parameters}
+    app.callback()(remember)
+
+
+def group(app: typer.Typer, name: str, words: str) -> typer.Typer:
+    """A verb of two words: the group its second words are registered on."""
+    verbs = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    keep_flags(verbs, words)
+    app.add_typer(verbs, name=name)
+    return verbs

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import typer
 
-from shipcast.ask import common_parameters
+from shipcast.ask import keep_flags
 from shipcast.verbs import data, home, questions
 
 HELP = """The shipping forecast for software: when should this change go, and how sure are we?
@@ -21,28 +20,12 @@ Exit codes: 0 done, 1 a bug, 2 usage, 3 configuration, 4 input refused, 5 source
 
 app = typer.Typer(
     name="shipcast",
-    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"max_content_width": 100},
 )
-
-
-def remember(context: typer.Context, **common: Any) -> None:
-    """Keep the flags given before the verb for the verb."""
-    context.obj = common
-
-
-def front() -> Any:
-    parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)]
-    parameters += common_parameters()
-    remember.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    remember.__annotations__ = {item.name: item.annotation for item in parameters}
-    return remember
-
-
-app.callback()(front())
+keep_flags(app, HELP)
 home.add_verbs(app)
 data.add_verbs(app)
 questions.add_verbs(app)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shipcast.ask import Ask, verb
+from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, progress, say, show, table
 
 if TYPE_CHECKING:
@@ -16,18 +16,14 @@ if TYPE_CHECKING:
 
 
 def add_verbs(app: typer.Typer) -> None:
-    ingest = typer.Typer(help="Load history from a source.", no_args_is_help=True, rich_markup_mode=None)
+    ingest = group(app, "ingest", "Load history from a source.")
     verb(ingest, "files", "shipcast ingest files exports/")(ingest_files_verb)
-    app.add_typer(ingest, name="ingest")
     verb(app, "build", "shipcast build")(build_verb)
     verb(app, "run", "shipcast run")(run_verb)
-    quarantine = typer.Typer(
-        help="Refused rows: see them, export them, load them again.", no_args_is_help=True, rich_markup_mode=None
-    )
+    quarantine = group(app, "quarantine", "Refused rows: see them, export them, load them again.")
     verb(quarantine, "list", "shipcast quarantine list --table incidents")(quarantine_list_verb)
     verb(quarantine, "export", "shipcast quarantine export refused/")(quarantine_export_verb)
     verb(quarantine, "retry", "shipcast quarantine retry")(quarantine_retry_verb)
-    app.add_typer(quarantine, name="quarantine")
 
 
 def ingest_files_verb(
@@ -50,6 +46,8 @@ def ingest_files_verb(
 def show_load(ask: Ask, answer: IngestAnswer, report: LoadReport) -> None:
     say(answer.sentence)
     show_files(answer)
+    if answer.dry_run:
+        return
     if report.exit_code:
         hint(ask, "shipcast quarantine list, or correct the files named above and load them again")
     else:
@@ -64,9 +62,6 @@ def show_files(answer: IngestAnswer | RunAnswer) -> None:
         [[item.file, *(f"{getattr(item, name):,}" for name in COUNTS)] for item in answer.items],
         numbers=COUNTS,
     )
-    for item in answer.items:
-        if item.refused:
-            say(f"refused: {item.file}: {item.refused}")
 
 
 def build_verb(ask: Ask) -> None:

@@ -86,7 +86,7 @@ GZIP = packed((HEADER + GOOD * 5000).encode())
         ("deployments.csv", HEADER.encode("utf-16-le"), "NUL bytes"),
         ("deployments.csv.gz", GZIP[:-20], "the gzip stream breaks off after"),
         ("deployments.csv.gz", GZIP[:50] + b"xxxx" + GZIP[54:], "the gzip stream is corrupt"),
-        ("deployments.csv.gz", b"no gzip at all", "the gzip stream is corrupt after 0 bytes"),
+        ("deployments.csv.gz", b"no gzip at all", "is not gzip"),
         ("deployments.parquet", b"PAR1 and no more", "the Parquet file is truncated or corrupt"),
         ("deployments.jsonl", b"[1, 2]\n", "is one JSON array"),
         ("deployments.jsonl", b'{"deployment_id": "d1"}\n', "required columns are missing: service"),
@@ -364,3 +364,22 @@ def test_extreme_values_do_not_crash(desk):
 
     assert report.items[0].inserted == 3
     assert desk.rows("select max(length(team)) from raw.services") == [(10_000_000,)]
+
+
+@pytest.mark.parametrize(
+    "content", ['[\n{"service": "a"},\n{"service": "b"}\n]\n', '[{"service": "a"},\n{"service": "b"}]']
+)
+def test_a_json_array_over_several_lines_is_refused_whole(desk, content):
+    report = desk.load({"services.jsonl": content})
+
+    assert "is one JSON array" in report.items[0].refused
+    assert report.exit_code == 4
+    assert desk.rows("select * from raw.services") == []
+
+
+@pytest.mark.parametrize("value", ["1e308", "12345678901234567890123456", "-1e19", "nan"])
+def test_a_load_beyond_64_bits_is_quarantined(desk, value):
+    desk.load({"load.csv": f"service,observed_at,value\npay,2025-01-01T00:00Z,{value}\npay,2025-01-01T01:00Z,9e18\n"})
+
+    assert desk.rows("select rule from raw._quarantine") == [("number_out_of_range",)]
+    assert desk.rows("select value from raw.load") == [(9e18,)]

@@ -165,6 +165,43 @@ def test_a_corrected_row_overwrites_nothing_that_a_later_load_brought(desk, tmp_
     assert desk.rows("select environment, capacity from raw.environments order by 1") == [("prod", 7), ("test", 1)]
 
 
+def test_a_corrected_row_is_merged_with_the_rows_of_its_own_load(desk, tmp_path):
+    header = "deployment_id,service,environment,started_at,finished_at,status\n"
+    desk.load(
+        {
+            "deployments.csv": header
+            + "d1,pay,prod,2025-01-01T05:00Z,2025-01-01T06:00Z,failed\n"
+            + "d1,pay,prod,2025-01-01T03:00Z,2025-01-01T04:00Z,succeded\n",
+            "incidents.csv": "incident_id,service,started_at,resolved_at\n"
+            + "i1,pay,2025-01-02T00:00Z,2025-01-03T00:00Z\ni1,pay,2025-01-05T00:00Z,2024-01-06T00:00Z\n",
+        }
+    )
+    for path in export(desk.settings, tmp_path / "out"):
+        corrected(path, ",succeded", ",succeeded")
+        corrected(path, "05T00:00Z,2024", "05T00:00Z,2025")
+    report = retry(desk.settings, tmp_path / "out")
+
+    assert adds_up(report)
+    assert held(desk) == []
+    assert desk.rows("select status, strftime(started_at, '%H'), strftime(finished_at, '%H') from raw.deployments") == [
+        ("failed", "03", "06")
+    ]
+    assert desk.rows("select day(started_at), day(resolved_at) from raw.incidents") == [(2, 6)]
+
+
+def test_a_row_whose_bytes_do_not_decode_stays_until_they_were_replaced(desk, tmp_path):
+    desk.load({"services.csv": b"service,team\ncaf\xe9,blue\n"})
+    (path,) = export(desk.settings, tmp_path / "out")
+
+    retry(desk.settings, tmp_path / "out")
+    assert desk.rows("select rule, row from raw._quarantine") == [("bytes_do_not_decode", r"caf\xe9,blue")]
+
+    corrected(path, r"\xe9", "é")
+    retry(desk.settings, tmp_path / "out")
+    assert desk.rows("select service from raw.services") == [("café",)]
+    assert held(desk) == []
+
+
 def test_a_spreadsheet_may_have_written_the_export_anew(desk, tmp_path):
     desk.load({"services.csv": HEADER + ";eu;blue;x\n"})
     (path,) = export(desk.settings, tmp_path / "out")

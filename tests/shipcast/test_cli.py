@@ -1,6 +1,9 @@
 """The command line as its users type it: one small company, every verb, every kind of mistake."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -85,6 +88,52 @@ def test_common_flags_count_before_and_after_the_verb(ask):
     assert before["items"] == after["items"]
 
 
+def test_common_flags_count_within_a_verb_of_two_words(ask):
+    assert json.loads(ask("quarantine", "--json", "list")[1]) | {"generated_at": None, "as_of": None} == json.loads(
+        ask("quarantine", "list", "--json")[1]
+    ) | {"generated_at": None, "as_of": None}
+
+
+def test_an_empty_home_is_no_home(capsys):
+    assert run(["--home", "", "doctor"]) == 2
+    assert "--home is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [["init"], ["build"], ["metrics"], ["ingest", "files", "{exports}"]], ids=" ".join)
+def test_a_home_that_is_a_file_is_a_storage_error(company, tmp_path, capsys, verb):
+    (tmp_path / "file").write_text("")
+
+    code = run(["--home", str(tmp_path / "file"), *(word.format(exports=company / "exports") for word in verb)])
+
+    assert code == 7
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_the_middle_of_a_load_ends_it_and_a_rerun_works(tmp_path, number, code):
+    rows = (f"d{i},pay,prod,2025-01-01T00:00Z,succeeded\n" for i in range(400_000))
+    (tmp_path / "deployments.csv").write_text("id,service,environment,started_at,status\n" + "".join(rows))
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "shipcast", "--home", str(home), "ingest", "files", str(tmp_path)]
+    loading = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not (home / "scratch.duckdb").exists():
+        assert loading.poll() is None
+    loading.send_signal(number)
+    _, said = loading.communicate()
+
+    assert loading.returncode == code, said
+    assert "bug" not in said
+    assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_error(company):
+    asked = f"{sys.executable} -m shipcast --home {company / 'home'} metrics --by week --as-of {AS_OF} | head -1"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {asked}"], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_flag_after_the_verb_wins(ask):
     answer = json.loads(ask("--json", "--as-of", "2020-01-01", "metrics", "--as-of", AS_OF)[1])
 
@@ -113,6 +162,7 @@ MISTAKES = [
     (["windows", "checkout", "--duration", "soon"], 2, "--duration"),
     (["windows", "checkout"], 2, "--duration"),
     (["sail"], 2, "sail"),
+    (["metrics", "--as-of", "0001-01-01"], 2, "--as-of"),
     (["metrics", "--tz", "Mars/Olympus"], 3, "Mars/Olympus"),
     (["run"], 3, "[[sources]]"),
     (["ingest", "files", "nowhere"], 4, "nowhere"),
