@@ -8,6 +8,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -83,11 +84,14 @@ def test_the_lock_has_hashes_and_names_no_host():
 
 
 def test_every_source_folder_is_installed():
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT) for folder in LEVEL for path in (ROOT / folder).rglob("__init__.py")}
+    names = {
+        ".".join(folder.parts if folder.parts[0] == "shipcast" else ("shipcast", *folder.parts)) for folder in folders
+    }
 
-    assert [
-        folder for folder in LEVEL if folder != "shipcast" and f'"shipcast.{folder}" = "{folder}"' not in text
-    ] == []
+    assert set(setuptools["packages"]) == names | {"shipcast.dbt_project"}
+    assert all((ROOT / folder).is_dir() for folder in setuptools["package-dir"].values())
 
 
 HOSTILE = ("models", "features", "settings", "ingest", "answers", "warehouse", "scheduling", "simulator")
