@@ -59,7 +59,7 @@ Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
 class Settings(BaseModel):
     """Everything a user may decide. A field's description is what `shipcast init` writes beside it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(Path(".shipcast"), description="The folder that holds everything Shipcast writes.")
     tz: Zone = Field("UTC", description="The zone in which days and weeks are reported (IANA name).")

@@ -184,13 +184,17 @@ def window_cells(window: Window) -> list[object]:
         return [None, None, None, None]
     chance = in_hundred(window.failure_probability, window.failure_low, window.failure_high).removeprefix("about ")
     cost = f"{number(window.expected_cost)} ({number(window.cost_low)} to {number(window.cost_high)})"
-    return [f"{LEVEL_MARKS[window.level or '']} {window.level}", chance, cost, f"{window.relative_cost:.0%}"]
+    return [f"{LEVEL_MARKS[window.level or '']} {window.level}", chance, cost, of_usual(window)]
 
 
 def reasons_in_words(window: Window) -> str:
     """The parts of the relative cost: with the usual 100 they add up to it."""
     parts = ", ".join(f"{reason.factor} {reason.points * 100:+.0f}" for reason in window.reasons)
-    return f"usual 100 %; {parts}; comes to {window.relative_cost:.0%}".replace("%", " %").replace("  %", " %")
+    return f"usual 100 %; {parts}; comes to {of_usual(window)}"
+
+
+def of_usual(window: Window) -> str:
+    return f"{window.relative_cost:.0%}".replace("%", " %")
 
 
 def number(value: float | None) -> str:
