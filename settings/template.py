@@ -14,7 +14,7 @@ HEADER = """\
 """
 SOURCES = """\
 # [[sources]]
-# path = "exports"   # a folder of deployments.csv, incidents.csv, ...; relative to this file
+# path = "../exports"   # a folder of deployments.csv, incidents.csv, ...; relative to this file, or absolute
 """
 
 

@@ -116,7 +116,9 @@ def show_quarantine(ask: Ask, answer: QuarantineAnswer) -> None:
         return
     for item in answer.items:
         typer.echo(f"  {item.reason}" if not ask.verbose else f"  {item.reason}\n      {item.row}")
-    hint(ask, "correct the files, then: shipcast quarantine retry")
+    hint(
+        ask, "correct the rows in their files, then: shipcast quarantine retry (quarantine export shows them as files)"
+    )
 
 
 def quarantine_export_verb(
