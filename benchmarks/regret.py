@@ -18,10 +18,10 @@ import numpy as np
 
 from shipcast.answers.reading import open_reader
 from shipcast.answers.windows import windows
+from shipcast.demo import regret, true_costs
 from shipcast.ingest.files import ingest_files
-from shipcast.scheduling.windows import week_starts
 from shipcast.settings import Settings
-from shipcast.simulator import UNTIL, Kind, Truth, simulate
+from shipcast.simulator import UNTIL, Kind, simulate
 from shipcast.warehouse.snapshot import publish
 from shipcast.warehouse.transform import build
 
@@ -40,17 +40,7 @@ def answered(kind: Kind, seed: int) -> list[tuple[str, float]]:
         publish(settings.home, 1)
         with open_reader(settings, AS_OF) as reader:
             answers = [windows(reader, service, duration=DURATION) for service in truth.services]
-        return [(one.verdict, regret(truth, one.service, one.items[0].start)) for one in answers]
-
-
-def regret(truth: Truth, service: str, start: datetime) -> float:
-    """What the start truly costs above the best, over what a start drawn by lot does; 0 where all cost the same."""
-    minutes = DURATION.total_seconds() / 60
-    week = truth.expected_cost(service, week_starts(AS_OF.replace(tzinfo=None)), duration_minutes=minutes)
-    at = np.array([start.replace(tzinfo=None)], dtype="datetime64[us]")
-    cost = truth.expected_cost(service, at, duration_minutes=minutes)[0]
-    room = week.mean() - week.min()
-    return float((cost - week.min()) / room) if room > 1e-9 * week.mean() else 0.0
+        return [(one.verdict, regret(*true_costs(one, truth, lines=None))) for one in answers]
 
 
 def main() -> None:

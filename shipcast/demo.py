@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SERVICE = "checkout"
 DURATION = timedelta(minutes=45)
 LINES = 300
+NO_ROOM = 1e-9  # where all starts cost the same, none is worth regretting
 SIMULATED = "simulated data: this company does not exist"
 
 
@@ -126,15 +127,16 @@ def verified(answer: WindowsAnswer, others: Sequence[WindowsAnswer], truth: Trut
 
 def regret(true_cost: float, best_cost: float) -> float:
     """0: nothing was better; 1: as good as a start drawn by lot, whose relative cost is 1; above: worse than that."""
-    return (true_cost - best_cost) / (1 - best_cost)
+    room = 1 - best_cost
+    return (true_cost - best_cost) / room if room > NO_ROOM else 0.0
 
 
-def true_costs(answer: WindowsAnswer, truth: Truth) -> tuple[float, float]:
+def true_costs(answer: WindowsAnswer, truth: Truth, lines: int | None = LINES) -> tuple[float, float]:
     """What the first window truly costs, and the best of the week, over the mean of the week's quarter hours."""
     from shipcast.scheduling.windows import week_starts
 
     def cost(starts: NDArray[np.datetime64]) -> NDArray[np.float64]:
-        return truth.expected_cost(answer.service, starts, duration_minutes=answer.duration_minutes, lines=LINES)
+        return truth.expected_cost(answer.service, starts, duration_minutes=answer.duration_minutes, lines=lines)
 
     week = cost(week_starts(answer.as_of.replace(tzinfo=None)))
     return float(cost(start_of(answer))[0] / week.mean()), float(week.min() / week.mean())
