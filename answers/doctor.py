@@ -18,8 +18,9 @@ from shipcast.answers.words import age, plural, share
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import Locked, StorageError
 from shipcast.warehouse.connection import WORK_FILE, open_work
+from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.lock import run_lock
-from shipcast.warehouse.snapshot import NothingPublished, current
+from shipcast.warehouse.snapshot import current
 
 State = Literal["good", "missing", "stale", "broken"]
 LOW_SPACE_GIB = 1.0

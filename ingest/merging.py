@@ -26,7 +26,7 @@ def merge(connection: duckdb.DuckDBPyConnection, table: Table, load_id: int, ite
         fates.add(fate)
     for part, count in connection.execute("select _part, count(*) from good where _place >= 0 group by 1").fetchall():
         items[part].merged = count - items[part].inserted - items[part].updated - items[part].unchanged
-    write(connection, table, fates)
+    write(connection, table, fates, load_id)
     for view in ("survivors", "good", "read"):
         connection.execute(f"drop view {view}")
     for name in ("repeats", "fates"):
@@ -66,8 +66,8 @@ def stored_siblings(table: Table) -> str:
         f"from read where _origin is not null group by {keys}"
     )
     return (
-        f"select r.* exclude (_load_id), c._part, -1 - c._place as _place, c._stands_at from raw.{table.name} r "
-        f"join ({corrected}) c on {same(table.key, 'r', 'c')} and r._load_id = c._stands_at"
+        f"select r.* exclude (_load_id, _changed_id), c._part, -1 - c._place as _place, c._stands_at "
+        f"from raw.{table.name} r join ({corrected}) c on {same(table.key, 'r', 'c')} and r._load_id = c._stands_at"
     )
 
 
@@ -114,11 +114,17 @@ def decide(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     )
 
 
-def write(connection: duckdb.DuckDBPyConnection, table: Table, fates: set[str]) -> None:
+def write(connection: duckdb.DuckDBPyConnection, table: Table, fates: set[str], load_id: int) -> None:
     """Write the survivors that are new or differ, as rows of the load in whose place they stand."""
-    changed = [*(column.name for column in table.columns if not column.key), "_file", "_line", "_load_id"]
+    changed = [
+        *(column.name for column in table.columns if not column.key),
+        "_file",
+        "_line",
+        "_load_id",
+        "_changed_id",
+    ]
     names = quoted([*table.key, *changed])
-    rows = "select *, _stands_at::bigint as _load_id from survivors"
+    rows = f"select *, _stands_at::bigint as _load_id, {load_id}::bigint as _changed_id from survivors"
     chosen = f"select {names} from ({rows}) semi join (from fates where fate = '{{}}') using (_place)"
     if "updated" in fates:
         values = ", ".join(f'"{name}" = s."{name}"' for name in changed)

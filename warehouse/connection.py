@@ -10,11 +10,14 @@ from threading import Lock
 import duckdb
 
 from shipcast.settings.errors import StorageError
+from shipcast.warehouse.migration import FORMAT, check_format, migrate, stamp, stored_format
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
 WORK_FILE = "work.duckdb"
 HARDENING = Lock()
 
+# Where a raw row came from: its file and line, the load in whose place it stands, and the load that last wrote it.
+ORIGIN = "_file varchar, _line bigint, _load_id bigint, _changed_id bigint"
 LOADS = """
 create table if not exists raw._loads (
     load_id bigint, loaded_at timestamp, source varchar, file varchar, table_name varchar,
@@ -40,25 +43,52 @@ def open_work(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     path = home / WORK_FILE
     try:
+        probe(path)
         connection = duckdb.connect(str(path))
     except (duckdb.Error, OSError) as error:
         raise storage_error(path, error) from error
     try:
-        prepare(connection)
+        prepare(connection, path)
         yield connection
     finally:
         connection.close()
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+def probe(path: Path) -> None:
+    """Look at a work database without touching it, since opening it for writing may change it.
+
+    Raises
+    ------
+    NewerHome
+        A later version of Shipcast wrote it.
+    """
+    if path.exists():
+        with duckdb.connect(str(path), read_only=True) as connection:
+            check_format(connection, path)
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Every raw table in its present form: an older home is migrated whole or not at all."""
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = true")
+    is_older = stored_format(connection) not in (None, FORMAT)
+    try:
+        connection.execute("begin")
+        migrate(connection)
+        create_raw(connection)
+        stamp(connection)
+        connection.execute("commit")
+        if is_older:
+            connection.execute("checkpoint")
+    except duckdb.Error as error:
+        raise storage_error(path, error) from error
+
+
+def create_raw(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create schema if not exists raw")
     for table in TABLES:
         columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.kind]}' for column in table.columns)
-        connection.execute(
-            f"create table if not exists raw.{table.name} ({columns}, _file varchar, _line bigint, _load_id bigint)"
-        )
+        connection.execute(f"create table if not exists raw.{table.name} ({columns}, {ORIGIN})")
     for statement in (LOADS, QUARANTINE, FACTS):
         connection.execute(statement)
 

@@ -12,6 +12,7 @@ import duckdb
 
 from shipcast.settings.errors import StorageError
 from shipcast.warehouse.connection import open_read_only, open_work
+from shipcast.warehouse.errors import NothingPublished
 
 POINTER = "current.json"
 FOLDER = "snapshots"
@@ -24,12 +25,6 @@ class Snapshot:
     snapshot_id: str
     file: str
     published_at: str
-
-
-class NothingPublished(StorageError):
-    """No snapshot yet, or its file is gone."""
-
-    title = "Nothing is published yet"
 
 
 def current(home: Path) -> Snapshot:

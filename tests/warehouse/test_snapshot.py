@@ -5,7 +5,8 @@ import pytest
 
 from shipcast.settings.errors import StorageError
 from shipcast.warehouse.connection import open_work
-from shipcast.warehouse.snapshot import NothingPublished, current, open_current, publish
+from shipcast.warehouse.errors import NothingPublished
+from shipcast.warehouse.snapshot import current, open_current, publish
 
 
 def with_mart(home, value):

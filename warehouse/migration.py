@@ -1,0 +1,99 @@
+"""The format of a home: how its tables look, by number, and what takes an older one to the present.
+
+The number lies in `raw._facts` beside the rows it is about, so that both change in one transaction and travel together
+in a backup. A published snapshot is never migrated: the next build replaces it.
+
+    1   as first released: no number; raw tables end in _file, _line, _load_id
+    2   raw tables have _changed_id too, the load that last wrote the row
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+
+from shipcast.warehouse.errors import NewerHome
+from shipcast.warehouse.tables import TABLES
+
+FORMAT = 2
+FIRST_FORMAT = 1
+BUILT_SCHEMAS = ("staging", "intermediate", "marts")
+
+Migration = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+def written_by() -> str:
+    """The program and version that writes, as stored beside the format."""
+    return f"shipcast {version('shipcast')}"
+
+
+def stored_format(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """The format of an open work database; None where nothing is in it yet."""
+    tables = raw_tables(connection)
+    if "_facts" not in tables:
+        return FIRST_FORMAT if tables else None
+    rows = connection.execute("select value from raw._facts where name = 'format'").fetchall()
+    return int(rows[0][0]) if rows else FIRST_FORMAT
+
+
+def raw_tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    rows = connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()
+    return {name for (name,) in rows}
+
+
+def check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Nothing, if this version can read and write the work database at the path.
+
+    Raises
+    ------
+    NewerHome
+        A later version wrote it.
+    """
+    if (stored_format(connection) or FORMAT) > FORMAT:
+        rows = connection.execute("select value from raw._facts where name = 'written_by'").fetchall()
+        raise newer(path, stored_format(connection) or FORMAT, rows[0][0] if rows else "a later version of Shipcast")
+
+
+def newer(path: Path, found: int, writer: str) -> NewerHome:
+    return NewerHome(
+        f"{path}: format {found}, written by {writer}; this is {written_by()}, which knows formats up to {FORMAT}. "
+        "Nothing was touched.",
+        next_step="Use that version or a later one, or another home: --home DIR.",
+        file=str(path),
+        format=found,
+        written_by=writer,
+    )
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take an older work database to the present format, step by step, within the caller's transaction."""
+    found = stored_format(connection)
+    for step in range(found or FORMAT, FORMAT):
+        MIGRATIONS[step](connection)
+
+
+def stamp(connection: duckdb.DuckDBPyConnection) -> None:
+    """Store the present format, and who wrote it, where another one stands; `raw._facts` exists."""
+    present = {"format": str(FORMAT), "written_by": written_by()}
+    rows = connection.execute("select name, value from raw._facts where name in ('format', 'written_by')").fetchall()
+    if dict(rows) != present:
+        connection.execute("delete from raw._facts where name in ('format', 'written_by')")
+        connection.executemany("insert into raw._facts values (?, ?)", list(present.items()))
+
+
+def add_changed_ids(connection: duckdb.DuckDBPyConnection) -> None:
+    """1 to 2: every raw row gets the load that last wrote it; what was built is dropped, to be built in full."""
+    there = raw_tables(connection)
+    for table in TABLES:
+        if table.name in there:
+            connection.execute(
+                f"create or replace table raw.{table.name} as select *, _load_id as _changed_id from raw.{table.name}"
+            )
+    for schema in BUILT_SCHEMAS:
+        connection.execute(f"drop schema if exists {schema} cascade")
+
+
+MIGRATIONS: dict[int, Migration] = {1: add_changed_ids}
