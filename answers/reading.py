@@ -14,7 +14,7 @@ import duckdb
 
 from shipcast.answers.answer import in_utc, rfc3339
 from shipcast.settings import Settings
-from shipcast.warehouse.snapshot import open_current
+from shipcast.warehouse.snapshot import open_current, reading
 
 PARAMETER = re.compile(r"\$([a-z_]+)")
 FACTS = """
@@ -167,8 +167,9 @@ def open_reader(settings: Settings, as_of: datetime) -> Iterator[Reader]:
     StorageError
         The snapshot cannot be read.
     """
-    connection = open_current(settings.home)
+    connection = open_current(settings.home, settings)
     try:
-        yield Reader(connection, settings, as_of)
+        with reading(settings.home):
+            yield Reader(connection, settings, as_of)
     finally:
         connection.close()

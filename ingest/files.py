@@ -17,7 +17,7 @@ from shipcast.ingest.set_aside import set_aside
 from shipcast.ingest.sources import SIMULATED, Part, parts_of
 from shipcast.ingest.staging import Staging, scratch
 from shipcast.settings import Settings
-from shipcast.warehouse.connection import WORK_FILE, open_work, storage_error
+from shipcast.warehouse.connection import WORK_FILE, checkpoint, open_work, storage_error
 from shipcast.warehouse.tables import BY_NAME, TABLES
 
 __all__ = ["FileLoad", "LoadReport", "ingest_files", "load_parts"]
@@ -78,12 +78,13 @@ def load_parts(
     """Load the parts and fill in the report; see `ingest_files`."""
     now = datetime.now(UTC).replace(tzinfo=None)
     try:
-        with open_work(settings.home) as connection, scratch(connection, settings):
+        with open_work(settings.home, settings) as connection, scratch(connection, settings):
             items = read_all(connection, parts, now, progress or silent)
             report.items = list(items.values())
             warn_of_headers(report)
             with transaction(connection, is_kept=not report.is_dry_run):
                 store(connection, parts, items, report, now, strict, is_simulated)
+            checkpoint(connection, settings.home)
     except duckdb.Error as error:
         raise storage_error(settings.home / WORK_FILE, error) from error
 

@@ -19,6 +19,7 @@ from shipcast.ingest.report import LoadReport
 from shipcast.ingest.sources import Part, numbered, parts_of, split_name
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
+from shipcast.settings.files import write_whole
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME
 
@@ -103,8 +104,7 @@ def export_one(connection: duckdb.DuckDBPyConnection, directory: Path, table: st
     number = 1 + len(list(folder.glob("quarantine-*")))
     path = folder / f"quarantine-{number}{'.csv' if header else '.jsonl'}"
     lines = csv_lines(rows, header) if header else json_lines(rows)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(lines)
+    write_whole(path, lines)
     return path
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +40,14 @@ def split_sources(value: object) -> object:
     return [{"path": part} for part in value.split(",") if part] if isinstance(value, str) else value
 
 
+def check_memory(amount: str) -> str:
+    if not re.fullmatch(r"\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*", amount):
+        raise ValueError(f"{amount!r} is not an amount of memory; write it such as 4 GiB or 50%")
+    return amount.strip()
+
+
 Zone = Annotated[str, AfterValidator(check_zone)]
+Memory = Annotated[str, AfterValidator(check_memory)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -83,6 +91,17 @@ class Settings(BaseModel):
     holds: Literal["warn", "block"] = Field("warn", description="What a hold on a service does to its windows.")
     stale_days: Amount = Field(7, description="Age of the newest data, in days, from which answers warn.")
     keep_snapshots: int = Field(3, ge=1, description="How many published snapshots are kept.")
+    quarantine_days: Amount = Field(
+        365,
+        description="Days after which a refused row is dropped, if all its file now holds was loaded without fault "
+        "since; 0 keeps it for good.",
+    )
+    memory_limit: Memory = Field(
+        "80%",
+        description="Memory for the database, such as 4 GiB or a share of the machine's; beyond it, it works on disk, "
+        "in the home.",
+    )
+    threads: int = Field(0, ge=0, description="Processor cores for the database; 0: all.")
     sources: Sources = Field((), description="What `shipcast run` loads: [[sources]] entries, each with a path.")
 
 

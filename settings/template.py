@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 from shipcast.settings import Settings
+from shipcast.settings.files import write_whole
 
 HEADER = """\
 # Settings of Shipcast. Every line shows a default: remove the leading `# ` to change it.
@@ -36,10 +37,8 @@ def toml_value(value: object) -> str:
 
 def write_template(path: Path) -> bool:
     """Write the file unless one is there; whether it was written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(template())
-    except FileExistsError:
+    if path.exists() or path.is_symlink():
         return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, [template()])
     return True

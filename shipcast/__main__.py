@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
+from pathlib import Path
 from types import FrameType
 
 from typer.exceptions import Abort, Exit, TyperException
 
-from shipcast.settings.errors import ShipcastError, StorageError, UsageError
+from shipcast.settings.errors import ShipcastError, UsageError
 
 SIGNALLED = 128  # plus the signal's number
 
@@ -35,6 +37,12 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit code of `shipcast ARGUMENTS`; the answer went to stdout, progress and errors to stderr."""
+    with warnings.catch_warnings():
+        warnings.showwarning = say_warning
+        return outcome_of(arguments)
+
+
+def outcome_of(arguments: list[str]) -> int:
     from shipcast.cli import command
 
     try:
@@ -55,6 +63,12 @@ def run(arguments: list[str]) -> int:
         return stopped() if received else explained(error, arguments)
 
 
+def say_warning(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+    """A warning about a home's files, for its user; those of libraries are for their developers."""
+    if category.__name__ == "StorageWarning":
+        print(f"note: {message}", file=sys.stderr)  # noqa: T201
+
+
 def stopped() -> int:
     print("stopped; what was published stays as it was", file=sys.stderr)  # noqa: T201
     return SIGNALLED + (received[-1] if received else signal.SIGINT)
@@ -69,12 +83,12 @@ def nobody_reads() -> int:
 def explained(error: Exception, arguments: list[str]) -> int:
     """Say what went wrong; the exit code it deserves."""
     from shipcast.console import show_bug, show_error
+    from shipcast.warehouse.damage import storage_error
 
     if isinstance(error, TyperException):
         error = UsageError(error.format_message(), next_step=usage_hint(error))
     if isinstance(error, OSError):
-        where = error.filename or "the output"
-        error = StorageError(f"{where}: {error.strerror or error}.", next_step="See `shipcast doctor`.")
+        error = storage_error(Path(error.filename or "the output"), error)
     if isinstance(error, ShipcastError):
         show_error(error, arguments)
         return error.exit_code

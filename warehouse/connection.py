@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import duckdb
 
-from shipcast.settings.errors import StorageError
+from shipcast.settings import Settings
+from shipcast.settings.files import fsync, put_in_place
+from shipcast.warehouse.damage import RELOAD, is_fault_of_storage, storage_error, told
+from shipcast.warehouse.errors import DamagedFile
 from shipcast.warehouse.migration import FORMAT, check_format, migrate, stamp, stored_format
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
+__all__ = ["WORK_FILE", "checkpoint", "open_read_only", "open_work", "storage_error"]
+
 WORK_FILE = "work.duckdb"
+LOG_FILE = f"{WORK_FILE}.wal"
+SPILL_FOLDER = "spill"
 HARDENING = Lock()
 
 # Where a raw row came from: its file and line, the load in whose place it stands, and the load that last wrote it.
@@ -32,42 +45,125 @@ create table if not exists raw._quarantine (
 FACTS = "create table if not exists raw._facts (name varchar, value varchar)"
 
 
+class StorageWarning(UserWarning):
+    """Something about a home's files that its user should know; the command goes on."""
+
+
+@dataclass(frozen=True)
+class LogProblem:
+    """Why the log of the work database cannot be replayed, in words."""
+
+    path: Path
+    reason: str
+
+
 @contextmanager
-def open_work(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The work database, with every raw table in place; hold `run_lock` around it.
+def open_work(home: Path, settings: Settings | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The work database, with every raw table in its present form; hold `run_lock` around it.
+
+    A log that a crash left and that cannot be read is set aside, with a warning: what it held was never reported as
+    loaded, and the next load brings it again.
+
+    Parameters
+    ----------
+    settings
+        Those that limit memory and threads; None: the database's own limits.
 
     Raises
     ------
     StorageError
-        The file cannot be opened: no space, no permission, not a database, written by a newer DuckDB.
+        The file cannot be opened or read: no space, no permission, not a database, damaged, written by a newer version.
     """
     path = home / WORK_FILE
-    try:
-        probe(path)
-        connection = duckdb.connect(str(path))
-    except (duckdb.Error, OSError) as error:
-        raise storage_error(path, error) from error
-    try:
-        prepare(connection, path)
-        yield connection
-    finally:
-        connection.close()
+    clear_spilled(home)
+    with told_of_work(path):
+        if path.exists() and (problem := log_problem(path)):
+            set_log_aside(problem)
+        connection = duckdb.connect(str(path), config=limits(home, settings))
+        try:
+            prepare(connection)
+            yield connection
+        finally:
+            connection.close()
 
 
-def probe(path: Path) -> None:
-    """Look at a work database without touching it, since opening it for writing may change it.
+def clear_spilled(home: Path) -> None:
+    """Remove what processes that are gone had put on the disk for want of memory."""
+    for folder in (home / SPILL_FOLDER).glob("[0-9]*"):
+        try:
+            os.kill(int(folder.name), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:
+            continue
+
+
+@contextmanager
+def told_of_work(path: Path) -> Iterator[None]:
+    """As `told`, with what to do about a work database: unlike a snapshot, nothing rebuilds its raw tables."""
+    try:
+        with told(path):
+            yield
+    except DamagedFile as error:
+        error.next_step = f"If only what was built is damaged, `shipcast doctor --repair` mends it. {RELOAD}"
+        raise
+
+
+def limits(home: Path, settings: Settings | None) -> dict[str, Any]:
+    """DuckDB's configuration: what it may use of the machine, and where it puts what does not fit into memory."""
+    config: dict[str, Any] = {"temp_directory": str(home / SPILL_FOLDER / str(os.getpid()))}
+    if settings is not None:
+        config["memory_limit"] = settings.memory_limit
+        if settings.threads:
+            config["threads"] = settings.threads
+    return config
+
+
+def log_problem(path: Path) -> LogProblem | None:
+    """What is wrong with the log beside a work database, by reading both without touching them.
+
+    Opening for writing would replay the log, or drop without a word one whose beginning is damaged.
 
     Raises
     ------
     NewerHome
-        A later version of Shipcast wrote it.
+        A later version of Shipcast wrote the database.
+    duckdb.Error
+        The database itself cannot be read.
     """
-    if path.exists():
+    log = path.with_name(LOG_FILE)
+    try:
         with duckdb.connect(str(path), read_only=True) as connection:
             check_format(connection, path)
+            if log.exists() and log.stat().st_size and not replayed(connection):
+                return LogProblem(log, "nothing in it is whole, or it is in the database already")
+    except duckdb.Error as error:
+        if log.exists() and is_fault_of_storage(error) and "WAL" in str(error):
+            return LogProblem(log, str(error).splitlines()[0])
+        raise
+    return None
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def replayed(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether opening the database replayed something of its log."""
+    return connection.execute("select wal_size from pragma_database_size()").fetchall() != [("0 bytes",)]
+
+
+def set_log_aside(problem: LogProblem) -> Path:
+    """Rename a log that cannot be replayed, never delete it; its new name."""
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    aside = problem.path.with_name(f"{LOG_FILE}.{now}.unreadable")
+    put_in_place(problem.path, aside)
+    warnings.warn(
+        f"{problem.path.name} was left by a command that did not end, and could not be read ({problem.reason}). It was "
+        f"set aside as {aside.name}; load your sources again (shipcast run) for what it may have held.",
+        StorageWarning,
+        stacklevel=3,
+    )
+    return aside
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Every raw table in its present form: an older home is migrated whole or not at all."""
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = true")
@@ -80,8 +176,10 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.execute("commit")
         if is_older:
             connection.execute("checkpoint")
-    except duckdb.Error as error:
-        raise storage_error(path, error) from error
+    except BaseException:
+        with suppress(duckdb.Error):
+            connection.execute("rollback")
+        raise
 
 
 def create_raw(connection: duckdb.DuckDBPyConnection) -> None:
@@ -93,8 +191,22 @@ def create_raw(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(statement)
 
 
-def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
+def checkpoint(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
+    """Bring what was committed from the log into the database file, whose every block has a checksum.
+
+    To be called before a load is reported: the log is then never the only place that holds one.
+    """
+    connection.execute("checkpoint")
+    fsync(home)
+
+
+def open_read_only(path: Path, home: Path, settings: Settings | None = None) -> duckdb.DuckDBPyConnection:
     """A database file for reading, hardened: nothing outside it can be reached and no setting changed.
+
+    Parameters
+    ----------
+    home
+        Where it puts what does not fit into memory.
 
     Raises
     ------
@@ -102,7 +214,7 @@ def open_read_only(path: Path) -> duckdb.DuckDBPyConnection:
         The file is missing or not readable as a database.
     """
     try:
-        connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
+        connection = duckdb.connect(str(path), read_only=True, config=limits(home, settings))
         harden(connection)
     except (duckdb.Error, OSError) as error:
         raise storage_error(path, error) from error
@@ -115,9 +227,5 @@ def harden(connection: duckdb.DuckDBPyConnection) -> None:
         locked = connection.execute("select current_setting('lock_configuration')").fetchone()
         if locked != (True,):
             connection.execute("set global TimeZone = 'UTC'")
+            connection.execute("set global enable_external_access = false")
             connection.execute("set global lock_configuration = true")
-
-
-def storage_error(path: Path, error: Exception) -> StorageError:
-    first_line = str(error).strip().splitlines()[0]
-    return StorageError(f"{path}: {first_line}", next_step="See `shipcast doctor`.", file=str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from shipcast.settings.errors import Locked, StorageError
+from shipcast.settings.errors import Locked
+from shipcast.settings.files import read_sealed, write_sealed
+from shipcast.warehouse.damage import storage_error
+from shipcast.warehouse.errors import OutOfSpace
+
+LOCK_FILE = "run.lock"
+HOLDER_FILE = "run.holder"
 
 
 @contextmanager
@@ -28,33 +33,40 @@ def run_lock(home: Path, command: str) -> Iterator[None]:
     StorageError
         The home cannot be written.
     """
-    holder = home / "run.holder"
+    holder = home / HOLDER_FILE
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(home / "run.lock", timeout=0)
+        lock = FileLock(home / LOCK_FILE, timeout=0)
         lock.acquire()
     except Timeout as error:
         raise locked(holder) from error
     except OSError as error:
-        raise StorageError(
-            f"{home}: {error.strerror}.", next_step="Choose a folder you may write: --home DIR."
-        ) from error
+        raise unwritable(home, error) from error
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        holder.write_text(json.dumps({"command": command, "pid": os.getpid(), "since": since}), encoding="utf-8")
+        try:
+            write_sealed(holder, {"command": command, "pid": os.getpid(), "since": since})
+        except OSError as error:
+            raise unwritable(home, error) from error
         yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
 
 
+def unwritable(home: Path, error: OSError) -> Exception:
+    told = storage_error(home, error)
+    if not isinstance(told, OutOfSpace):
+        told.next_step = "Choose a folder you may write: --home DIR."
+    return told
+
+
 def locked(holder: Path) -> Locked:
+    """The error that says who holds the home, as far as the file beside the lock can be believed."""
     try:
-        facts = json.loads(holder.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        facts = {"command": "another command", "pid": "unknown", "since": "just now"}
-    return Locked(
-        f"`shipcast {facts['command']}` (process {facts['pid']}) holds {holder.parent} since {facts['since']}.",
-        next_step="Wait for it to end, then ask again.",
-        **facts,
-    )
+        facts = read_sealed(holder)
+        who = f"`shipcast {facts['command']}` (process {facts['pid']}) holds {holder.parent} since {facts['since']}."
+    except (OSError, ValueError, KeyError):
+        facts = {}
+        who = f"another command holds {holder.parent}; since when is not known."
+    return Locked(who, next_step="Wait for it to end, then ask again.", **facts)

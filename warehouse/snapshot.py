@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
+from shipcast.settings.files import UNFINISHED, fsync, put_in_place, read_sealed, write_sealed
 from shipcast.warehouse.connection import open_read_only, open_work
-from shipcast.warehouse.errors import NothingPublished
+from shipcast.warehouse.damage import REPAIR, told
+from shipcast.warehouse.errors import DamagedFile, NothingPublished
+from shipcast.warehouse.migration import FIRST_FORMAT, FORMAT, newer, written_by
 
 POINTER = "current.json"
 FOLDER = "snapshots"
+STAMP = "%Y%m%dT%H%M%S%fZ"
+FIRST_POINTER = {"snapshot_id", "file", "published_at"}
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the pointer names: the file that readers open."""
+    """What the pointer names: the file that readers open.
+
+    Parameters
+    ----------
+    load_id
+        The newest load that is in it; None: not known.
+    format
+        The format of the home that published it.
+    """
 
     snapshot_id: str
     file: str
     published_at: str
+    load_id: int | None = None
+    format: int = FIRST_FORMAT
+    written_by: str = ""
 
 
 def current(home: Path) -> Snapshot:
@@ -34,50 +53,124 @@ def current(home: Path) -> Snapshot:
     ------
     NothingPublished
         Nothing was built in this home yet.
-    StorageError
+    NewerHome
+        A later version of Shipcast published it.
+    DamagedFile
         The pointer is damaged.
     """
     pointer = home / POINTER
     try:
-        return Snapshot(**json.loads(pointer.read_text(encoding="utf-8")))
+        facts = pointer_facts(pointer)
+        if facts.get("format", FORMAT) > FORMAT:
+            raise newer(pointer, facts["format"], facts.get("written_by", "a later version"))
+        return Snapshot(**facts)
     except FileNotFoundError as error:
         raise NothingPublished(
             f"{home} holds no published snapshot.",
             next_step="Load your data with `shipcast ingest files DIR`, then `shipcast build`; or see `shipcast demo`.",
         ) from error
     except (OSError, ValueError, TypeError) as error:
-        raise StorageError(
-            f"{pointer}: not a snapshot pointer ({error}).", next_step="Run `shipcast build`."
+        raise DamagedFile(
+            f"{pointer} is damaged or cannot be read: {error}.", next_step=REPAIR, file=str(pointer)
         ) from error
 
 
-def open_current(home: Path) -> duckdb.DuckDBPyConnection:
-    """A hardened, read-only connection to the published snapshot."""
-    return open_read_only(home / FOLDER / current(home).file)
+def pointer_facts(pointer: Path) -> dict[str, Any]:
+    """What the pointer says; one of the first format carries no seal."""
+    try:
+        return read_sealed(pointer)
+    except ValueError:
+        facts = json.loads(pointer.read_text(encoding="utf-8"))
+        if isinstance(facts, dict) and set(facts) == FIRST_POINTER:
+            return facts
+        raise
+
+
+def open_current(home: Path, settings: Settings | None = None) -> duckdb.DuckDBPyConnection:
+    """A hardened, read-only connection to the published snapshot.
+
+    Raises
+    ------
+    StorageError
+        There is none, or it cannot be read.
+    """
+    snapshot = current(home)
+    while True:
+        try:
+            return open_read_only(home / FOLDER / snapshot.file, home, settings)
+        except StorageError as error:
+            # Between the pointer and its file another publication may have come, and removed the file.
+            opened, snapshot = snapshot, current(home)
+            if snapshot == opened:
+                error.next_step = REPAIR
+                raise
+
+
+@contextmanager
+def reading(home: Path) -> Iterator[None]:
+    """Within the block, what is wrong with the published snapshot is raised in words."""
+    try:
+        with told(home / FOLDER / current(home).file):
+            yield
+    except DamagedFile as error:
+        error.next_step = REPAIR
+        raise
 
 
 def publish(home: Path, keep: int) -> Snapshot:
     """Copy the marts into a new snapshot and make it the current one; hold `run_lock` around it.
 
     Written beside, fsynced, then one rename of the pointer: a crash at any moment leaves the last one in force.
+
+    Raises
+    ------
+    StorageError
+        No space, no permission, a damaged work database; what was published before stays in force.
     """
-    published_at = datetime.now(UTC)
-    snapshot_id = published_at.strftime("%Y%m%dT%H%M%S%fZ")
-    snapshot = Snapshot(snapshot_id, f"{snapshot_id}.duckdb", published_at.isoformat().replace("+00:00", "Z"))
     folder = home / FOLDER
-    folder.mkdir(exist_ok=True)
-    unfinished = folder / f"{snapshot.file}.unfinished"
-    copy_marts(home, unfinished)
-    fsync(unfinished)
-    unfinished.rename(folder / snapshot.file)
-    fsync(folder)
-    pointer = home / f"{POINTER}.unfinished"
-    pointer.write_text(json.dumps(asdict(snapshot)), encoding="utf-8")
-    fsync(pointer)
-    pointer.rename(home / POINTER)
-    fsync(home)
-    prune(folder, keep)
+    with told(folder):
+        folder.mkdir(exist_ok=True)
+        snapshot = next_snapshot(home)
+        unfinished = folder / f"{snapshot.file}{UNFINISHED}"
+        try:
+            copy_marts(home, unfinished)
+            fsync(unfinished)
+            put_in_place(unfinished, folder / snapshot.file)
+            point_to(home, snapshot)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        prune(folder, keep, snapshot.file)
     return snapshot
+
+
+def next_snapshot(home: Path) -> Snapshot:
+    """A snapshot that comes after all there are, even where the clock was set back."""
+    now = datetime.now(UTC)
+    after = [stamp + timedelta(microseconds=1) for path in snapshots(home) if (stamp := stamped(path)) is not None]
+    snapshot_id = max([now, *after]).strftime(STAMP)
+    published_at = now.isoformat().replace("+00:00", "Z")
+    with open_work(home) as connection:
+        newest = connection.execute("select max(load_id) from raw._loads").fetchall()
+    return Snapshot(snapshot_id, f"{snapshot_id}.duckdb", published_at, newest[0][0], FORMAT, written_by())
+
+
+def snapshots(home: Path) -> list[Path]:
+    """The published files, oldest first."""
+    return sorted(path for path in (home / FOLDER).glob("*.duckdb") if stamped(path))
+
+
+def stamped(path: Path) -> datetime | None:
+    """The instant in a snapshot's name; None: it is no snapshot's."""
+    try:
+        return datetime.strptime(path.stem, STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def point_to(home: Path, snapshot: Snapshot) -> None:
+    """Make a snapshot the one that readers open."""
+    write_sealed(home / POINTER, asdict(snapshot))
 
 
 def copy_marts(home: Path, target: Path) -> None:
@@ -92,20 +185,14 @@ def copy_marts(home: Path, target: Path) -> None:
         connection.execute(f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as snapshot")
         for name in names:
             connection.execute(f'create table snapshot."{name}" as from marts."{name}"')
+        connection.execute("checkpoint snapshot")
         connection.execute("detach snapshot")
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Remove what a crash left unfinished and all but the newest snapshots."""
-    for leftover in folder.glob("*.unfinished*"):
+def prune(folder: Path, keep: int, named: str) -> None:
+    """Remove what a crash left unfinished, and all snapshots but the newest and the one that the pointer names."""
+    for leftover in folder.glob(f"*{UNFINISHED}*"):
         leftover.unlink(missing_ok=True)
-    for old in sorted(folder.glob("*.duckdb"))[:-keep]:
-        old.unlink(missing_ok=True)
-
-
-def fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for old in snapshots(folder.parent)[:-keep]:
+        if old.name != named:
+            old.unlink(missing_ok=True)
