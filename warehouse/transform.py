@@ -67,7 +67,7 @@ def build(settings: Settings, progress: Progress | None = None) -> BuildReport:
         hint = "Choose a folder you may write: --home DIR."
         raise StorageError(f"{target}: {error.strerror}.", next_step=hint) from error
     prepare_build(settings)
-    results = run_dbt(settings.home, progress or (lambda line: None))
+    results = run_dbt(settings.home, progress or (lambda line: None), limits(settings))
     tests = [result for result in results if result["unique_id"].startswith("test.")]
     return BuildReport(len(results) - len(tests), len(tests), monotonic() - started, rows_per_mart(settings.home))
 
@@ -91,10 +91,16 @@ def setting_rows(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-def run_dbt(home: Path, progress: Progress) -> list[dict[str, Any]]:
+def limits(settings: Settings) -> dict[str, str]:
+    """What dbt's profile reads from the environment: how much of the machine the database may use."""
+    threads = settings.threads or os.cpu_count() or 1
+    return {"SHIPCAST_DBT_MEMORY": settings.memory_limit, "SHIPCAST_DBT_THREADS": str(threads)}
+
+
+def run_dbt(home: Path, progress: Progress, limited: dict[str, str]) -> list[dict[str, Any]]:
     """dbt's result of every model, seed and test, all of them good."""
     errors = []
-    with dbt_process(home) as process:
+    with dbt_process(home, limited) as process:
         assert process.stdout is not None
         for event in map(read_event, process.stdout):
             if event["info"]["level"] == "error":
@@ -110,7 +116,7 @@ def run_dbt(home: Path, progress: Progress) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def dbt_process(home: Path) -> Iterator[subprocess.Popen[str]]:
+def dbt_process(home: Path, limited: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """dbt at work on the home; it never outlives the block, nor this process, whose end closes its input."""
     arguments = [
         "build",
@@ -122,7 +128,7 @@ def dbt_process(home: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "shipcast.warehouse.dbt_process", *arguments],
         cwd=home,
-        env=clean_environment(),
+        env={**clean_environment(), **limited},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -128,3 +128,8 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path):
 
     with pytest.raises(StorageError, match="--home"):
         build(Settings(home=tmp_path))
+
+
+def test_the_limits_reach_the_database_that_builds(settings):
+    with pytest.raises(TransformFailed, match=r"(?i)memory"):
+        build(settings.model_copy(update={"memory_limit": "1 MiB"}))
