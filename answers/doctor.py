@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -17,16 +17,18 @@ from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
 from shipcast.answers.words import age, plural, share
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import Locked, StorageError
-from shipcast.warehouse.connection import WORK_FILE, open_work
+from shipcast.warehouse.connection import WORK_FILE, open_beside
+from shipcast.warehouse.damage import told
 from shipcast.warehouse.errors import NothingPublished
+from shipcast.warehouse.integrity import Fault, faults
 from shipcast.warehouse.lock import run_lock
-from shipcast.warehouse.snapshot import current
+from shipcast.warehouse.snapshot import Snapshot, current
 
 State = Literal["good", "missing", "stale", "broken"]
 LOW_SPACE_GIB = 1.0
 ENOUGH_FAILURES = 10
 
-CHANGED_AT = "select max(loaded_at) from raw._loads where inserted + updated > 0"
+CHANGED = "select max(loaded_at), max(load_id) from raw._loads where inserted + updated > 0"
 COUNTED = "is_production and completed_at <= $as_of and status in ('succeeded', 'failed', 'rolled_back')"
 KNOWN = (
     f"select count(*) from fct_deployments where {COUNTED}",
@@ -53,11 +55,23 @@ class DoctorAnswer(Answer):
     items: tuple[Finding, ...]
     sentence: str
     can_be_said: str | None
+    repaired: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """That of a storage error where something is broken; what is missing or stale is no error."""
+        return StorageError.exit_code if any(item.state == "broken" for item in self.items) else 0
 
 
-def doctor(settings: Settings, as_of: datetime) -> DoctorAnswer:
-    """The state of a home: never raises for what it finds broken, since saying so is its job."""
-    findings = [*home_findings(settings), *work_findings(settings)]
+def doctor(settings: Settings, as_of: datetime, repaired: Sequence[str] = ()) -> DoctorAnswer:
+    """The state of a home: never raises for what it finds broken, since saying so is its job.
+
+    Parameters
+    ----------
+    repaired
+        What was mended just before, in words.
+    """
+    findings = [*home_findings(settings), *storage_findings(settings)]
     can_be_said, data_as_of = None, None
     try:
         with open_reader(settings, as_of) as reader:
@@ -67,12 +81,14 @@ def doctor(settings: Settings, as_of: datetime) -> DoctorAnswer:
     except NothingPublished:
         findings.append(missing_snapshot(settings))
     except StorageError as error:
-        findings.append(Finding(subject="snapshot", state="broken", finding=error.detail, remedy="shipcast build"))
+        if not any(finding.subject in ("snapshot", "pointer") for finding in findings):
+            findings.append(Finding(subject="snapshot", state="broken", finding=error.detail, remedy=error.next_step))
     return DoctorAnswer(
         **envelope(as_of, data_as_of),
         items=tuple(findings),
         sentence=sentence(findings),
         can_be_said=can_be_said,
+        repaired=tuple(repaired),
     )
 
 
@@ -110,27 +126,39 @@ def home_findings(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def work_findings(settings: Settings) -> Iterator[Finding]:
-    """What the work database holds; left alone while another run is at work."""
-    if not (settings.home / WORK_FILE).exists():
-        yield Finding(
-            subject="data", state="missing", finding="nothing was loaded yet", remedy="shipcast ingest files DIR"
-        )
+@dataclass(frozen=True)
+class Loaded:
+    """What the work database says of its loads: when data last came in and by which load, and what was refused."""
+
+    loaded_at: datetime | None
+    load_id: int | None
+    refused_rows: int
+    refused_files: int
+
+
+def storage_findings(settings: Settings) -> Iterator[Finding]:
+    """What is wrong with the home's files, and what the work database holds; left alone while a run is at work."""
+    if not settings.home.exists():
+        yield nothing_loaded()
         return
     try:
-        with run_lock(settings.home, "doctor"), open_work(settings.home) as connection:
-            loaded_at = connection.execute(CHANGED_AT).fetchone()
-            refused = connection.execute("select count(*), count(distinct file) from raw._quarantine").fetchone()
+        with run_lock(settings.home, "doctor"):
+            found = list(faults(settings.home))
+            is_legible = not any(fault.kind in ("database", "log") for fault in found)
+            loaded = read_loaded(settings) if is_legible and (settings.home / WORK_FILE).exists() else None
     except Locked as error:
         yield Finding(subject="lock", state="good", finding=error.detail, remedy=None)
         return
     except StorageError as error:
-        yield Finding(
-            subject="database", state="broken", finding=error.detail, remedy="restore it, or load the sources again"
-        )
+        yield Finding(subject="home", state="broken", finding=error.detail, remedy=error.next_step)
         return
-    yield from load_findings(settings, loaded_at[0] if loaded_at else None)
-    rows, files = refused or (0, 0)
+    yield from map(fault_finding, found)
+    if loaded is None:
+        if is_legible:
+            yield nothing_loaded()
+        return
+    yield from load_findings(settings, loaded)
+    rows, files = loaded.refused_rows, loaded.refused_files
     yield Finding(
         subject="quarantine",
         state="good" if not rows else "stale",
@@ -139,23 +167,48 @@ def work_findings(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def load_findings(settings: Settings, loaded_at: datetime | None) -> Iterator[Finding]:
-    if loaded_at is None:
-        yield Finding(
-            subject="data", state="missing", finding="nothing was loaded yet", remedy="shipcast ingest files DIR"
-        )
+def nothing_loaded() -> Finding:
+    return Finding(
+        subject="data", state="missing", finding="nothing was loaded yet", remedy="shipcast ingest files DIR"
+    )
+
+
+def fault_finding(fault: Fault) -> Finding:
+    state: State = "broken" if fault.is_broken else "stale"
+    return Finding(subject=fault.kind, state=state, finding=fault.finding, remedy=fault.remedy)
+
+
+def read_loaded(settings: Settings) -> Loaded:
+    """Read without opening for writing: looking changes nothing."""
+    path = settings.home / WORK_FILE
+    with told(path), open_beside(path) as connection:
+        [newest] = connection.execute(CHANGED).fetchall()
+        [refused] = connection.execute("select count(*), count(distinct file) from raw._quarantine").fetchall()
+    return Loaded(*newest, *refused)
+
+
+def load_findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
+    if loaded.loaded_at is None:
+        yield nothing_loaded()
         return
     try:
-        published = datetime.fromisoformat(current(settings.home).published_at).replace(tzinfo=None)
+        behind = is_behind(loaded, current(settings.home))
     except StorageError:
         return
-    behind = loaded_at > published
     yield Finding(
         subject="build",
         state="stale" if behind else "good",
         finding="data was loaded after the last build" if behind else "the last load is built and published",
         remedy="shipcast build" if behind else None,
     )
+
+
+def is_behind(loaded: Loaded, snapshot: Snapshot) -> bool:
+    """Whether data came in after the snapshot: by the numbers of loads, since clocks may be set back."""
+    if snapshot.load_id is not None and loaded.load_id is not None:
+        return loaded.load_id > snapshot.load_id
+    published_at = datetime.fromisoformat(snapshot.published_at).replace(tzinfo=None)
+    return loaded.loaded_at is not None and loaded.loaded_at > published_at
 
 
 def missing_snapshot(settings: Settings) -> Finding:

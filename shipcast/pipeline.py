@@ -86,3 +86,23 @@ def retry(settings: Settings, directory: Path | None, progress: Progress) -> Loa
 
     with run_lock(settings.home, "quarantine retry"):
         return retry_quarantine(settings, directory, progress=progress)
+
+
+def mend(settings: Settings, progress: Progress) -> tuple[str, ...]:
+    """Repair the home and build what the repair left to be built; what was done, in words.
+
+    Raises
+    ------
+    StorageError
+        The home cannot be written, or there is none.
+    """
+    from shipcast.warehouse.repair import repair
+
+    if not settings.home.exists():
+        return ()
+    with run_lock(settings.home, "doctor --repair"):
+        mended = repair(settings.home)
+        if not mended.must_build:
+            return mended.done
+        report, _ = built(settings, progress)
+    return (*mended.done, f"built and published {len(report.rows)} tables again")

@@ -22,7 +22,7 @@ from shipcast.warehouse.errors import DamagedFile
 from shipcast.warehouse.migration import FORMAT, check_format, migrate, stamp, stored_format
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
-__all__ = ["WORK_FILE", "checkpoint", "open_read_only", "open_work", "storage_error"]
+__all__ = ["WORK_FILE", "checkpoint", "open_beside", "open_read_only", "open_work", "storage_error"]
 
 WORK_FILE = "work.duckdb"
 LOG_FILE = f"{WORK_FILE}.wal"
@@ -133,7 +133,7 @@ def log_problem(path: Path) -> LogProblem | None:
     """
     log = path.with_name(LOG_FILE)
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with open_beside(path) as connection:
             check_format(connection, path)
             if log.exists() and log.stat().st_size and not replayed(connection):
                 return LogProblem(log, "nothing in it is whole, or it is in the database already")
@@ -142,6 +142,11 @@ def log_problem(path: Path) -> LogProblem | None:
             return LogProblem(log, str(error).splitlines()[0])
         raise
     return None
+
+
+def open_beside(path: Path) -> duckdb.DuckDBPyConnection:
+    """A work database for looking at, as it is: nothing is migrated, replayed to disk or set aside."""
+    return duckdb.connect(str(path), read_only=True)
 
 
 def replayed(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -22,6 +22,7 @@ from shipcast.warehouse.migration import FIRST_FORMAT, FORMAT, newer, written_by
 
 POINTER = "current.json"
 FOLDER = "snapshots"
+DAMAGED = ".damaged"
 STAMP = "%Y%m%dT%H%M%S%fZ"
 FIRST_POINTER = {"snapshot_id", "file", "published_at"}
 
@@ -190,8 +191,8 @@ def copy_marts(home: Path, target: Path) -> None:
 
 
 def prune(folder: Path, keep: int, named: str) -> None:
-    """Remove what a crash left unfinished, and all snapshots but the newest and the one that the pointer names."""
-    for leftover in folder.glob(f"*{UNFINISHED}*"):
+    """Remove what is unfinished or damaged, and all snapshots but the newest and the one that the pointer names."""
+    for leftover in (*folder.glob(f"*{UNFINISHED}*"), *folder.glob(f"*{DAMAGED}")):
         leftover.unlink(missing_ok=True)
     for old in snapshots(folder.parent)[:-keep]:
         if old.name != named:

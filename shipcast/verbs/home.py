@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipcast.ask import Ask, parse_day, verb
-from shipcast.console import hint, say, show, table
+from shipcast.console import hint, progress, say, show, table
 
 if TYPE_CHECKING:
     from shipcast.answers.demo import DemoAnswer, Verification
@@ -79,15 +79,26 @@ def init_verb(ask: Ask) -> None:
         hint(ask, "shipcast ingest files DIR, or name your folders under [[sources]] and: shipcast run")
 
 
-def doctor_verb(ask: Ask) -> None:
+def doctor_verb(
+    ask: Ask,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be mended without inventing data, then look.")
+    ] = False,
+) -> None:
     """What is missing, stale or broken, the command that mends it, and what can be said with this much data."""
     from shipcast.answers.doctor import doctor
+    from shipcast.pipeline import mend
 
-    answer = doctor(ask.settings, ask.as_of)
+    repaired = mend(ask.settings, progress(ask)) if repair else ()
+    answer = doctor(ask.settings, ask.as_of, repaired)
     show(ask, answer, lambda: show_doctor(ask, answer))
+    if answer.exit_code:
+        raise typer.Exit(answer.exit_code)
 
 
 def show_doctor(ask: Ask, answer: DoctorAnswer) -> None:
+    for done in answer.repaired:
+        say(f"repaired: {done}")
     say(answer.sentence)
     table(
         ["", "check", "state", "found", "mend it with"],
