@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipcast.settings import Settings
-from shipcast.settings.errors import ConfigurationError, InputRefused
+from shipcast.settings.errors import ConfigurationError, InputRefused, StorageError
+from shipcast.warehouse.connection import WORK_FILE
+from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error
+from shipcast.warehouse.errors import DamagedFile, OutOfSpace
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import Snapshot, publish
 
 if TYPE_CHECKING:
     from shipcast.ingest.files import LoadReport
-    from shipcast.warehouse.transform import BuildReport
+    from shipcast.warehouse.transform import BuildReport, TransformFailed
 
 Progress = Callable[[str], None]
 
@@ -46,11 +49,22 @@ def build_and_publish(settings: Settings, progress: Progress) -> tuple[BuildRepo
 
 def built(settings: Settings, progress: Progress) -> tuple[BuildReport, Snapshot]:
     """Transform, test, publish: the snapshot changes only when every test passed."""
-    from shipcast.warehouse.transform import build
+    from shipcast.warehouse.transform import TransformFailed, build
 
-    report = build(settings, progress)
+    try:
+        report = build(settings, progress)
+    except TransformFailed as failure:
+        raise build_error(settings.home, failure) from failure
     progress("publishing")
     return report, publish(settings.home, settings.keep_snapshots)
+
+
+def build_error(home: Path, failure: TransformFailed) -> StorageError:
+    """The failure, or what the disk did where it is to blame for it."""
+    error = storage_error(home / WORK_FILE, failure.detail)
+    if isinstance(error, DamagedFile):
+        error.next_step = REPAIR_OR_RELOAD
+    return error if isinstance(error, (DamagedFile, OutOfSpace)) else failure
 
 
 def run_all(settings: Settings, progress: Progress) -> RunReport:

@@ -17,7 +17,7 @@ import duckdb
 
 from shipcast.settings import Settings
 from shipcast.settings.files import fsync, put_in_place
-from shipcast.warehouse.damage import RELOAD, is_fault_of_storage, storage_error, told
+from shipcast.warehouse.damage import REPAIR_OR_RELOAD, is_fault_of_storage, storage_error, told
 from shipcast.warehouse.errors import DamagedFile
 from shipcast.warehouse.migration import FORMAT, check_format, migrate, stamp, stored_format
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
@@ -105,7 +105,7 @@ def told_of_work(path: Path) -> Iterator[None]:
         with told(path):
             yield
     except DamagedFile as error:
-        error.next_step = f"If only what was built is damaged, `shipcast doctor --repair` mends it. {RELOAD}"
+        error.next_step = REPAIR_OR_RELOAD
         raise
 
 

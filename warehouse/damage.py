@@ -31,6 +31,7 @@ FROM_STORAGE = (duckdb.IOException, duckdb.InternalException, duckdb.FatalExcept
 
 REPAIR = "`shipcast doctor` says what can be mended, `shipcast doctor --repair` mends it."
 RELOAD = "Restore a backup with `shipcast restore`, or load your sources into a new home: --home DIR."
+REPAIR_OR_RELOAD = f"If only what was built is damaged, `shipcast doctor --repair` mends it. {RELOAD}"
 
 
 @contextmanager
@@ -109,5 +110,5 @@ def first_line(text: str) -> str:
     >>> first_line("INTERNAL Error: Invalid bitpacking mode\\n\\nStack Trace:\\n0x7f")
     'Invalid bitpacking mode.'
     """
-    line = text.splitlines()[0].strip()
+    line = next((line for line in text.splitlines() if DAMAGED.search(line)), text.splitlines()[0]).strip()
     return re.sub(r"^(INTERNAL|FATAL|IO) Error: ", "", line).rstrip(".") + "."

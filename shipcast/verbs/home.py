@@ -25,6 +25,8 @@ def add_verbs(app: typer.Typer) -> None:
     verb(app, "demo", "shipcast demo")(demo_verb)
     verb(app, "init", "shipcast init")(init_verb)
     verb(app, "doctor", "shipcast doctor")(doctor_verb)
+    verb(app, "backup", "shipcast backup /mnt/backups")(backup_verb)
+    verb(app, "restore", "shipcast restore /mnt/backups/shipcast.tar --home new")(restore_verb)
     verb(app, "simulate", "shipcast simulate company/ --seed 7")(simulate_verb)
     verb(app, "version", "shipcast version")(version_verb)
 
@@ -109,6 +111,35 @@ def show_doctor(ask: Ask, answer: DoctorAnswer) -> None:
     remedy = next((item.remedy for item in answer.items if item.state != "good" and item.remedy), None)
     if remedy:
         hint(ask, remedy)
+
+
+def backup_verb(
+    ask: Ask,
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE|DIR", help="The file to write, or a folder to write one named by time into.")
+    ],
+) -> None:
+    """Copy the home into one file: the loaded rows, what is published, the settings, and a digest of each."""
+    from shipcast.answers.storage import backup_answer
+
+    answer = backup_answer(ask.settings, ask.as_of, target)
+    show(ask, answer, lambda: say(answer.sentence))
+
+
+def restore_verb(
+    ask: Ask,
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `backup` wrote.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Let it take the place of a home that is not empty, which is set aside.")
+    ] = False,
+) -> None:
+    """Put a backup in the place of the home, once every file in it was found to be what was copied."""
+    from shipcast.answers.storage import restore_answer
+
+    answer = restore_answer(ask.settings, ask.as_of, source, force=force)
+    show(ask, answer, lambda: say(answer.sentence))
+    if not ask.json:
+        hint(ask, "shipcast doctor")
 
 
 def simulate_verb(

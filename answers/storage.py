@@ -1,0 +1,32 @@
+"""What the verbs say that copy a home or put it back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from shipcast.answers.operations import WrittenAnswer, written_answer
+from shipcast.answers.words import plural
+from shipcast.settings import Settings
+from shipcast.warehouse.backup import Backup, backup, restore
+from shipcast.warehouse.lock import run_lock
+
+
+def backup_answer(settings: Settings, as_of: datetime, target: Path) -> WrittenAnswer:
+    """The file that the home was copied to."""
+    with run_lock(settings.home, "backup"):
+        made = backup(settings.home, target)
+    return written_answer({made.path: None}, f"Copied {told(made)} of {settings.home} to {made.path}.", as_of)
+
+
+def restore_answer(settings: Settings, as_of: datetime, source: Path, *, force: bool) -> WrittenAnswer:
+    """The files that were put back, and where a home that was replaced lies now."""
+    with run_lock(settings.home, "restore"):
+        made = restore(source, settings.home, force=force)
+    replaced = f" What it held before lies in {made.replaced}." if made.replaced else ""
+    files = {settings.home / name: None for name in made.files}
+    return written_answer(files, f"Restored {told(made)} to {settings.home}.{replaced}", as_of)
+
+
+def told(made: Backup) -> str:
+    return f"{plural(len(made.files), 'file')} ({sum(made.files.values()) / 2**20:,.1f} MiB)"
