@@ -167,7 +167,11 @@ def built_sentence(report: BuildReport) -> str:
 
 
 def run_answer(
-    loads: Mapping[Path, LoadReport | InputRefused], report: BuildReport, snapshot: Snapshot, as_of: datetime
+    loads: Mapping[Path, LoadReport | InputRefused],
+    report: BuildReport,
+    snapshot: Snapshot,
+    as_of: datetime,
+    dropped: int = 0,
 ) -> RunAnswer:
     """What one run loaded and published; a refused source is a warning, and the others count."""
     reports = [load for load in loads.values() if not isinstance(load, Exception)]
@@ -175,10 +179,17 @@ def run_answer(
     return RunAnswer(
         **envelope(as_of),
         items=tuple(item for load in reports for item in ingest_items(load.items)),
-        warnings=(*refusals, *(warning for load in reports for warning in load.warnings)),
+        warnings=(*refusals, *(warning for load in reports for warning in load.warnings), *pruned(dropped)),
         snapshot=snapshot.snapshot_id,
         sentence=" ".join([*(load_sentence(load, dry_run=False) for load in reports), built_sentence(report)]),
     )
+
+
+def pruned(dropped: int) -> list[str]:
+    if not dropped:
+        return []
+    rows = plural(dropped, "refused row")
+    return [f"Dropped {rows} older than quarantine_days, which their files no longer hold."]
 
 
 def written_answer(

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -20,10 +20,17 @@ from shipcast.ingest.sources import Part, numbered, parts_of, split_name
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
 from shipcast.settings.files import write_whole
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.connection import checkpoint, open_work
 from shipcast.warehouse.tables import BY_NAME
 
 BATCH = 10_000
+LONGEST_DAYS = 300_000  # what a date can still be reduced by
+PRUNE = """
+delete from raw._quarantine q where quarantined_at < ? and exists (
+    from raw._loads l where l.table_name = q.table_name and l.file = q.file and l.refused is null
+    and l.load_id > q.load_id)
+returning quarantine_id
+"""
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,27 @@ def as_object(row: str) -> object:
 def delimiter_of(header: str) -> str:
     """The delimiter of a header: the one that is most frequent in it."""
     return max(DELIMITERS, key=header.count)
+
+
+def prune(settings: Settings, now: datetime | None = None) -> int:
+    """Drop what nobody can correct any more; the number of rows dropped. Hold `run_lock` around it.
+
+    A refused row goes when it is older than `quarantine_days` and its file was loaded again since without holding it:
+    a row that is still in its file, or whose file never came again, stays for good.
+
+    Parameters
+    ----------
+    now
+        The wall clock, naive UTC; None: the present.
+    """
+    if not settings.quarantine_days:
+        return 0
+    moment = now or datetime.now(UTC).replace(tzinfo=None)
+    before = moment - timedelta(days=min(settings.quarantine_days, LONGEST_DAYS))
+    with open_work(settings.home, settings) as connection:
+        dropped = connection.execute(PRUNE, [before]).fetchall()
+        checkpoint(connection, settings.home)
+    return len(dropped)
 
 
 def retry(

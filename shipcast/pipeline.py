@@ -24,11 +24,12 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class RunReport:
-    """What one `run` did, source by source, and what it published."""
+    """What one `run` did, source by source, what it published, and how many refused rows it dropped as too old."""
 
     loads: dict[Path, LoadReport | InputRefused]
     build: BuildReport
     snapshot: Snapshot
+    dropped: int
 
     @property
     def exit_code(self) -> int:
@@ -76,6 +77,7 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
         No source is configured.
     """
     from shipcast.ingest.files import ingest_files
+    from shipcast.ingest.quarantine import prune
 
     if not settings.sources:
         raise ConfigurationError(
@@ -90,8 +92,9 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
                 loads[source.path] = ingest_files(settings, [source.path], progress=progress)
             except InputRefused as refusal:
                 loads[source.path] = refusal
+        dropped = prune(settings)
         build, snapshot = built(settings, progress)
-    return RunReport(loads, build, snapshot)
+    return RunReport(loads, build, snapshot, dropped)
 
 
 def retry(settings: Settings, directory: Path | None, progress: Progress) -> LoadReport:

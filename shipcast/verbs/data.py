@@ -86,7 +86,7 @@ def run_verb(ask: Ask) -> None:
     from shipcast.pipeline import run_all
 
     report = run_all(ask.settings, progress(ask))
-    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of)
+    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped)
     show(ask, answer, lambda: show_run(ask, answer))
     if report.exit_code:
         raise typer.Exit(report.exit_code)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from shipcast.ingest.files import ingest_files
-from shipcast.ingest.quarantine import export, quarantined, retry
+from shipcast.ingest.quarantine import export, prune, quarantined, retry
 from shipcast.warehouse.connection import open_work
 
 HEADER = "service;regions;team;note\n"
@@ -238,3 +239,29 @@ def test_a_dry_run_of_a_retry_keeps_nothing(desk, strict):
 
     assert report.items[0].inserted == 1
     assert held(desk) == [(2, ";eu;blue;x")]
+
+
+@pytest.mark.parametrize(
+    ("second", "days", "dropped"),
+    [
+        ("pay;eu;blue;x\n", 366, 1),  # the file came again without the row, long ago
+        ("pay;eu;blue;x\n", 364, 0),  # not long enough
+        ("pay;eu;blue;x\n;us;blue;x\n", 366, 0),  # the row is still in its file
+        (None, 366, 0),  # the file never came again
+    ],
+)
+def test_a_refused_row_is_dropped_only_when_it_is_old_and_its_file_holds_it_no_more(desk, second, days, dropped):
+    desk.load({"services.csv": HEADER + "pay;eu;blue;x\n;us;blue;x\n"})
+    if second:
+        desk.load({"services.csv": HEADER + second})
+    later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=days)
+
+    assert prune(desk.settings, later) == dropped
+    assert len(held(desk)) == 1 - dropped
+
+
+def test_with_no_limit_in_days_nothing_is_dropped(desk):
+    desk.load({"services.csv": HEADER + "pay;eu;blue;x\n;us;blue;x\n"})
+    desk.load({"services.csv": HEADER + "pay;eu;blue;x\n"})
+
+    assert prune(desk.settings.model_copy(update={"quarantine_days": 0}), datetime(2999, 1, 1)) == 0  # noqa: DTZ001
