@@ -1,6 +1,7 @@
 """The command line as its users type it: one small company, every verb, every kind of mistake."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -262,6 +263,40 @@ def test_everything_written_lies_under_the_home(company, tmp_path, monkeypatch):
     assert run(["--home", str(home), "metrics", *ASKED]) == 0
 
     assert {path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(home)} == set()
+
+
+def items(home, capsys):
+    capsys.readouterr()
+    assert run(["--home", str(home), "--json", "metrics", *ASKED]) == 0
+    return json.loads(capsys.readouterr().out)["items"]
+
+
+def test_a_home_is_copied_and_put_back(company, tmp_path, capsys):
+    home, new = str(company / "home"), str(tmp_path / "new")
+
+    assert run(["--home", home, "backup", str(tmp_path / "copy.tar")]) == 0
+    assert run(["--home", new, "restore", str(tmp_path / "copy.tar")]) == 0
+    assert run(["--home", new, "restore", str(tmp_path / "copy.tar")]) == 7
+    assert items(new, capsys) == items(home, capsys)
+
+
+def test_a_damaged_snapshot_is_an_error_in_words_until_it_is_repaired(company, tmp_path, capsys):
+    home = tmp_path / "home"
+    shutil.copytree(company / "home", home)
+    for path in (home / "snapshots").iterdir():
+        content = bytearray(path.read_bytes())
+        for block in range(3 * 4096, len(content), 2**18):
+            content[block + 9000] ^= 1
+        path.write_bytes(content)
+
+    assert run(["--home", str(home), "metrics"]) == 7
+    error = capsys.readouterr().err
+    assert "damaged" in error
+    assert "shipcast doctor --repair" in error
+    assert "Traceback" not in error
+    assert run(["--home", str(home), "doctor"]) == 7
+    assert run(["--home", str(home), "doctor", "--repair"]) == 0
+    assert items(home, capsys) == items(company / "home", capsys)
 
 
 def test_every_verb_is_tried_here_or_in_the_documentation():
