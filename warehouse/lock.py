@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -17,6 +19,7 @@ from shipcast.warehouse.errors import OutOfSpace
 
 LOCK_FILE = "run.lock"
 HOLDER_FILE = "run.holder"
+LOOKS, SECONDS_BETWEEN = 10, 0.05
 
 
 @contextmanager
@@ -63,10 +66,33 @@ def unwritable(home: Path, error: OSError) -> Exception:
 
 def locked(holder: Path) -> Locked:
     """The error that says who holds the home, as far as the file beside the lock can be believed."""
-    try:
-        facts = read_sealed(holder)
+    facts = holder_facts(holder)
+    who = f"another command holds {holder.parent}; since when is not known."
+    if facts:
         who = f"`shipcast {facts['command']}` (process {facts['pid']}) holds {holder.parent} since {facts['since']}."
-    except (OSError, ValueError, KeyError):
-        facts = {}
-        who = f"another command holds {holder.parent}; since when is not known."
     return Locked(who, next_step="Wait for it to end, then ask again.", **facts)
+
+
+def holder_facts(holder: Path) -> dict[str, Any]:
+    """Who holds the lock; one who has only just taken it is given a moment to say so. Empty where nobody says."""
+    facts: dict[str, Any] = {}
+    for _ in range(LOOKS):
+        try:
+            facts = {name: read_sealed(holder)[name] for name in ("command", "pid", "since")}
+        except (OSError, ValueError, KeyError):
+            facts = {}
+        if facts and is_running(facts["pid"]):
+            break
+        sleep(SECONDS_BETWEEN)
+    return facts
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; one that is gone left the file of an earlier run behind."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
