@@ -2,12 +2,15 @@
 
 InputRefused (settings.errors)   4
 ├── NothingToLoad                   the path is missing, or nothing in it is named after a table
-└── FileRefused                     one file is refused whole; the other files of the call still load
+├── FileRefused                     one file is refused whole; the other files of the call still load
+└── RepositoryDamaged               git cannot read a repository's history to its end
+ConfigurationError (settings.errors)   3
+└── GitNotInstalled                 there is no git command
 """
 
 from __future__ import annotations
 
-from shipcast.settings.errors import InputRefused
+from shipcast.settings.errors import ConfigurationError, InputRefused
 
 
 class NothingToLoad(InputRefused):
@@ -18,3 +21,13 @@ class FileRefused(InputRefused):
     """One file that cannot be taken; `detail` leaves the file's name out, since the load record holds it beside."""
 
     title = "A file was refused"
+
+
+class RepositoryDamaged(InputRefused):
+    """Git gave up on a repository: an object is missing or damaged."""
+
+    title = "The repository cannot be read"
+
+
+class GitNotInstalled(ConfigurationError):
+    title = "Git is not installed"
