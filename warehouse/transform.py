@@ -17,6 +17,7 @@ from shipcast import warehouse
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
 from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.damage import FULL
 
 PROJECT = Path(warehouse.__file__).parent.parent / "dbt_project"
 SCHEMAS = ("staging", "intermediate", "marts")
@@ -173,7 +174,9 @@ def failure(home: Path, bad: list[dict[str, Any]], errors: list[str], code: int)
     names = [node_name(result["unique_id"]) for result in bad]
     lines = [f"{name}: {short(result['message'])}" for name, result in zip(names, bad, strict=True)]
     if not lines:
-        lines = [short("\n".join(errors[-1:])) or f"dbt ended with code {code}."]
+        # Where the disk is full, what comes last is the logging that failed for it.
+        last = [error for error in errors if FULL.search(error)][:1] or errors[-1:]
+        lines = [short("\n".join(last)) or f"dbt ended with code {code}."]
     more = [f"... and {len(lines) - NODES_NAMED} more"] if len(lines) > NODES_NAMED else []
     return TransformFailed(
         "\n".join([*lines[:NODES_NAMED], *more]),
