@@ -1,0 +1,272 @@
+"""What becomes of a home that is killed, damaged, raced, polled and filled up, in full number; prints a Markdown table.
+
+    python benchmarks/reliability.py                            all ordeals, some ten minutes on two cores
+    python benchmarks/reliability.py --only kills --kills 100
+
+Every ordeal is held against an undisturbed run over the same files. Ends with 1 where one of them was not survived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "crash"))
+
+import ordeal
+
+COMMIT_AND_DIE = """
+import os, sys
+from pathlib import Path
+from shipcast.ingest import files
+from shipcast.settings import load_settings
+settings = load_settings({"home": sys.argv[1]}, {})
+files.checkpoint = lambda connection, home: os._exit(9)
+files.ingest_files(settings, [source.path for source in settings.sources])
+"""
+Row = tuple[str, int, str, bool]
+
+
+class Company:
+    """Homes before, between and after a run over newer exports, to be copied and ill-treated."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.then, self.now = ordeal.write_exports(folder)
+        self.before = folder / "before"
+        ordeal.write_settings(self.before, self.then)
+        self.done(ordeal.run(self.before))
+        ordeal.write_settings(self.before, self.now)
+        self.after = self.copy(self.before, "after")
+        started = time.monotonic()
+        self.done(ordeal.run(self.after))
+        self.seconds = time.monotonic() - started
+        self.answers = {ordeal.metrics(self.before), ordeal.metrics(self.after)}
+
+    def copy(self, home: Path, name: str = "home") -> Path:
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        return shutil.copytree(home, self.folder / name)
+
+    def done(self, process: subprocess.CompletedProcess[str]) -> None:
+        if process.returncode:
+            raise SystemExit(process.stderr)
+
+    def is_well(self, home: Path) -> bool:
+        """Whether one plain rerun leads to what an undisturbed run leads to."""
+        again = ordeal.run(home)
+        return again.returncode == 0 and ordeal.published(home) == ordeal.published(self.after)
+
+
+def counted(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
+
+
+def kills(company: Company, options: argparse.Namespace) -> Iterator[Row]:
+    outcomes: Counter[str] = Counter()
+    for seed in range(options.kills):
+        home = company.copy(company.before)
+        code = ordeal.killed(home, random.Random(seed).uniform(0, 1) * company.seconds)
+        answered = ordeal.metrics(home) in company.answers
+        outcome = "converged" if company.is_well(home) else "DIVERGED"
+        outcomes[outcome if answered else "WRONG ANSWER"] += 1
+        outcomes["killed too late"] += code == 0
+    bad = outcomes["DIVERGED"] + outcomes["WRONG ANSWER"]
+    yield "`run` killed at a random moment", options.kills, counted(+outcomes), not bad
+
+
+def syncs(company: Company, options: argparse.Namespace) -> Iterator[Row]:
+    with ordeal.sync_killer(company.folder) as act:
+        loaded = company.copy(company.before, "loaded")
+        number = act(loaded, "ingest", 0)[1]
+        old, new = ordeal.stored(company.before), ordeal.stored(loaded)
+        outcomes: Counter[str] = Counter()
+        for at in range(1, number + 1):
+            home = company.copy(company.before)
+            assert act(home, "ingest", at)[0] < 0
+            whole = ordeal.stored(home) in (old, new) and ordeal.metrics(home) in company.answers
+            act(home, "ingest", 0)
+            outcomes["converged" if whole and ordeal.stored(home) == new else "DIVERGED"] += 1
+        yield "`ingest` killed at every sync", number, counted(outcomes), not outcomes["DIVERGED"]
+        ready = company.copy(company.after, "ready")
+        shutil.copytree(company.before / "snapshots", ready / "snapshots", dirs_exist_ok=True)
+        shutil.copy(company.before / "current.json", ready)
+        number = act(company.copy(ready), "publish", 0)[1]
+        outcomes = Counter()
+        for at in range(1, number + 1):
+            home = company.copy(ready)
+            assert act(home, "publish", at)[0] < 0
+            whole = ordeal.metrics(home) in company.answers
+            act(home, "publish", 0)
+            same = ordeal.published(home) == ordeal.published(company.after)
+            outcomes["converged" if whole and same else "DIVERGED"] += 1
+        yield "publication killed at every sync", number, counted(outcomes), not outcomes["DIVERGED"]
+
+
+def flip(path: Path, seed: int) -> None:
+    """Change one bit of a file; every other one within its first bytes, where the headers lie."""
+    draw = random.Random(seed)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        place = draw.randrange(size if seed % 2 else min(size, 12_288))
+        file.seek(place)
+        byte = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([byte ^ 1 << draw.randrange(8)]))
+
+
+def verdict(process: subprocess.CompletedProcess[str], is_same: Callable[[], bool]) -> str:
+    """What a command said of a changed byte: recognised, harmless, or one of the things that must not be."""
+    if "Traceback" in process.stderr or process.returncode not in (0, 7):
+        return f"CRASH {process.returncode}"
+    if process.returncode:
+        return "recognised (7)"
+    if "set aside" in process.stderr:
+        return "log set aside, loaded again" if is_same() else "WRONG"
+    return "harmless" if is_same() else "WRONG"
+
+
+def flips(company: Company, options: argparse.Namespace) -> Iterator[Row]:
+    died = company.copy(company.before, "died")
+    subprocess.run([sys.executable, "-c", COMMIT_AND_DIE, str(died)], check=False)
+    loaded = company.copy(died, "loaded")
+    ingest = ["ingest", "files", str(company.now)]
+    company.done(ordeal.run(loaded, *ingest))
+    asked = ["metrics", "--by", "service", "--json", "--as-of", ordeal.AS_OF.isoformat()]
+    subjects = {
+        "snapshot": (company.after, lambda home: next(iter(home.glob("snapshots/*Z.duckdb"))), asked),
+        "pointer": (company.after, lambda home: home / "current.json", asked),
+        "work database": (company.before, lambda home: home / "work.duckdb", ["run"]),
+        "log": (died, lambda home: home / "work.duckdb.wal", ingest),
+    }
+    for name, (source, file_of, command) in subjects.items():
+        outcomes: Counter[str] = Counter()
+        for seed in range(options.flips):
+            home = company.copy(source)
+            if name == "snapshot":
+                for older in sorted(home.glob("snapshots/*.duckdb"))[:-1]:
+                    older.unlink()
+            flip(file_of(home), seed)
+            process = ordeal.run(home, *command)
+            outcomes[verdict(process, lambda home=home, name=name: is_same(company, loaded, home, name))] += 1
+        bad = any(outcome.startswith(("CRASH", "WRONG")) for outcome in outcomes)
+        yield f"one bit of the {name} changed, then `{command[0]}`", options.flips, counted(outcomes), not bad
+
+
+def is_same(company: Company, loaded: Path, home: Path, name: str) -> bool:
+    if name == "log":
+        return ordeal.stored(home) == ordeal.stored(loaded)
+    return ordeal.metrics(home) == ordeal.metrics(company.after)
+
+
+def races(company: Company, options: argparse.Namespace) -> Iterator[Row]:
+    outcomes: Counter[str] = Counter()
+    for _ in range(options.races):
+        home = company.copy(company.before)
+        command = [*ordeal.SHIPCAST, "--home", str(home), "-q", "run"]
+        runs = [subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) for _ in "12"]
+        told = [process.communicate()[1] for process in runs]
+        codes = [process.returncode for process in runs]
+        named = sorted(codes) == [0, 6] and f"(process {runs[codes.index(0)].pid})" in told[codes.index(6)]
+        outcomes["one worked, one was told who and since when" if named else f"WRONG {codes}"] += 1
+    yield "two runs at once", options.races, counted(outcomes), len(outcomes) == 1
+
+
+def polling(company: Company, options: argparse.Namespace) -> Iterator[Row]:
+    home = company.copy(company.after)
+    states = set()
+    for exports in (company.then, company.now):
+        ordeal.write_settings(home, exports)
+        company.done(ordeal.run(home))
+        states.add(ordeal.metrics(home))
+    outcomes: Counter[str] = Counter()
+    is_over = threading.Event()
+
+    def poll() -> None:
+        while not is_over.wait(0.2):
+            try:
+                outcomes["answers" if ordeal.metrics(home) in states else "MIXED"] += 1
+            except Exception as error:
+                outcomes[f"ERROR {error}"] += 1
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    runs, until = 0, time.monotonic() + options.seconds
+    while time.monotonic() < until:
+        ordeal.write_settings(home, (company.then, company.now)[runs % 2])
+        company.done(ordeal.run(home))
+        runs += 1
+    is_over.set()
+    reader.join()
+    what = f"a reader every 0.2 s while {runs} runs publish, {options.seconds} s"
+    yield what, outcomes.total(), counted(outcomes), set(outcomes) == {"answers"}
+
+
+def full_disks(company: Company, options: argparse.Namespace) -> Iterator[Row]:
+    mount = company.folder / "disk"
+    mount.mkdir()
+    outcomes: Counter[str] = Counter()
+    used = sum(path.stat().st_size for path in company.before.rglob("*") if path.is_file()) // 2**20 + 1
+    sizes = range(used + 1, used + 25, 2)
+    for size in sizes:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(mount)], check=False).returncode:
+            yield "a full disk", 0, "not tried: only root may mount one", True
+            return
+        try:
+            home = shutil.copytree(company.before, mount / "home")
+            first = ordeal.run(home)
+            fits = first.returncode == 0
+            told = fits or (first.returncode == 7 and "no space left" in first.stderr)
+            answered = ordeal.metrics(home) in company.answers
+            subprocess.run(["mount", "-o", "remount,size=200m", str(mount)], check=True)
+            well = company.is_well(home)
+            if told and answered and well:
+                outcomes["had room" if fits else "said so (7), then converged"] += 1
+            else:
+                outcomes[f"WRONG at {size} MB: {first.returncode}, {answered}, {well}: {first.stderr[-200:]}"] += 1
+        finally:
+            subprocess.run(["umount", str(mount)], check=True)
+    bad = any(outcome.startswith("WRONG") for outcome in outcomes)
+    yield f"`run` on a disk of {sizes[0]} to {sizes[-1]} MB", len(sizes), counted(outcomes), not bad
+
+
+ORDEALS = {
+    "kills": kills,
+    "syncs": syncs,
+    "flips": flips,
+    "races": races,
+    "polling": polling,
+    "full_disks": full_disks,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--only", choices=ORDEALS, action="append")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--flips", type=int, default=40)
+    parser.add_argument("--races", type=int, default=20)
+    parser.add_argument("--seconds", type=int, default=120)
+    options = parser.parse_args()
+    all_well = True
+    with tempfile.TemporaryDirectory() as folder:
+        company = Company(Path(folder))
+        print(f"An undisturbed run takes {company.seconds:.1f} s.\n")
+        print("| ordeal | times | outcome |\n| --- | ---: | --- |", flush=True)
+        for name in options.only or ORDEALS:
+            for what, times, outcome, is_well in ORDEALS[name](company, options):
+                print(f"| {what} | {times} | {outcome}{'' if is_well else ' **not survived**'} |", flush=True)
+                all_well = all_well and is_well
+    return 0 if all_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
