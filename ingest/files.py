@@ -25,6 +25,7 @@ __all__ = ["FileLoad", "LoadReport", "ingest_files", "load_parts"]
 SHOWN_ROWS = 5
 COUNTS = ("read", "inserted", "updated", "unchanged", "merged", "quarantined")
 Progress = Callable[[str], None]
+Within = Callable[[duckdb.DuckDBPyConnection], None]
 
 
 def silent(message: str) -> None:
@@ -74,8 +75,16 @@ def load_parts(
     strict: bool = False,
     progress: Progress | None = None,
     is_simulated: bool = False,
+    within: Within | None = None,
 ) -> None:
-    """Load the parts and fill in the report; see `ingest_files`."""
+    """Load the parts and fill in the report; see `ingest_files`.
+
+    Parameters
+    ----------
+    within
+        What else is to be written in the same transaction, such as how far a source was read. It sees the rows in
+        `scratch` and in `raw`, and is not called where `strict` loads nothing.
+    """
     now = datetime.now(UTC).replace(tzinfo=None)
     try:
         with open_work(settings.home, settings) as connection, scratch(connection, settings):
@@ -83,7 +92,7 @@ def load_parts(
             report.items = list(items.values())
             warn_of_headers(report)
             with transaction(connection, is_kept=not report.is_dry_run):
-                store(connection, parts, items, report, now, strict, is_simulated)
+                store(connection, parts, items, report, now, strict, is_simulated, within)
             checkpoint(connection, settings.home)
     except duckdb.Error as error:
         raise storage_error(settings.home / WORK_FILE, error) from error
@@ -129,6 +138,7 @@ def store(
     now: datetime,
     strict: bool,
     is_simulated: bool,
+    within: Within | None,
 ) -> None:
     """Merge what was staged, keep the quarantine and the record of the load; within the caller's transaction."""
     load_id = next_load_id(connection)
@@ -145,6 +155,8 @@ def store(
         if is_simulated:
             connection.execute("delete from raw._facts where name = 'is_simulated'")
             connection.execute("insert into raw._facts values ('is_simulated', 'true')")
+        if within:
+            within(connection)
         count_dangling(connection, {part.table.name for part in parts}, report)
     warn_of_rows(report, offences, strict)
     record(connection, parts, items, load_id, now)
@@ -226,7 +238,7 @@ def warn_of_rows(report: LoadReport, offences: dict[int, list[str]], strict: boo
     for item in report.items:
         if item.refused and not item.refused.startswith("strict: "):
             report.warnings.append(f"{item.file}: {item.refused}.")
-        elif not item.refused and item.read == 0:
+        elif not item.refused and item.read == 0 and not item.is_addition:
             report.warnings.append(f"{item.file}: holds a header and no rows; nothing changed.")
     if strict and any(item.refused for item in report.items):
         return

@@ -23,6 +23,8 @@ class FileLoad:
         Headers that were taken as synonyms, and the column each stands for.
     unknown
         Headers that mean no column of the table; left out.
+    is_addition
+        Whether only what is new was read, so that nothing new is no surprise.
     """
 
     table: str
@@ -37,6 +39,7 @@ class FileLoad:
     refused: str | None = None
     mapped: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    is_addition: bool = False
 
     @property
     def is_all_quarantined(self) -> bool:

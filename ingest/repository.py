@@ -32,7 +32,7 @@ MINE = """\
     deltaBaseCacheLimit = 32m
 {extensions}"""
 HEADER = "%x01%H%x01%P%x01%at%x01%ct%x01%ae%x01%an"  # names last: they may hold any character
-EMPTY = frozenset({"0" * 40, "0" * 64})
+REGULAR = "100"  # how the modes of files begin; others are links and submodules
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class FileChange:
     path
         From the repository's top, as bytes: git knows no encoding of names.
     before, after
-        The names of the blobs; None: there was, or is, no file.
+        The names of the blobs; None: there was, or is, no file (links and submodules are none).
     """
 
     path: bytes
@@ -366,8 +366,9 @@ def commits(tokens: Iterator[bytes]) -> Iterator[Commit]:
                 yield commit
             commit = headed(token)
         elif commit and (meta := token.lstrip(b"\n")).startswith(b":"):
-            _, _, before, after, _ = meta.decode("ascii").split(" ")
-            commit.files.append(FileChange(next(tokens), present(before), present(after)))
+            modes, names = (meta.decode("ascii").split(" ")[start : start + 2] for start in (0, 2))
+            before, after = (present(name, mode) for name, mode in zip(names, modes, strict=True))
+            commit.files.append(FileChange(next(tokens), before, after))
     if commit:
         yield commit
 
@@ -377,5 +378,5 @@ def headed(token: bytes) -> Commit:
     return Commit(sha, tuple(parents.split()), author, mail, int(authored or 0), int(committed or 0))
 
 
-def present(name: str) -> str | None:
-    return None if name in EMPTY else name
+def present(name: str, mode: str) -> str | None:
+    return name if mode.lstrip(":").startswith(REGULAR) else None

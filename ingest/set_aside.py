@@ -15,7 +15,7 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
 
     Lines that were read again leave the quarantine unless they are bad again; those it holds already are not stored
     twice. What a shorter file no longer holds stays, since nothing says that it was corrected; except on a retry, which
-    is asked to look. A corrected row of an export takes the place of the row it came from.
+    is asked to look. A feed that brought only what is new tells nothing about its other lines. A corrected row of an export takes the place of the row it came from.
     """
     staged = (*tables, "bad")
     connection.execute(
@@ -35,7 +35,7 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
         "create temp table before as select quarantine_id, min(quarantined_at) as first_at from raw._quarantine q "
         "where quarantine_id in (select quarantine_id from corrected) or exists ("
         f"from scratch.parts p left join (select _part, max(last) as last from ({lines}) group by 1) using (_part) "
-        "where p.table_name = q.table_name and p.file = q.file and p.refused is null "
+        "where p.table_name = q.table_name and p.file = q.file and p.refused is null and not p.is_addition "
         "and (p.stands_at is not null or q.line <= last)) group by 1"
     )
     connection.execute("delete from raw._quarantine where quarantine_id in (select quarantine_id from before)")

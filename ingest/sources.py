@@ -5,15 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from shipcast.ingest.errors import FileRefused, NothingToLoad
+from shipcast.ingest.piece import Piece
 from shipcast.warehouse.tables import BY_NAME, TABLES, Table
 
-Format = Literal["delimited", "jsonl", "parquet"]
+Format = Literal["delimited", "jsonl", "parquet", "feed"]
 FORMATS: dict[str, Format] = {
     ".csv": "delimited",
     ".csv.gz": "delimited",
@@ -29,8 +30,27 @@ SIMULATED = "simulated.json"
 
 
 @dataclass(frozen=True)
+class Feed:
+    """Rows that come from no file of the contract, such as a repository's history.
+
+    Parameters
+    ----------
+    name
+        Under which the database knows where the rows came from.
+    pieces
+        Reads the rows; called once.
+    is_addition
+        Whether only what is new is read: what it leaves out is still there.
+    """
+
+    name: str
+    pieces: Callable[[], Iterator[Piece]]
+    is_addition: bool = False
+
+
+@dataclass(frozen=True)
 class Part:
-    """One file that feeds one table.
+    """One file that feeds one table, or one feed.
 
     Parameters
     ----------
@@ -42,6 +62,8 @@ class Part:
         The path that was given.
     stands_at
         The load whose place in history the rows take; None: the newest. Only a retry looks back.
+    feed
+        What brings the rows; None: the file at the path.
     """
 
     table: Table
@@ -51,10 +73,15 @@ class Part:
     given: str
     number: int = 0
     stands_at: int | None = None
+    feed: Feed | None = None
 
     @property
     def file(self) -> str:
-        return shown(self.path.absolute())
+        return self.feed.name if self.feed else shown(self.path.absolute())
+
+    @property
+    def is_addition(self) -> bool:
+        return self.feed is not None and self.feed.is_addition
 
 
 def shown(path: Path | str) -> str:

@@ -36,7 +36,7 @@ BATCH_BYTES = 32 * 2**20
 PARTS = """
 create table scratch.parts (
     _part integer, table_name varchar, file varchar, label varchar, header varchar, stands_at bigint,
-    refused varchar)
+    refused varchar, is_addition boolean)
 """
 RECORD = {
     "_part": pl.Int32,
@@ -46,6 +46,7 @@ RECORD = {
     "header": pl.String,
     "stands_at": pl.Int64,
     "refused": pl.String,
+    "is_addition": pl.Boolean,
 }
 BAD = """
 create table scratch.bad (
@@ -111,7 +112,7 @@ class Staging:
     now: datetime
     progress: Callable[[str], None]
     waiting: list[tuple[Part, Piece]] = field(default_factory=list)
-    recorded: list[tuple[int, str, str, str, str, int | None, str | None]] = field(default_factory=list)
+    recorded: list[tuple[int, str, str, str, str, int | None, str | None, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.kind]}' for column in self.table.columns)
@@ -122,10 +123,9 @@ class Staging:
 
     def read(self, part: Part) -> FileLoad:
         """Read one file; what it did so far is undone if it turns out to be refused."""
-        item = FileLoad(self.table.name, part.label, part.file)
+        item = FileLoad(self.table.name, part.label, part.file, is_addition=part.is_addition)
         told = 0
         try:
-            check_regular(part.path)
             header, pieces = self.opened(part)
             item.mapped, item.unknown = dict(header.mapped), list(header.unknown)
             self.record(part, header.text, None)
@@ -147,16 +147,20 @@ class Staging:
         return FileLoad(self.table.name, part.label, part.file, refused=reason)
 
     def opened(self, part: Part) -> tuple[Header, Iterator[Piece]]:
+        if part.feed:
+            return Header((), {}), part.feed.pieces()
+        check_regular(part.path)
         match part.format:
             case "delimited":
                 return read_delimited(part)
             case "jsonl":
                 return read_jsonl(part, self.connection)
-            case "parquet":
+            case _:
                 return read_parquet(part, self.connection)
 
     def record(self, part: Part, header: str, refused: str | None) -> None:
-        self.recorded.append((part.number, self.table.name, part.file, part.label, header, part.stands_at, refused))
+        names = (part.number, self.table.name, part.file, part.label)
+        self.recorded.append((*names, header, part.stands_at, refused, part.is_addition))
 
     def forget(self, part: Part) -> None:
         self.waiting = [(other, piece) for other, piece in self.waiting if other.number != part.number]
@@ -223,8 +227,7 @@ class Staging:
         places = self.connection.execute("select _part, _line from offenders order by _part, _line").fetchall()
         found = pl.DataFrame(places, schema={"_part": pl.Int32, "_line": pl.Int64}, orient="row")
         for part, piece in pieces:
-            low, high = piece.frame["_line"].min(), piece.frame["_line"].max()
-            here = found.filter((pl.col("_part") == part.number) & pl.col("_line").is_between(low, high))
+            here = found.filter(pl.col("_part") == part.number).join(piece.frame, on="_line", how="semi")
             if here.height:
                 self.add_bad(
                     here.with_columns(piece.verbatim(here["_line"]).alias("row")),

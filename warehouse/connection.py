@@ -43,6 +43,13 @@ create table if not exists raw._quarantine (
     column_name varchar, rule varchar, reason varchar, header varchar, row varchar, quarantined_at timestamp)
 """
 FACTS = "create table if not exists raw._facts (name varchar, value varchar)"
+# How far each source that grows was read: up to which commit, how many rows it gave, under which options.
+CURSORS = """
+create table if not exists raw._cursors (
+    source varchar, options varchar, tip varchar, begins_at varchar, position bigint, moved_at timestamp)
+"""
+# What stands for people where their names are not kept, and is published nowhere.
+SALT = "create table if not exists raw._salt (salt varchar)"
 
 
 class StorageWarning(UserWarning):
@@ -192,7 +199,7 @@ def create_raw(connection: duckdb.DuckDBPyConnection) -> None:
     for table in TABLES:
         columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.kind]}' for column in table.columns)
         connection.execute(f"create table if not exists raw.{table.name} ({columns}, {ORIGIN})")
-    for statement in (LOADS, QUARANTINE, FACTS):
+    for statement in (LOADS, QUARANTINE, FACTS, CURSORS, SALT):
         connection.execute(statement)
 
 
