@@ -59,8 +59,9 @@ class DoctorAnswer(Answer):
 
     @property
     def exit_code(self) -> int:
-        """That of a storage error where something is broken; what is missing or stale is no error."""
-        return StorageError.exit_code if any(item.state == "broken" for item in self.items) else 0
+        """That of a storage error where a file is broken; what is missing, stale or scarce is no error."""
+        is_broken = any(item.state == "broken" and item.subject != "disk" for item in self.items)
+        return StorageError.exit_code if is_broken else 0
 
 
 def doctor(settings: Settings, as_of: datetime, repaired: Sequence[str] = ()) -> DoctorAnswer:

@@ -1,0 +1,46 @@
+"""The doctor's findings where clocks, disks and other runs get in the way."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from shipcast.answers.doctor import Loaded, doctor, is_behind
+from shipcast.settings import Settings
+from shipcast.warehouse.lock import run_lock
+from shipcast.warehouse.snapshot import Snapshot
+
+NOON = datetime(2024, 5, 1, 12)  # noqa: DTZ001
+
+
+def loaded(load_id, loaded_at=NOON):
+    return Loaded(loaded_at, load_id, refused_rows=0, refused_files=0)
+
+
+@pytest.mark.parametrize(("load_id", "behind"), [(7, False), (8, True)])
+@pytest.mark.parametrize("published_at", ["2024-05-01T11:00:00Z", "2024-05-01T13:00:00Z"])
+def test_whether_a_build_is_due_is_told_by_loads_and_not_by_the_clock(load_id, behind, published_at):
+    snapshot = Snapshot("s", "s.duckdb", published_at, load_id=7)
+
+    assert is_behind(loaded(load_id), snapshot) is behind
+
+
+@pytest.mark.parametrize(("published_at", "behind"), [("2024-05-01T11:00:00Z", True), ("2024-05-01T13:00:00Z", False)])
+def test_a_snapshot_that_knows_no_load_is_told_by_the_clock(published_at, behind):
+    assert is_behind(loaded(7), Snapshot("s", "s.duckdb", published_at)) is behind
+
+
+def test_another_run_at_work_is_said_and_no_fault(tmp_path):
+    settings = Settings(home=tmp_path)
+    with run_lock(tmp_path, "run"):
+        answer = doctor(settings, datetime.now(UTC))
+
+    assert ["lock", "good"] in [[item.subject, item.state] for item in answer.items]
+    assert answer.exit_code == 0
+
+
+def test_what_is_missing_is_no_error_and_what_is_broken_is(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert doctor(settings, datetime.now(UTC)).exit_code == 0
+
+    (tmp_path / "work.duckdb").write_bytes(b"no database" * 1000)
+    assert doctor(settings, datetime.now(UTC)).exit_code == 7
