@@ -136,7 +136,7 @@ def verdict(process: subprocess.CompletedProcess[str], is_same: Callable[[], boo
 
 def flips(company: Company, options: argparse.Namespace) -> Iterator[Row]:
     died = company.copy(company.before, "died")
-    subprocess.run([sys.executable, "-c", COMMIT_AND_DIE, str(died)], check=False)
+    subprocess.run([sys.executable, "-P", "-c", COMMIT_AND_DIE, str(died)], check=False)
     loaded = company.copy(died, "loaded")
     ingest = ["ingest", "files", str(company.now)]
     company.done(ordeal.run(loaded, *ingest))

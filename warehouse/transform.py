@@ -24,6 +24,7 @@ SCHEMAS = ("staging", "intermediate", "marts")
 SETTINGS = ("settle_days", "attribution", "attribution_hours", "occupancy_minutes", "production_environments")
 NODES_NAMED = 3
 LINES_PER_NODE = 2
+PREAMBLES = ("Runtime Error", "Database Error in", "Encountered an error:")
 
 Progress = Callable[[str], None]
 
@@ -194,7 +195,7 @@ def node_name(unique_id: str) -> str:
 def short(message: str | None) -> str:
     """The lines of a message that say something, at most two."""
     lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Runtime Error in", "Database Error in"))]
+    telling = [line for line in lines if not line.startswith(PREAMBLES)]
     return "\n".join((telling or lines)[:LINES_PER_NODE])
 
 

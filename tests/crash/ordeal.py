@@ -180,7 +180,7 @@ def sync_killer(folder: Path) -> Iterator[Callable[[Path, str, int], tuple[int, 
     )  # fmt: skip
     ctypes.CDLL(str(library))
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
+        [sys.executable, "-P", "-c", SERVER],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "LD_PRELOAD": str(library)},
     )  # fmt: skip
     assert server.stdin is not None

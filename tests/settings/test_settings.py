@@ -63,6 +63,8 @@ def test_a_relative_source_lies_beside_the_file_that_names_it(home):
         ("settle_days = nan", ["settle_days", "nan"]),
         ('attribution = "guess"', ["attribution", "guess"]),
         ("keep_snapshots = 0", ["keep_snapshots", "0"]),
+        ('memory_limit = "lots"', ["memory_limit", "lots", "4 GiB"]),
+        ("threads = -1", ["threads", "-1"]),
         ("sources = 3", ["sources", "3"]),
         ("tz = [", ["shipcast.toml"]),
     ],

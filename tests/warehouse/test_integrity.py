@@ -50,7 +50,7 @@ def died(made, tmp_path_factory):
     """The same, after a process that died between its commit and its checkpoint: the log holds 500 rows."""
     home = tmp_path_factory.mktemp("died") / "home"
     shutil.copytree(made, home)
-    subprocess.run([sys.executable, "-c", COMMIT_AND_DIE, str(home)], check=False)
+    subprocess.run([sys.executable, "-P", "-c", COMMIT_AND_DIE, str(home)], check=False)
     assert (home / LOG).stat().st_size > 0
     return home
 
