@@ -5,6 +5,7 @@ import json
 import ordeal
 import pytest
 
+
 @pytest.mark.parametrize("share", [0.05, 1])
 def test_a_load_that_finds_no_space(few, copied, share):
     """No file may outgrow a share of what the work database has already."""
