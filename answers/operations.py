@@ -12,7 +12,7 @@ from pydantic import Field
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.words import plural
-from shipcast.settings import Settings
+from shipcast.settings import Settings, Source
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.tables import BY_NAME
@@ -167,7 +167,7 @@ def built_sentence(report: BuildReport) -> str:
 
 
 def run_answer(
-    loads: Mapping[Path, LoadReport | InputRefused],
+    loads: Mapping[Source, LoadReport | InputRefused],
     report: BuildReport,
     snapshot: Snapshot,
     as_of: datetime,

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import duckdb
 
-LENGTH = 10  # hex digits: among 100,000 people two share a pseudonym in one home of 200
+LENGTH = 10  # hex digits: of 200 homes with 100,000 people each, one has two who share a pseudonym
 
 
-def pseudonyms(connection: duckdb.DuckDBPyConnection) -> Callable[[str], str]:
-    """What stands for a person (a name or an address) in this home: the same each time, another one elsewhere.
+@dataclass(frozen=True)
+class Pseudonyms:
+    """What stands for people in one home: the same for a person each time, another one in another home."""
 
-    The salt is drawn once for each home and never published, so that whoever sees a pseudonym cannot try names on it.
+    salt: str
+
+    def of(self, person: str) -> str:
+        """The pseudonym of a name or an address; case and surrounding spaces do not matter."""
+        text = person.strip().lower().encode("utf-8", "replace")
+        return f"u{hashlib.blake2b(text, key=self.salt.encode(), digest_size=16).hexdigest()[:LENGTH]}"
+
+    def keep(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Store the salt, within the caller's transaction."""
+        connection.execute("delete from raw._salt")
+        connection.execute("insert into raw._salt values (?)", [self.salt])
+
+
+def pseudonyms(connection: duckdb.DuckDBPyConnection) -> Pseudonyms:
+    """Those of the home, or fresh ones that nobody has kept yet.
+
+    The salt is drawn once for each home and never published, so that nobody who sees a pseudonym can try names on it.
     """
     rows = connection.execute("select salt from raw._salt").fetchall()
-    if not rows:
-        rows = [(secrets.token_hex(16),)]
-        connection.execute("insert into raw._salt values (?)", [rows[0][0]])
-    salt = rows[0][0]
-
-    def pseudonym(person: str) -> str:
-        digest = hashlib.blake2b(person.strip().lower().encode(), key=salt.encode(), digest_size=16).hexdigest()
-        return f"u{digest[:LENGTH]}"
-
-    return pseudonym
+    return Pseudonyms(rows[0][0] if rows else secrets.token_hex(16))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,7 +148,7 @@ class Repository:
             )
         return found.stdout.decode("ascii").strip()
 
-    def tokens(self, *arguments: str, given: Iterable[str] = ()) -> Iterator[bytes]:
+    def tokens(self, *arguments: str, given: Iterable[str] = ()) -> Generator[bytes]:
         """What a git command says, cut at NUL bytes, while it still runs.
 
         Parameters
@@ -200,6 +200,15 @@ class Repository:
         arguments += ["--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-show-signature"]
         arguments += ["--encoding=UTF-8", f"--format={HEADER}", "--end-of-options", *span, "--"]
         return commits(self.tokens(*arguments, *(f":(top,glob){path}" for path in paths)))
+
+    def oldest(self, tip: str) -> Commit:
+        """The first commit of the first-parent line."""
+        arguments = ["log", "-z", "--reverse", "--first-parent", "--no-show-signature", "--encoding=UTF-8"]
+        tokens = self.tokens(*arguments, f"--format={HEADER}", "--end-of-options", tip, "--")
+        try:
+            return headed(next(tokens))
+        finally:
+            tokens.close()
 
     def is_on_mainline(self, commit: str, tip: str) -> bool:
         """Whether the first-parent line of `tip` passes through `commit`."""

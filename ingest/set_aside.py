@@ -15,7 +15,8 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
 
     Lines that were read again leave the quarantine unless they are bad again; those it holds already are not stored
     twice. What a shorter file no longer holds stays, since nothing says that it was corrected; except on a retry, which
-    is asked to look. A feed that brought only what is new tells nothing about its other lines. A corrected row of an export takes the place of the row it came from.
+    is asked to look. A feed that brought only what is new tells nothing about its other lines. A corrected row of an
+    export takes the place of the row it came from.
     """
     staged = (*tables, "bad")
     connection.execute(

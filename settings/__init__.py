@@ -37,7 +37,12 @@ def split_names(value: object) -> object:
 
 
 def split_sources(value: object) -> object:
-    return [{"path": part} for part in value.split(",") if part] if isinstance(value, str) else value
+    """A variable holds folders separated by commas; an entry that names no kind is a folder of files."""
+    if isinstance(value, str):
+        return [{"kind": "files", "path": part} for part in value.split(",") if part]
+    if isinstance(value, list):
+        return [{"kind": "files", **entry} if isinstance(entry, dict) else entry for entry in value]
+    return value
 
 
 def check_memory(amount: str) -> str:
@@ -52,8 +57,8 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Source(BaseModel):
-    """One configured source that `shipcast run` loads: a folder of contract tables."""
+class FilesSource(BaseModel):
+    """A folder of contract tables."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,6 +66,40 @@ class Source(BaseModel):
     kind: Literal["files"] = "files"
 
 
+class GitopsSource(BaseModel):
+    """A repository whose files name the deployed versions.
+
+    Parameters
+    ----------
+    template
+        The paths of those files, with `{environment}` and `{service}` in their places.
+    key, pattern
+        The place of the version in a file; neither: the file names one version alone.
+    holds
+        A key whose switches are holds: held while it is false, or has the value behind a `=`.
+    branch
+        Whose main line is deployed; None: the one that HEAD leads to.
+    environment, service
+        The one there is, where neither path nor key says.
+    names
+        Whether people are named, and not only told apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    template: str
+    kind: Literal["gitops"] = "gitops"
+    key: str | None = None
+    pattern: str | None = None
+    holds: str | None = None
+    branch: str | None = None
+    environment: str | None = None
+    service: str | None = None
+    names: bool = False
+
+
+Source = Annotated[FilesSource | GitopsSource, Field(discriminator="kind")]
 Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipcast.settings import Settings
-from shipcast.settings.errors import ConfigurationError, InputRefused, StorageError
+from shipcast.settings import GitopsSource, Settings, Source
+from shipcast.settings.errors import ConfigurationError, InputRefused, StorageError, UsageError
 from shipcast.warehouse.connection import WORK_FILE
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error
 from shipcast.warehouse.errors import DamagedFile, OutOfSpace
@@ -26,7 +26,7 @@ Progress = Callable[[str], None]
 class RunReport:
     """What one `run` did, source by source, what it published, and how many refused rows it dropped as too old."""
 
-    loads: dict[Path, LoadReport | InputRefused]
+    loads: dict[Source, LoadReport | InputRefused]
     build: BuildReport
     snapshot: Snapshot
     dropped: int
@@ -41,6 +41,15 @@ def load(settings: Settings, paths: Sequence[Path], *, strict: bool, dry_run: bo
 
     with run_lock(settings.home, "ingest"):
         return ingest_files(settings, paths, strict=strict, dry_run=dry_run, progress=progress)
+
+
+def load_gitops(
+    settings: Settings, source: GitopsSource, *, strict: bool, dry_run: bool, progress: Progress
+) -> LoadReport:
+    from shipcast.ingest.gitops import ingest_gitops
+
+    with run_lock(settings.home, "ingest"):
+        return ingest_gitops(settings, source, strict=strict, dry_run=dry_run, progress=progress)
 
 
 def build_and_publish(settings: Settings, progress: Progress) -> tuple[BuildReport, Snapshot]:
@@ -76,7 +85,6 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
     ConfigurationError
         No source is configured.
     """
-    from shipcast.ingest.files import ingest_files
     from shipcast.ingest.quarantine import prune
 
     if not settings.sources:
@@ -84,17 +92,41 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
             f"{settings.home}: no source is configured.",
             next_step="Run `shipcast init` and add a [[sources]] entry with a path.",
         )
-    loads: dict[Path, LoadReport | InputRefused] = {}
+    loads: dict[Source, LoadReport | InputRefused] = {}
     with run_lock(settings.home, "run"):
         for source in settings.sources:
             progress(f"loading {source.path}")
             try:
-                loads[source.path] = ingest_files(settings, [source.path], progress=progress)
+                loads[source] = load_source(settings, source, progress)
             except InputRefused as refusal:
-                loads[source.path] = refusal
+                loads[source] = refusal
         dropped = prune(settings)
         build, snapshot = built(settings, progress)
     return RunReport(loads, build, snapshot, dropped)
+
+
+def load_source(settings: Settings, source: Source, progress: Progress) -> LoadReport:
+    """Load one configured source, whatever its kind.
+
+    Raises
+    ------
+    ConfigurationError
+        What it says of itself cannot be used.
+    """
+    try:
+        match source.kind:
+            case "files":
+                from shipcast.ingest.files import ingest_files
+
+                return ingest_files(settings, [source.path], progress=progress)
+            case "gitops":
+                from shipcast.ingest.gitops import ingest_gitops
+
+                return ingest_gitops(settings, source, progress=progress)
+    except UsageError as error:
+        raise ConfigurationError(
+            f"[[sources]] {source.path}: {error.detail}", next_step=error.next_step, key="sources"
+        ) from error
 
 
 def retry(settings: Settings, directory: Path | None, progress: Progress) -> LoadReport:

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from shipcast.ingest.files import LoadReport
 
 
+GITOPS_EXAMPLE = "shipcast ingest gitops ../charts --path 'apps/{environment}/{service}.yaml' --key image.tag"
+
+
 def add_verbs(app: typer.Typer) -> None:
     ingest = group(app, "ingest", "Load history from a source.")
     verb(ingest, "files", "shipcast ingest files exports/")(ingest_files_verb)
+    verb(ingest, "gitops", GITOPS_EXAMPLE)(ingest_gitops_verb)
     verb(app, "build", "shipcast build")(build_verb)
     verb(app, "run", "shipcast run")(run_verb)
     quarantine = group(app, "quarantine", "Refused rows: see them, export them, load them again.")
@@ -37,6 +41,51 @@ def ingest_files_verb(
     from shipcast.pipeline import load
 
     report = load(ask.settings, paths, strict=strict, dry_run=dry_run, progress=progress(ask))
+    answer = ingest_answer(report, ask.as_of, dry_run=dry_run)
+    show(ask, answer, lambda: show_load(ask, answer, report))
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def ingest_gitops_verb(
+    ask: Ask,
+    repository: Annotated[Path, typer.Argument(metavar="REPO", help="A clone of the repository, or a bare one.")],
+    path: Annotated[
+        str, typer.Option(metavar="TEMPLATE", help="Paths of the files, with {environment} and {service} in them.")
+    ],
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Where the version stands in a file, such as image.tag.")
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="The same as a regular expression with a group.")
+    ] = None,
+    holds: Annotated[
+        str | None,
+        typer.Option(metavar="KEY[=VALUE]", help="A key that holds deployments while it is false (or VALUE)."),
+    ] = None,
+    branch: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The branch that is deployed; default: HEAD's.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option(metavar="E", help="The environment, where the template names none.")
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(metavar="S", help="The service, where the template names none.")
+    ] = None,
+    names: Annotated[bool, typer.Option("--names", help="Keep people's names instead of pseudonyms.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Load nothing if any row breaks a rule.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, store nothing.")] = False,
+) -> None:
+    """Load deployments from a GitOps repository: each commit that changes a version in one of its files."""
+    from shipcast.answers.operations import ingest_answer
+    from shipcast.pipeline import load_gitops
+    from shipcast.settings import GitopsSource
+
+    source = GitopsSource(
+        path=repository, template=path, key=key, pattern=pattern, holds=holds, branch=branch,
+        environment=environment, service=service, names=names,
+    )  # fmt: skip
+    report = load_gitops(ask.settings, source, strict=strict, dry_run=dry_run, progress=progress(ask))
     answer = ingest_answer(report, ask.as_of, dry_run=dry_run)
     show(ask, answer, lambda: show_load(ask, answer, report))
     if report.exit_code:

@@ -57,7 +57,8 @@ class History:
         """Write what was added since the last time; the path."""
         marks = self.path / "marks"
         told = ("fast-import", "--quiet", "--force", f"--import-marks-if-exists={marks}", f"--export-marks={marks}")
-        git(*told, *arguments, at=self.path, given=b"\n".join(self.stream) + b"\n")
+        if self.stream:
+            git(*told, *arguments, at=self.path, given=b"\n".join(self.stream) + b"\n")
         self.stream = []
         return self.path
 
