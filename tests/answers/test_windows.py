@@ -48,7 +48,7 @@ def company():
 
 def deployment(service, name, start, rng):
     lines = int(rng.integers(1, 500))
-    chance = (0.03 + 0.2 * (11 <= start.hour < 15)) * (0.5 + lines / 500)
+    chance = (0.03 + 0.3 * (11 <= start.hour < 15)) * (0.5 + lines / 500)
     return {
         "deployment_id": name, "service": service, "environment": "production", "started_at": instant(start),
         "finished_at": instant(start + timedelta(minutes=20)), "lines_changed": lines,
