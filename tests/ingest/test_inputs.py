@@ -292,7 +292,7 @@ def test_the_contracts_name_wins_over_a_synonym(desk):
 def test_simulated_data_says_so(desk):
     desk.load({"services.csv": "service\npay\n", "simulated.json": '{"simulated": true}'})
 
-    assert desk.rows("from raw._facts") == [("is_simulated", "true")]
+    assert desk.rows("select value from raw._facts where name = 'is_simulated'") == [("true",)]
 
 
 def test_a_dry_run_reports_and_keeps_nothing(desk):
