@@ -34,7 +34,8 @@ STEP = re.compile(
 )
 # Names under which files of one version usually have it, where no key says which.
 USUAL_KEYS = ("image_tag", "imageTag", "image.tag", "newTag", "tag", "appVersion", "version", "image")
-LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # reads 1.10 as the text it is, not as a number
+LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+DEEPEST = 100  # levels; no file that names versions has more
 
 Names = dict[str, str]
 Found = tuple[Names, str]
@@ -64,10 +65,57 @@ class Content:
         try:
             if self.is_json:
                 return [json.loads(self.text, parse_int=str, parse_float=str, parse_constant=str)]
-            return list(yaml.load_all(self.text, LOADER))
+            return yaml_documents(self.text)
+        except Unreadable:
+            raise
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             kind = "JSON" if self.is_json else "YAML"
             raise Unreadable(f"it is not {kind} ({' '.join(str(error).split())[:120]})") from error
+
+
+def yaml_documents(text: str) -> list[Any]:
+    """The documents of a YAML file, in which 1.10 is the text that it is and not a number.
+
+    Built from the parser's events, since loading whole documents ends the process on one that is nested deeply enough.
+    """
+    found: list[Any] = []
+    anchors: dict[str, Any] = {}
+    levels: list[tuple[Any, list[Any]]] = [(None, found)]
+    for event in yaml.parse(text, LOADER):
+        if isinstance(event, yaml.DocumentStartEvent):
+            anchors = {}
+        elif isinstance(event, yaml.CollectionEndEvent):
+            filled(*levels.pop())
+        elif isinstance(event, yaml.NodeEvent):
+            value = started(event, anchors)
+            levels[-1][1].append(value)
+            if isinstance(event, yaml.CollectionStartEvent):
+                levels.append((value, []))
+                if len(levels) > DEEPEST:
+                    raise Unreadable(f"it is nested more than {DEEPEST} levels deep")
+    return found
+
+
+def started(event: Any, anchors: dict[str, Any]) -> Any:
+    """The value that an event begins, or that it repeats."""
+    if isinstance(event, yaml.AliasEvent):
+        return anchors.get(event.anchor)
+    value = event.value if isinstance(event, yaml.ScalarEvent) else {} if is_mapping(event) else []
+    if event.anchor:
+        anchors[event.anchor] = value
+    return value
+
+
+def is_mapping(event: Any) -> bool:
+    return isinstance(event, yaml.MappingStartEvent)
+
+
+def filled(value: Any, items: list[Any]) -> None:
+    """Put what stood in a mapping or list into it; keys that are no text lead nowhere."""
+    if isinstance(value, dict):
+        value.update((key, item) for key, item in zip(items[::2], items[1::2], strict=True) if isinstance(key, str))
+    else:
+        value.extend(items)
 
 
 Finder = Callable[[Content], list[Found]]
@@ -188,6 +236,9 @@ def step_of(step: re.Match[str]) -> Step:
     return Step(re.compile(re.escape(step["quoted"])) if step["quoted"] else matcher(step["name"], "."))
 
 
+USUAL = tuple(key_of(text) for text in USUAL_KEYS)
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A regular expression, and what its group `version` (or its first group) holds wherever it matches."""
@@ -221,7 +272,7 @@ def whole(content: Content) -> list[Found]:
         mappings = [top for top in content.documents if isinstance(top, dict)]
     except Unreadable:
         mappings = []
-    found = [value for top in mappings for key in USUAL_KEYS for _, value in key_of(key).ends(top) if is_leaf(value)]
+    found = [value for top in mappings for key in USUAL for _, value in key.ends(top) if is_leaf(value)]
     if mappings and len(found) < 2:
         return [({}, leaf(value)) for value in found]
     if mappings or "\n" in text:

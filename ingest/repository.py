@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -20,7 +20,7 @@ from shipcast.ingest.errors import GitNotInstalled, NothingToLoad, RepositoryDam
 from shipcast.ingest.sources import shown
 
 CHUNK = 2**18  # bytes
-LARGEST_BLOB = 16 * 2**20  # bytes; no file that names versions is larger
+LARGEST_BLOB = 4 * 2**20  # bytes; no file that names versions is larger
 MINE = """\
 [core]
     repositoryFormatVersion = {version}
@@ -83,10 +83,18 @@ class Blobs:
         self.told: IO[bytes] = process.stdout
 
     def content(self, name: str) -> bytes | None:
-        """The blob's bytes; None where the repository lacks it, or it is no blob, or larger than 16 MiB."""
+        """The blob's bytes; None where the repository lacks it, or it is no blob, or larger than 4 MiB.
+
+        Raises
+        ------
+        BrokenPipeError
+            Git has given up, as on a damaged object.
+        """
         self.asked.write(name.encode() + b"\n")
         self.asked.flush()
         answer = self.told.readline().split()
+        if not answer:
+            raise BrokenPipeError
         if len(answer) != 3:
             return None
         kind, size = answer[1], int(answer[2])
@@ -233,6 +241,7 @@ class Repository:
             try:
                 yield Blobs(process)
             except BrokenPipeError as error:
+                process.wait()
                 raise self.damaged(said) from error
 
 
@@ -324,8 +333,10 @@ def running(
     finally:
         process.kill()
         for stream in (process.stdin, process.stdout):
-            if stream:
-                stream.close()
+            # What could not be written any more is of no use to a process that has ended.
+            with suppress(BrokenPipeError):
+                if stream:
+                    stream.close()
         process.wait()
 
 

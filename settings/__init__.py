@@ -81,6 +81,8 @@ class GitopsSource(BaseModel):
         Whose main line is deployed; None: the one that HEAD leads to.
     environment, service
         The one there is, where neither path nor key says.
+    returns
+        Whether going back to the version before is a rollback where versions have no order.
     names
         Whether people are named, and not only told apart.
     """
@@ -96,6 +98,7 @@ class GitopsSource(BaseModel):
     branch: str | None = None
     environment: str | None = None
     service: str | None = None
+    returns: bool = False
     names: bool = False
 
 

@@ -72,6 +72,10 @@ def ingest_gitops_verb(
     service: Annotated[
         str | None, typer.Option(metavar="S", help="The service, where the template names none.")
     ] = None,
+    returns: Annotated[
+        bool,
+        typer.Option("--returns", help="Where versions have no order: going back to the one before is a rollback."),
+    ] = False,
     names: Annotated[bool, typer.Option("--names", help="Keep people's names instead of pseudonyms.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Load nothing if any row breaks a rule.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, store nothing.")] = False,
@@ -83,7 +87,7 @@ def ingest_gitops_verb(
 
     source = GitopsSource(
         path=repository, template=path, key=key, pattern=pattern, holds=holds, branch=branch,
-        environment=environment, service=service, names=names,
+        environment=environment, service=service, returns=returns, names=names,
     )  # fmt: skip
     report = load_gitops(ask.settings, source, strict=strict, dry_run=dry_run, progress=progress(ask))
     answer = ingest_answer(report, ask.as_of, dry_run=dry_run)
