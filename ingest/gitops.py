@@ -22,6 +22,7 @@ from shipcast.ingest.sources import Feed, Part
 from shipcast.ingest.version_history import Deployment, Flag, Start, Target, VersionHistory, canonical, instant
 from shipcast.settings import GitopsSource, Settings
 from shipcast.settings.errors import UsageError
+from shipcast.warehouse.built import forget_built
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME
 
@@ -94,6 +95,8 @@ class Reading:
         """Store where the reading stands, within the transaction of its rows."""
         if self.why:
             self.removed = self.remove_vanished(connection)
+        if self.removed:
+            forget_built(connection)
         begin = begins_at(self.repository)
         keep(connection, Cursor(self.name, options_of(self.source), self.tip, begin, self.history.position))
         self.people.keep(connection)

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from shipcast.settings.errors import StorageError
 from shipcast.settings.files import SEAL, UNFINISHED, fsync, put_in_place, seal
-from shipcast.warehouse.connection import SPILL_FOLDER, WORK_FILE, checkpoint, open_work
+from shipcast.warehouse.connection import MARTS_FILE, SPILL_FOLDER, WORK_FILE, checkpoint, open_work
 from shipcast.warehouse.damage import told
 from shipcast.warehouse.errors import BackupRefused, NothingPublished
 from shipcast.warehouse.integrity import faults, leftovers
@@ -27,7 +27,7 @@ from shipcast.warehouse.snapshot import DAMAGED, FOLDER, STAMP, current
 MANIFEST = "manifest.json"
 LAYOUT = "shipcast/backup/1"
 # Made again by the next command, or of no use elsewhere.
-LEFT_OUT = (LOCK_FILE, HOLDER_FILE, SPILL_FOLDER, "dbt", "demo")
+LEFT_OUT = (LOCK_FILE, HOLDER_FILE, MARTS_FILE, SPILL_FOLDER, "dbt", "demo")
 LEFT_OUT_ENDINGS = (DAMAGED, ".unreadable", UNFINISHED, ".wal")
 CHUNK = 2**20
 

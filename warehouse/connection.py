@@ -22,9 +22,11 @@ from shipcast.warehouse.errors import DamagedFile
 from shipcast.warehouse.migration import FORMAT, check_format, migrate, stamp, stored_format
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
-__all__ = ["WORK_FILE", "checkpoint", "open_beside", "open_read_only", "open_work", "storage_error"]
+__all__ = ["MARTS_FILE", "WORK_FILE", "checkpoint", "open_beside", "open_built", "open_read_only", "open_work",
+           "storage_error"]  # fmt: skip
 
 WORK_FILE = "work.duckdb"
+MARTS_FILE = "marts.duckdb"  # a file of their own, so that publishing them is copying it
 LOG_FILE = f"{WORK_FILE}.wal"
 SPILL_FOLDER = "spill"
 HARDENING = Lock()
@@ -92,6 +94,15 @@ def open_work(home: Path, settings: Settings | None = None) -> Iterator[duckdb.D
             yield connection
         finally:
             connection.close()
+
+
+@contextmanager
+def open_built(home: Path, settings: Settings | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The work database with the marts attached as `marts`, which are made if nothing was built yet."""
+    with open_work(home, settings) as connection:
+        path = str(home / MARTS_FILE).replace("'", "''")
+        connection.execute(f"attach '{path}' as marts")
+        yield connection
 
 
 def clear_spilled(home: Path) -> None:

@@ -11,7 +11,8 @@ import duckdb
 
 from shipcast.settings.errors import StorageError
 from shipcast.settings.files import UNFINISHED
-from shipcast.warehouse.connection import LOG_FILE, SPILL_FOLDER, WORK_FILE, log_problem, open_beside
+from shipcast.warehouse.built import noted
+from shipcast.warehouse.connection import LOG_FILE, MARTS_FILE, SPILL_FOLDER, WORK_FILE, log_problem, open_beside
 from shipcast.warehouse.damage import RELOAD, is_fault_of_storage, storage_error
 from shipcast.warehouse.errors import DamagedFile, NothingPublished
 from shipcast.warehouse.migration import BUILT_SCHEMAS
@@ -65,6 +66,14 @@ def work_faults(home: Path) -> Iterator[Fault]:
         yield Fault("database", f"damaged: {', '.join(raw[:NAMED])}", RELOAD)
     elif damaged:
         yield Fault("marts", f"damaged, and can be built again: {', '.join(damaged[:NAMED])}", MEND)
+    elif is_built(path) and not is_whole(home / MARTS_FILE):
+        yield Fault("marts", f"{MARTS_FILE} is damaged or gone, and can be built again", MEND)
+
+
+def is_built(path: Path) -> bool:
+    """Whether a sound work database says that its marts are whole; what a build left that did not end is no loss."""
+    with open_beside(path) as connection:
+        return noted(connection) is not None
 
 
 def unreadable(path: Path) -> list[str]:

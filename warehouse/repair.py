@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shipcast.settings.files import put_in_place
+from shipcast.warehouse.built import remove_marts
 from shipcast.warehouse.connection import WORK_FILE, log_problem, open_beside, open_work, set_log_aside
 from shipcast.warehouse.damage import told
 from shipcast.warehouse.integrity import faults, is_whole, leftovers, newest_whole, work_faults
@@ -58,14 +59,16 @@ def mended_log(home: Path) -> Iterator[str]:
 
 
 def dropped_marts(home: Path) -> Iterator[str]:
-    """Drop what was built, if only that is damaged."""
-    kinds = {fault.kind for fault in work_faults(home)}
-    if kinds == {"marts"}:
+    """Drop what was built, if only that is damaged; a published copy that is damaged may have been so before."""
+    kinds = {fault.kind for fault in faults(home)} - {"leftovers", "pointer"}
+    if kinds and kinds <= {"marts", "snapshot"} and (home / WORK_FILE).exists():
         with open_work(home) as connection:
             for schema in BUILT_SCHEMAS:
                 connection.execute(f"drop schema if exists {schema} cascade")
             connection.execute("checkpoint")
-        yield "dropped the damaged marts"
+        remove_marts(home)
+        if "marts" in kinds:
+            yield "dropped the damaged marts"
 
 
 def mended_pointer(home: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ import duckdb
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
 from shipcast.settings.files import UNFINISHED, fsync, put_in_place, read_sealed, write_sealed
-from shipcast.warehouse.connection import open_read_only, open_work
+from shipcast.warehouse.connection import MARTS_FILE, open_built, open_read_only, open_work
 from shipcast.warehouse.damage import REPAIR, told
 from shipcast.warehouse.errors import DamagedFile, NothingPublished
 from shipcast.warehouse.migration import FIRST_FORMAT, FORMAT, newer, written_by
@@ -175,19 +176,10 @@ def point_to(home: Path, snapshot: Snapshot) -> None:
 
 
 def copy_marts(home: Path, target: Path) -> None:
-    """Copy every table of the schema `marts` into a database file of its own."""
-    with open_work(home) as connection:
-        names = [
-            name
-            for (name,) in connection.execute(
-                "select table_name from information_schema.tables where table_schema = 'marts' order by 1"
-            ).fetchall()
-        ]
-        connection.execute(f"attach '{str(target).replace(chr(39), chr(39) * 2)}' as snapshot")
-        for name in names:
-            connection.execute(f'create table snapshot."{name}" as from marts."{name}"')
-        connection.execute("checkpoint snapshot")
-        connection.execute("detach snapshot")
+    """Copy the file of the marts, with nothing left in its log."""
+    with open_built(home) as connection:
+        connection.execute("checkpoint marts")
+    shutil.copyfile(home / MARTS_FILE, target)
 
 
 def prune(folder: Path, keep: int, named: str) -> None:

@@ -13,14 +13,18 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import duckdb
+
 from shipcast import warehouse
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.built import built_load, forget_built, newest_load, note_built, remove_marts
+from shipcast.warehouse.connection import MARTS_FILE, open_built, open_work
 from shipcast.warehouse.damage import FULL
+from shipcast.warehouse.errors import DamagedFile
 
 PROJECT = Path(warehouse.__file__).parent.parent / "dbt_project"
-SCHEMAS = ("staging", "intermediate", "marts")
+SCHEMAS = ("staging", "intermediate")
 SETTINGS = ("settle_days", "attribution", "attribution_hours", "occupancy_minutes", "production_environments")
 NODES_NAMED = 3
 LINES_PER_NODE = 2
@@ -37,21 +41,36 @@ class TransformFailed(StorageError):
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What one build made: how many models and tests, in how many seconds, and the rows of each mart."""
+    """What one build made.
+
+    Parameters
+    ----------
+    models, tests, seconds
+        How many models and tests, in how many seconds.
+    rows
+        The rows of each mart.
+    is_full
+        Whether everything was built; False: what had changed was added.
+    """
 
     models: int
     tests: int
     seconds: float
     rows: dict[str, int]
+    is_full: bool = True
 
 
-def build(settings: Settings, progress: Progress | None = None) -> BuildReport:
-    """Build and test every model in the home's work database; hold `run_lock` around it.
+def build(settings: Settings, progress: Progress | None = None, *, in_full: bool = False) -> BuildReport:
+    """Build and test every model of the home; hold `run_lock` around it.
+
+    What was built before is added to, where that gives what building everything would give.
 
     Parameters
     ----------
     progress
         Called with a line of words for every model that is done.
+    in_full
+        Build everything, whatever was built before.
 
     Raises
     ------
@@ -68,19 +87,44 @@ def build(settings: Settings, progress: Progress | None = None) -> BuildReport:
     except OSError as error:
         hint = "Choose a folder you may write: --home DIR."
         raise StorageError(f"{target}: {error.strerror}.", next_step=hint) from error
-    prepare_build(settings)
-    results = run_dbt(settings.home, progress or (lambda line: None), limits(settings))
+    since = None if in_full else built_before(settings)
+    load_id = prepare_build(settings, since)
+    results = run_dbt(settings.home, progress or (lambda line: None), limits(settings), is_full=since is None)
     tests = [result for result in results if result["unique_id"].startswith("test.")]
-    return BuildReport(len(results) - len(tests), len(tests), monotonic() - started, rows_per_mart(settings.home))
+    rows = finished(settings.home, load_id)
+    return BuildReport(len(results) - len(tests), len(tests), monotonic() - started, rows, since is None)
 
 
-def prepare_build(settings: Settings) -> None:
-    """Hand the settings to the models as a table, and clear away what an earlier version may have built."""
+def built_before(settings: Settings) -> int | None:
+    """The load up to which the marts are built and may be added to; None: they must be built in full."""
+    if not (settings.home / MARTS_FILE).exists():
+        return None
+    try:
+        with open_built(settings.home) as connection:
+            return built_load(connection, PROJECT, setting_rows(settings))
+    except DamagedFile:
+        return None  # of the work database the next step says so; the marts are made again
+
+
+def prepare_build(settings: Settings, since: int | None) -> int:
+    """Hand the settings to the models as a table, and clear away what they are not to add to; the newest load."""
+    if since is None:
+        remove_marts(settings.home)
     with open_work(settings.home) as connection:
+        forget_built(connection)
         connection.execute("create or replace table raw._settings (name varchar, value varchar)")
-        connection.executemany("insert into raw._settings values (?, ?)", setting_rows(settings))
-        for schema in SCHEMAS:
+        rows = [*setting_rows(settings), *([] if since is None else [("built_load_id", str(since))])]
+        connection.executemany("insert into raw._settings values (?, ?)", rows)
+        for schema in SCHEMAS if since is None else ():
             connection.execute(f"drop schema if exists {schema} cascade")
+        return newest_load(connection)
+
+
+def finished(home: Path, load_id: int) -> dict[str, int]:
+    """Note that the marts are whole up to a load; the rows of each."""
+    with open_built(home) as connection:
+        note_built(connection, PROJECT, load_id)
+        return rows_per_mart(connection)
 
 
 def setting_rows(settings: Settings) -> list[tuple[str, str]]:
@@ -99,10 +143,10 @@ def limits(settings: Settings) -> dict[str, str]:
     return {"SHIPCAST_DBT_MEMORY": settings.memory_limit, "SHIPCAST_DBT_THREADS": str(threads)}
 
 
-def run_dbt(home: Path, progress: Progress, limited: dict[str, str]) -> list[dict[str, Any]]:
+def run_dbt(home: Path, progress: Progress, limited: dict[str, str], *, is_full: bool) -> list[dict[str, Any]]:
     """dbt's result of every model, seed and test, all of them good."""
     errors = []
-    with dbt_process(home, limited) as process:
+    with dbt_process(home, limited, ["--full-refresh"] if is_full else []) as process:
         assert process.stdout is not None
         for event in map(read_event, process.stdout):
             if event["info"]["level"] == "error":
@@ -118,10 +162,11 @@ def run_dbt(home: Path, progress: Progress, limited: dict[str, str]) -> list[dic
 
 
 @contextmanager
-def dbt_process(home: Path, limited: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def dbt_process(home: Path, limited: dict[str, str], options: list[str]) -> Iterator[subprocess.Popen[str]]:
     """dbt at work on the home; it never outlives the block, nor this process, whose end closes its input."""
     arguments = [
         "build",
+        *options,
         *("--exclude-resource-type", "unit_test"),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
         *("--target-path", str(home / "dbt" / "target"), "--log-path", str(home / "dbt" / "logs")),
@@ -199,8 +244,7 @@ def short(message: str | None) -> str:
     return "\n".join((telling or lines)[:LINES_PER_NODE])
 
 
-def rows_per_mart(home: Path) -> dict[str, int]:
-    with open_work(home) as connection:
-        marts = connection.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
-        counts = {name: connection.execute(f'select count(*) from marts."{name}"').fetchall() for (name,) in marts}
-        return {name: counts[name][0][0] for name in sorted(counts)}
+def rows_per_mart(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    marts = connection.execute("select table_name from duckdb_tables() where database_name = 'marts'").fetchall()
+    counts = {name: connection.execute(f'select count(*) from marts."{name}"').fetchall() for (name,) in marts}
+    return {name: counts[name][0][0] for name in sorted(counts)}

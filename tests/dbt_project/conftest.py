@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from shipcast.settings import Settings
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.connection import open_built, open_work
 from shipcast.warehouse.transform import PROJECT, build
 
 
@@ -34,7 +34,7 @@ class Built:
 
     def rows(self, query):
         """The rows of an answer, their instants as text to the minute."""
-        with open_work(self.settings.home) as connection:
+        with open_built(self.settings.home) as connection:
             return [tuple(map(as_text, row)) for row in connection.execute(query).fetchall()]
 
     def row(self, query):
@@ -43,7 +43,7 @@ class Built:
 
     def mart(self, name):
         """Every row of a mart, as text, in an order of their own."""
-        with open_work(self.settings.home) as connection:
+        with open_built(self.settings.home) as connection:
             return sorted(map(str, connection.execute(f"select * from marts.{name}").fetchall()))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from shipcast.settings.files import SEAL, seal
 from shipcast.warehouse.backup import LAYOUT, MANIFEST, backup, restore
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.connection import open_built, open_work
 from shipcast.warehouse.errors import BackupRefused, NewerHome
 from shipcast.warehouse.snapshot import open_current, publish
 
@@ -20,7 +20,7 @@ def home(tmp_path):
     (home / "shipcast.toml").write_text('tz = "Asia/Tokyo"\n')
     with open_work(home) as connection:
         connection.execute("insert into raw.holds (service) values ('pay')")
-        connection.execute("create schema marts")
+    with open_built(home) as connection:
         connection.execute("create table marts.answers as select 42 as answer")
     for _ in range(2):
         publish(home, keep=2)

@@ -9,7 +9,7 @@ import pytest
 
 from shipcast.settings.errors import Locked, StorageError
 from shipcast.settings.files import write_sealed
-from shipcast.warehouse.connection import StorageWarning, checkpoint, open_work
+from shipcast.warehouse.connection import StorageWarning, checkpoint, open_built, open_work
 from shipcast.warehouse.errors import DamagedFile
 from shipcast.warehouse.integrity import faults
 from shipcast.warehouse.lock import locked
@@ -37,9 +37,10 @@ def made(tmp_path_factory):
             "insert into raw.holds (service, kind) select 'pay' || i % 97, 'k' || i from range(9000) t(i)"
         )
         connection.execute("insert into raw._loads (load_id, inserted) values (1, 9000)")
-        connection.execute("create schema marts")
-        connection.execute("create table marts.held as select service, kind from raw.holds")
         checkpoint(connection, home)
+    with open_built(home) as connection:
+        connection.execute("create table marts.held as select service, kind from raw.holds")
+        connection.execute("insert into raw._facts values ('built', '{}')")
     for _ in range(2):
         publish(home, keep=2)
     return home
@@ -80,6 +81,7 @@ def flip(path, seed, within=None):
 def add_damaged(home, table):
     """A table of its own, and a changed byte in a block that holds its rows."""
     with open_work(home) as connection:
+        connection.execute("create schema if not exists intermediate")
         connection.execute(f"create table {table} as select hash(i) as it from range(9000) t(i)")
         checkpoint(connection, home)
         block = f"select max(block_id) from pragma_storage_info('{table}') where persistent"
@@ -213,9 +215,16 @@ def test_a_damaged_raw_table_is_named_and_left_alone(made, copied):
     assert "shipcast restore" in fault.remedy
 
 
-def test_damaged_marts_are_dropped_and_the_raw_rows_stay(made, copied):
+@pytest.mark.parametrize("damaged", ["intermediate.unlike", "marts.duckdb", "gone"])
+def test_damaged_marts_are_dropped_and_the_raw_rows_stay(made, copied, damaged):
     home = copied(made)
-    add_damaged(home, "marts.unlike")
+    marts = home / "marts.duckdb"
+    if damaged == "gone":
+        marts.unlink()
+    elif damaged == marts.name:
+        marts.write_bytes(marts.read_bytes()[:50_000])
+    else:
+        add_damaged(home, damaged)
     assert kinds(home) == ["marts"]
 
     assert repair(home).must_build

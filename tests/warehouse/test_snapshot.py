@@ -4,14 +4,13 @@ import duckdb
 import pytest
 
 from shipcast.settings.errors import StorageError
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.connection import open_built
 from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current, open_current, publish
 
 
 def with_mart(home, value):
-    with open_work(home) as connection:
-        connection.execute("create schema if not exists marts")
+    with open_built(home) as connection:
         connection.execute(f"create or replace table marts.answers as select {value} as answer")
 
 

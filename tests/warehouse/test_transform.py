@@ -1,5 +1,6 @@
 """A build hands the settings to dbt, runs it apart from everything else, and says what failed."""
 
+import shutil
 import subprocess
 import sys
 
@@ -7,9 +8,9 @@ import pytest
 
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.connection import open_built
 from shipcast.warehouse.snapshot import current
-from shipcast.warehouse.transform import PROJECT, TransformFailed, build
+from shipcast.warehouse.transform import PROJECT, TransformFailed, build, built_before
 
 DEPLOYMENTS = [
     {
@@ -44,7 +45,7 @@ def dbt_files():
 
 
 def row(settings, query):
-    with open_work(settings.home) as connection:
+    with open_built(settings.home) as connection:
         return connection.execute(query).fetchone()
 
 
@@ -59,10 +60,10 @@ def test_the_settings_reach_the_marts_and_stand_in_the_snapshot_facts(settings):
 
 
 def test_a_build_reports_what_it_made_and_writes_nothing_into_the_project(settings, dbt_files):
-    with open_work(settings.home) as connection:
+    with open_built(settings.home) as connection:
         connection.execute("create table marts.left_by_an_earlier_version as select 1 as answer")
     before, lines = dbt_files(), []
-    report = build(settings, lines.append)
+    report = build(settings, lines.append, in_full=True)
 
     assert report.rows["fct_deployments"] == 2
     assert "left_by_an_earlier_version" not in report.rows
@@ -71,6 +72,35 @@ def test_a_build_reports_what_it_made_and_writes_nothing_into_the_project(settin
     assert report.tests > 50
     assert report.seconds > 0
     assert dbt_files() == before
+
+
+def test_a_build_adds_to_the_last_one(settings):
+    assert built_before(settings) == 1
+    assert not build(settings).is_full
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "delete from raw._facts where name = 'built'",
+        "update raw._facts set value = json_merge_patch(value, '{\"project\": \"another\"}') where name = 'built'",
+        "update marts.snapshot_facts set built_at = '2020-01-01'",
+        "drop table marts.snapshot_facts",
+    ],
+)
+def test_marts_that_are_not_known_to_be_those_of_the_last_build_are_built_in_full(settings, tmp_path, lost):
+    home = shutil.copytree(settings.home, tmp_path / "home")
+    copied = settings.model_copy(update={"home": home})
+    assert built_before(copied) is not None
+    with open_built(home) as connection:
+        connection.execute(lost)
+
+    assert built_before(copied) is None
+
+
+def test_other_settings_build_in_full(settings):
+    assert built_before(settings.model_copy(update={"settle_days": 5})) is None
+    assert built_before(settings.model_copy(update={"tz": "Asia/Tokyo"})) is not None
 
 
 def test_neither_a_users_folder_nor_the_environment_steers_a_build(settings, tmp_path, monkeypatch):
@@ -88,13 +118,13 @@ def test_neither_a_users_folder_nor_the_environment_steers_a_build(settings, tmp
 def test_a_test_that_fails_is_named_and_what_was_published_stays_in_force(built):
     settings = built({"deployments": DEPLOYMENTS})
     published = current(settings.home)
-    with open_work(settings.home) as connection:
+    with open_built(settings.home) as connection:
         connection.execute("insert into raw.deployments from raw.deployments where deployment_id = 'd1'")
 
     with pytest.raises(TransformFailed) as failed:
-        build(settings)
+        build(settings, in_full=True)
 
-    assert failed.value.facts["nodes"][0] == "test key_stg_deployments_deployment_id"
+    assert any(node.startswith("test key_stg_deployments_deployment_id") for node in failed.value.facts["nodes"])
     assert "Got 1 result" in failed.value.detail
     assert len(str(failed.value).splitlines()) <= 10
     assert current(settings.home) == published
@@ -113,6 +143,7 @@ def test_a_build_that_is_interrupted_ends_dbt_and_frees_the_database(settings):
         build(settings, interrupt)
 
     assert row(settings, "select count(*) from raw.deployments") == (2,)
+    assert built_before(settings) is None
 
 
 def test_dbt_ends_when_the_process_that_started_it_is_gone(tmp_path):

@@ -1,7 +1,10 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_changes', ['change_id']) }}"
+) }}
 
 with changes as (
-    select * from {{ ref('stg_changes') }}
+    select * from {{ ref('stg_changes') }} {{ where_touched('int_touched_changes', ['change_id']) }}
 ),
 
 commits as (

@@ -1,5 +1,5 @@
 with changes as (
-    select * from {{ ref('stg_changes') }}
+    select * from {{ ref('stg_changes') }} {{ where_touched('int_touched_changes', ['change_id']) }}
 ),
 
 ranked as (

@@ -1,8 +1,11 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_commits', ['service', 'commit_sha']) }}"
+) }}
 
 with carriers as (
     select * from {{ ref('int_carriers') }}
-    where commit_sha is not null
+    where commit_sha is not null {{ where_touched('int_touched_commits', ['service', 'commit_sha'], 'and') }}
 ),
 
 firsts as (

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', pre_hook="{{ keep_before() }}") }}
 
 with incidents as (
     select * from {{ ref('int_incident_attributions') }}

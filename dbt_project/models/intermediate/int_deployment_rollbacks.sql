@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', pre_hook="{{ keep_before() }}") }}
 
 with deployments as (
     select * from {{ ref('int_deployments') }}

@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with observations as (
     select * from {{ ref('int_load_observations') }}
 ),

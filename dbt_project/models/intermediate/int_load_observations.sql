@@ -1,3 +1,8 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget_from('int_touched_series', 'observed_at') }}"
+) }}
+
 with observations as (
     select * from {{ ref('stg_load') }}
 ),
@@ -18,6 +23,17 @@ placed as (
     left join environments on observations.environment = environments.environment
 ),
 
+touched as (
+    select placed.*
+    from placed
+    {% if is_partial() %}
+    inner join {{ ref('int_touched_series') }} as touched
+        on placed.service = touched.service
+        and placed.environment = touched.environment
+        and placed.observed_at >= touched.from_at
+    {% endif %}
+),
+
 -- Of two rows for one interval, one with and one without the word "production", the outspoken one counts.
 merged as (
     select
@@ -26,7 +42,7 @@ merged as (
         bool_or(is_production) as is_production,
         observed_at,
         coalesce(max(case when is_environment_given then value end), max(value)) as value
-    from placed
+    from touched
     group by service, environment, observed_at
 ),
 

@@ -1,7 +1,11 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook=["{{ keep_before() }}", "{{ forget('int_touched_series', ['service', 'environment']) }}"]
+) }}
 
 with observations as (
     select * from {{ ref('int_load_observations') }}
+    {{ where_touched('int_touched_series', ['service', 'environment']) }}
 ),
 
 gaps as (

@@ -1,27 +1,45 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_landings', ['deployment_id']) }}"
+) }}
 
 with deployments as (
-    select * from {{ ref('int_deployments') }}
-    where service in (select service from {{ ref('stg_deployments') }} where status in ('failed', 'cancelled'))
+    select * from {{ ref('int_scoped_deployments') }}
 ),
 
-scoped as (
-    select *, 'environment' as scope, environment as place from deployments
-    union all
-    select *, 'production' as scope, 'production' as place from deployments where is_production
+{% if is_partial() %}
+waiting as (
+    select * from deployments
+    where is_unlanded {{ where_touched('int_touched_landings', ['deployment_id'], 'and') }}
 ),
 
 carriers as (
+    select * from deployments
+    where landed_at is not null and started_at >= (select min(started_at) from waiting)
+),
+
+following as (
     select
-        deployment_id,
-        service,
-        scope,
-        place,
-        started_at,
-        completed_at,
-        status in ('failed', 'cancelled') as is_unlanded,
-        case when is_landed and rollback_of is null then completed_at end as landed_at
-    from scoped
+        waiting.deployment_id,
+        waiting.service,
+        waiting.scope,
+        waiting.place,
+        waiting.started_at,
+        waiting.completed_at,
+        waiting.is_unlanded,
+        min(carriers.landed_at) as next_landed_at
+    from waiting
+    inner join carriers
+        on waiting.service = carriers.service
+        and waiting.scope = carriers.scope
+        and waiting.place = carriers.place
+        and waiting.started_at <= carriers.started_at
+    group by all
+),
+{% else %}
+carriers as (
+    select * from deployments
+    where service in (select service from deployments where is_unlanded)
 ),
 
 following as (
@@ -33,6 +51,7 @@ following as (
         ) as next_landed_at
     from carriers
 ),
+{% endif %}
 
 unlanded as (
     select * from following

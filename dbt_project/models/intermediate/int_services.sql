@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', pre_hook="{{ keep_before() }}") }}
 
 with services as (
     select * from {{ ref('stg_services') }}

@@ -1,7 +1,10 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_incidents', ['incident_id']) }}"
+) }}
 
 with incidents as (
-    select * from {{ ref('int_incidents') }}
+    select * from {{ ref('int_incidents') }} {{ where_touched('int_touched_incidents', ['incident_id']) }}
 ),
 
 -- Only services with an incident to attribute are worth sorting.
@@ -11,6 +14,32 @@ landed as (
 ),
 
 -- An incident that gives no environment may be laid to any production deployment of its service.
+{% if is_partial() %}
+ranked as (
+    select
+        incidents.incident_id,
+        incidents.started_at as event_at,
+        landed.deployment_id as latest_deployment_id,
+        landed.completed_at as latest_completed_at,
+        row_number() over (
+            partition by incidents.incident_id order by landed.completed_at desc, landed.deployment_id desc
+        ) as place
+    from incidents
+    inner join landed
+        on incidents.service = landed.service
+        and incidents.started_at >= landed.completed_at
+        and case
+            when incidents.is_environment_given then incidents.environment = landed.environment
+            else landed.is_production
+        end
+    cross join {{ ref('int_settings') }} as settings
+    where {{ seconds_between('landed.completed_at', 'incidents.started_at') }} <= settings.attribution_hours * 3600
+),
+
+latest as (
+    select * from ranked where place = 1
+),
+{% else %}
 events as (
     select
         service,
@@ -37,6 +66,7 @@ latest as (
         rows between unbounded preceding and current row
     )
 ),
+{% endif %}
 
 final as (
     select

@@ -1,3 +1,8 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_changes', ['change_id']) }}"
+) }}
+
 with changes as (
     select * from {{ ref('int_changes') }}
 ),

@@ -1,5 +1,10 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_deployments', ['deployment_id']) }}"
+) }}
+
 with deployments as (
-    select * from {{ ref('int_deployments') }}
+    select * from {{ ref('int_deployments') }} {{ where_touched('int_touched_deployments', ['deployment_id']) }}
 ),
 
 rollbacks as (

@@ -1,5 +1,10 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_usage', ['usage_id']) }}"
+) }}
+
 with usage as (
-    select * from {{ ref('int_environment_usage') }}
+    select * from {{ ref('int_environment_usage') }} {{ where_touched('int_touched_usage', ['usage_id']) }}
 ),
 
 final as (

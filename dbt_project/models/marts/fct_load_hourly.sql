@@ -1,10 +1,34 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget_from('int_touched_hours', 'hour_at') }}"
+) }}
+
 with intervals as (
-    select * from {{ ref('int_load_intervals') }}
+    select intervals.*
+    from {{ ref('int_load_intervals') }} as intervals
+    {% if is_partial() %}
+    inner join {{ ref('int_touched_hours') }} as touched
+        on intervals.service = touched.service
+        and intervals.environment = touched.environment
+        and intervals.ended_at > touched.from_at
+    {% endif %}
 ),
 
-hours as (
+each_hour as (
     select *, {{ each_hour('observed_at', 'ended_at') }} as hour_at
     from intervals
+),
+
+-- An interval that reaches into the first touched hour has hours before it, which stand already.
+hours as (
+    select each_hour.*
+    from each_hour
+    {% if is_partial() %}
+    inner join {{ ref('int_touched_hours') }} as touched
+        on each_hour.service = touched.service
+        and each_hour.environment = touched.environment
+        and each_hour.hour_at >= touched.from_at
+    {% endif %}
 ),
 
 ends as (

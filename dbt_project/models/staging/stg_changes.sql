@@ -18,7 +18,8 @@ final as (
         is_revert,
         _load_id as load_id,
         _file as file,
-        _line as line
+        _line as line,
+        _changed_id as changed_id
     from source_rows
 )
 

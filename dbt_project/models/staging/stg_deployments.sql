@@ -23,7 +23,8 @@ final as (
         files_changed,
         commits,
         authors,
-        bot_commits
+        bot_commits,
+        _changed_id as changed_id
     from source_rows
 )
 

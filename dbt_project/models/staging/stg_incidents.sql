@@ -10,7 +10,8 @@ final as (
         started_at,
         resolved_at,
         severity,
-        deployment_id
+        deployment_id,
+        _changed_id as changed_id
     from source_rows
 )
 

@@ -7,7 +7,8 @@ final as (
         service,
         environment,
         observed_at,
-        value
+        value,
+        _changed_id as changed_id
     from source_rows
 )
 

@@ -1,0 +1,112 @@
+"""What dbt says to the database in a build, recorded once and said again to small databases in memory.
+
+Starting dbt costs seconds, its statements cost hundredths of one: so hundreds of small worlds can be built.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import duckdb
+
+from shipcast.settings import Settings
+from shipcast.warehouse.connection import create_raw
+from shipcast.warehouse.transform import PROJECT, limits, setting_rows
+
+RECORDER = """
+import json, sys
+from dbt.adapters.sql.connections import SQLConnectionManager
+said, record = SQLConnectionManager.add_query, open(sys.argv.pop(1), "w")
+
+def add_query(self, sql, *arguments, **more):
+    record.write(json.dumps(sql) + chr(10))
+    return said(self, sql, *arguments, **more)
+
+SQLConnectionManager.add_query = add_query
+from dbt.cli.main import cli
+cli()
+"""
+
+
+def recorded(home, *options):
+    """The statements of a build of this home, in order."""
+    record = home / "statements.jsonl"
+    folders = ["--target-path", str(home / "dbt" / "target"), "--log-path", str(home / "dbt" / "logs")]
+    project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--exclude-resource-type", "unit_test"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", RECORDER, str(record), "build", *options, *project, *folders],
+        cwd=home, env={**os.environ, **limits(Settings(home=home))}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    statements = [json.loads(line) for line in record.read_text().splitlines()]
+    return [statement for statement in statements if not TRANSACTION.search(statement)]
+
+
+TRANSACTION = re.compile(r"^\s*(/\*.*?\*/\s*)?(begin|commit)\b", re.IGNORECASE | re.DOTALL)
+
+
+class Recorded:
+    """The statements of a build in full, and of one that adds to what is there."""
+
+    def __init__(self, full, partial):
+        self.full, self.partial = full, partial
+
+
+class World:
+    """A home in memory: raw rows, and what recorded builds make of them."""
+
+    def __init__(self, settings):
+        self.connection = duckdb.connect(config={"threads": 1})
+        for name in ("work", "marts"):
+            self.connection.execute(f"attach ':memory:' as {name}")
+        self.connection.execute("use work")
+        self.connection.execute("set TimeZone = 'UTC'")
+        create_raw(self.connection)
+        self.connection.execute("create table raw._settings (name varchar, value varchar)")
+        self.connection.executemany("insert into raw._settings values (?, ?)", setting_rows(settings))
+        self.load_id = 0
+
+    def load(self, tables):
+        """Rows by table, each with the columns of its key, in the places of those with their keys: one load."""
+        self.load_id += 1
+        self.connection.execute("insert into raw._loads (load_id) values (?)", [self.load_id])
+        for name, rows in tables.items():
+            for line, (key, row) in enumerate(rows, start=1):
+                same = " and ".join(f'"{column}" is not distinct from ?' for column in key)
+                self.connection.execute(f"delete from raw.{name} where {same}", [row.get(column) for column in key])
+                given = {**row, "_file": name, "_line": line, "_load_id": self.load_id, "_changed_id": self.load_id}
+                names, marks = ", ".join(f'"{column}"' for column in given), ", ".join("?" for _ in given)
+                self.connection.execute(f"insert into raw.{name} ({names}) values ({marks})", list(given.values()))
+
+    def build(self, statements, since=None):
+        """Say the statements of a build again; no test of theirs may fail."""
+        self.connection.execute("delete from raw._settings where name = 'built_load_id'")
+        if since is not None:
+            self.connection.execute("insert into raw._settings values ('built_load_id', ?)", [str(since)])
+        for statement in statements:
+            answer = self.connection.execute(statement)
+            if "as should_error" in statement:
+                assert answer.fetchone()[0] == 0, statement
+        for (name,) in self.connection.execute("select table_name from duckdb_tables() where temporary").fetchall():
+            self.connection.execute(f'drop table temp."{name}"')
+
+    def clear(self):
+        """Take away all that was built."""
+        for schema in ("staging", "intermediate"):
+            self.connection.execute(f"drop schema if exists {schema} cascade")
+        self.connection.execute("detach marts")
+        self.connection.execute("attach ':memory:' as marts")
+
+    def built(self):
+        """Every built table's rows as text, in an order of their own; without what only one way of building has."""
+        tables = self.connection.execute(
+            "select database_name, schema_name, table_name from duckdb_tables() where schema_name in "
+            "('intermediate', 'main') and not temporary and not regexp_matches(table_name, "
+            "'_before$|^int_(touched|changed)_|^int_settings$')"
+        ).fetchall()
+        query = (
+            "select t::varchar from (select columns(lambda name: name <> 'built_at') from {}.{}.\"{}\") t order by all"
+        )
+        return {table: self.connection.execute(query.format(*table)).fetchall() for table in sorted(tables)}
