@@ -52,17 +52,17 @@ def load_gitops(
         return ingest_gitops(settings, source, strict=strict, dry_run=dry_run, progress=progress)
 
 
-def build_and_publish(settings: Settings, progress: Progress) -> tuple[BuildReport, Snapshot]:
+def build_and_publish(settings: Settings, progress: Progress, *, in_full: bool = False) -> tuple[BuildReport, Snapshot]:
     with run_lock(settings.home, "build"):
-        return built(settings, progress)
+        return built(settings, progress, in_full=in_full)
 
 
-def built(settings: Settings, progress: Progress) -> tuple[BuildReport, Snapshot]:
+def built(settings: Settings, progress: Progress, *, in_full: bool = False) -> tuple[BuildReport, Snapshot]:
     """Transform, test, publish: the snapshot changes only when every test passed."""
     from shipcast.warehouse.transform import TransformFailed, build
 
     try:
-        report = build(settings, progress)
+        report = build(settings, progress, in_full=in_full)
     except TransformFailed as failure:
         raise build_error(settings.home, failure) from failure
     progress("publishing")

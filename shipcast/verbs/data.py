@@ -117,12 +117,15 @@ def show_files(answer: IngestAnswer | RunAnswer) -> None:
     )
 
 
-def build_verb(ask: Ask) -> None:
-    """Transform what was loaded, test it, publish it."""
+def build_verb(
+    ask: Ask,
+    full: Annotated[bool, typer.Option("--full", help="Build everything, whatever was built before.")] = False,
+) -> None:
+    """Transform what was loaded since the last build, test it, publish it."""
     from shipcast.answers.operations import build_answer
     from shipcast.pipeline import build_and_publish
 
-    report, snapshot = build_and_publish(ask.settings, progress(ask))
+    report, snapshot = build_and_publish(ask.settings, progress(ask), in_full=full)
     answer = build_answer(report, snapshot, ask.as_of)
     show(ask, answer, lambda: show_build(ask, answer))
 
