@@ -8,7 +8,7 @@ import typer
 
 from shipcast.answers.words import hours, in_hundred, local_time
 from shipcast.ask import Ask, parse_duration, verb
-from shipcast.console import hint, say, show, table
+from shipcast.console import hint, say, show, table, tell
 
 if TYPE_CHECKING:
     from shipcast.answers.metrics import MetricItem, MetricsAnswer
@@ -88,7 +88,7 @@ def show_idle_spells(answer: MetricsAnswer) -> None:
     typer.echo(f"Idle for longer than a day, the {len(longest)} longest of {len(answer.idle_spells)}:")
     for spell in longest:
         cost = "" if spell.cost is None else f", cost {spell.cost:,.0f}"
-        typer.echo(f"  {spell.environment}: {hours(spell.hours)} from {spell.start:%Y-%m-%d %H:%M} UTC{cost}")
+        tell(f"  {spell.environment}: {hours(spell.hours)} from {spell.start:%Y-%m-%d %H:%M} UTC{cost}")
     typer.echo()
 
 
