@@ -13,7 +13,7 @@ import polars as pl
 
 from shipcast.ingest.merging import dangling, merge
 from shipcast.ingest.report import FileLoad, LoadReport
-from shipcast.ingest.set_aside import set_aside
+from shipcast.ingest.set_aside import set_aside, settle
 from shipcast.ingest.sources import SIMULATED, Part, parts_of
 from shipcast.ingest.staging import Staging, scratch
 from shipcast.settings import Settings
@@ -125,6 +125,8 @@ def read_all(
             items[part.number] = staging.read(part)
         staging.flush()
         progress(f"{table.name}: read {counted(sum(items[part.number].read for part in mine), 'row')}")
+    for number, count in settle(connection).items():
+        items[number].settled = count
     for number, count in connection.execute("select _part, count(*) from scratch.bad group by 1").fetchall():
         items[number].quarantined = count
     return items
@@ -151,6 +153,8 @@ def store(
             of_table = {part.number: items[part.number] for part in parts if part.table is table}
             if of_table:
                 merge(connection, table, load_id, of_table)
+        for item in items.values():
+            item.unchanged += item.settled
         set_aside(connection, {part.table.name for part in parts}, load_id, now)
         if is_simulated:
             connection.execute("delete from raw._facts where name = 'is_simulated'")
@@ -242,6 +246,11 @@ def warn_of_rows(report: LoadReport, offences: dict[int, list[str]], strict: boo
             report.warnings.append(f"{item.file}: holds a header and no rows; nothing changed.")
     if strict and any(item.refused for item in report.items):
         return
+    for item in report.items:
+        if item.settled:
+            report.warnings.append(
+                f"{item.file}: {counted(item.settled, 'row')} still as once refused; the correction you loaded stands."
+            )
     bad = [item for item in report.items if item.quarantined]
     for item, reasons in zip(bad, offences.values(), strict=True):
         share = "all" if item.is_all_quarantined else f"{item.quarantined:,} of"

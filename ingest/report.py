@@ -25,6 +25,8 @@ class FileLoad:
         Headers that mean no column of the table; left out.
     is_addition
         Whether only what is new was read, so that nothing new is no surprise.
+    settled
+        Bad rows that were corrected in an export since they were first refused; they count as unchanged.
     """
 
     table: str
@@ -40,6 +42,7 @@ class FileLoad:
     mapped: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     is_addition: bool = False
+    settled: int = 0
 
     @property
     def is_all_quarantined(self) -> bool:
