@@ -24,6 +24,15 @@ __all__ = ["FileLoad", "LoadReport", "ingest_files", "load_parts"]
 
 SHOWN_ROWS = 5
 COUNTS = ("read", "inserted", "updated", "unchanged", "merged", "quarantined")
+NAMESAKES = r"""
+with named as ({named}),
+spelt as (
+    select service, string_agg(table_name, ', ' order by table_name) as tables from named
+    where service is not null group by 1
+)
+select list((service, tables) order by service) from spelt
+group by regexp_replace(lower(service), '[\s_./-]+', '', 'g') having count(*) > 1 order by 1
+"""
 Progress = Callable[[str], None]
 Within = Callable[[duckdb.DuckDBPyConnection], None]
 
@@ -162,6 +171,7 @@ def store(
         if within:
             within(connection)
         count_dangling(connection, {part.table.name for part in parts}, report)
+        warn_of_namesakes(connection, report)
     warn_of_rows(report, offences, strict)
     record(connection, parts, items, load_id, now)
 
@@ -205,6 +215,20 @@ def count_dangling(connection: duckdb.DuckDBPyConnection, loaded: set[str], repo
         )
 
 
+def warn_of_namesakes(connection: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
+    """Name the services that may be one under two spellings; nothing is put together."""
+    of_services = [table.name for table in TABLES if any(column.name == "service" for column in table.columns)]
+    named = " union all ".join(
+        f"select distinct service, '{name}' as table_name from raw.{name}" for name in of_services
+    )
+    alike = connection.execute(NAMESAKES.format(named=named)).fetchall()
+    for spellings in alike[:SHOWN_ROWS]:
+        names = listed([f"{name!r} ({tables})" for pair in spellings for name, tables in pair])
+        report.warnings.append(f"Different services, or one? {names} differ only in case, spaces, dashes or dots.")
+    if len(alike) > SHOWN_ROWS:
+        report.warnings.append(f"… and {counted(len(alike) - SHOWN_ROWS, 'more such name')}.")
+
+
 def record(
     connection: duckdb.DuckDBPyConnection,
     parts: Sequence[Part],
@@ -236,6 +260,10 @@ def warn_of_headers(report: LoadReport) -> None:
         if unknown:
             noun = "unknown column" if len(unknown) == 1 else "unknown columns"
             report.warnings.append(f"{table}: left out the {noun} {listed(list(unknown))}.")
+        near = {header: name for item in report.items if item.table == table for header, name in item.near.items()}
+        if near:
+            pairs = [f"{header} meant as {name}" for header, name in near.items()]
+            report.warnings.append(f"{table}: is {listed(pairs)}? Then rename it, and load the file again.")
 
 
 def warn_of_rows(report: LoadReport, offences: dict[int, list[str]], strict: bool) -> None:

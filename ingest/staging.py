@@ -128,7 +128,7 @@ class Staging:
         try:
             stamp = None if part.feed else check_regular(part.path)
             header, pieces = self.opened(part)
-            item.mapped, item.unknown = dict(header.mapped), list(header.unknown)
+            item.mapped, item.unknown, item.near = dict(header.mapped), list(header.unknown), dict(header.near)
             self.record(part, header.text, None)
             for piece in pieces:
                 item.read += piece.rows

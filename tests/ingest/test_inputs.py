@@ -280,6 +280,39 @@ def test_the_contracts_name_wins_over_a_synonym(desk):
     assert desk.rows("select service from raw.services") == [("pay",)]
 
 
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [("deployment", "deployment_id"), ("Deployment Ref", "deployment_id"), ("resolved", "resolved_at"), ("sev", None),
+     ("deployment_url", "deployment_id"), ("notes", None)],
+)  # fmt: skip
+def test_a_column_left_out_that_reads_like_one_that_is_lacking_is_asked_about(desk, header, column):
+    report = desk.load({"incidents.csv": f"incident_id,service,started_at,{header}\ni1,pay,2024-05-01,x\n"})
+
+    said = f"incidents: is {header} meant as {column}? Then rename it, and load the file again."
+    assert (said in report.warnings) == (column is not None)
+    assert any(f"unknown column {header}." in warning for warning in report.warnings)
+
+
+def test_a_column_that_is_there_is_not_asked_about_again(desk):
+    report = desk.load({"services.csv": "service,team,teams,services\npay,blue,x,y\n"})
+
+    assert report.warnings == ["services: left out the unknown columns teams, services."]
+
+
+def test_services_that_differ_only_in_case_spaces_or_dashes_are_named_and_kept_apart(desk):
+    report = desk.load(
+        {
+            "services.csv": "service\ncheck-out\npay\n",
+            "deployments.csv": HEADER + GOOD + GOOD.replace("d1,pay", "d2,Check Out"),
+        }
+    )
+
+    assert report.warnings == [
+        "Different services, or one? 'Check Out' (deployments), 'check-out' (services) differ only in case, spaces, "
+        "dashes or dots."
+    ]
+
+
 def test_simulated_data_says_so(desk):
     desk.load({"services.csv": "service\npay\n", "simulated.json": '{"simulated": true}'})
 
