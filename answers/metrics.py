@@ -466,7 +466,8 @@ def sentence(question: Question, items: Iterable[MetricItem]) -> str:
     if not failure.n:
         return f"No deployment to {place} was completed {period}."
     landed = f" and half the changes were live within {words.hours(speed.value)}" if speed.value is not None else ""
-    return f"{words.plural(failure.n, 'deployment')} reached {place} {period}: {interval_said(failure)} failed{landed}."
+    completed = f"{words.plural(failure.n, 'deployment')} completed in {place}"
+    return f"{completed} {period}: {interval_said(failure)} failed{landed}."
 
 
 def named(metric: str) -> str:

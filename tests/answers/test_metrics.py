@@ -228,7 +228,7 @@ def test_answers_fit_the_schema_that_ships(reader, asked):
 
 def test_the_sentence_says_how_many_when_and_how_well(reader):
     assert metrics(reader).sentence == (
-        "3 deployments reached production from 5 Jan 2025 to 8 Jan 2025: 33 % (6.1 % to 79 %) failed."
+        "3 deployments completed in production from 5 Jan 2025 to 8 Jan 2025: 33 % (6.1 % to 79 %) failed."
     )
 
 
