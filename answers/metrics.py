@@ -142,7 +142,18 @@ class Question:
             "environment": self.scope.environment,
             "service": self.scope.service,
             "team": self.scope.team,
+            "unplaced": self.only_production,
         }
+
+    @property
+    def only_production(self) -> str | None:
+        """The one environment that counts as production; None: there are several, or none."""
+        production = [name for name, is_production in self.environments.items() if is_production]
+        return production[0] if len(production) == 1 else None
+
+    def says(self, key: Key, result: Record | None) -> bool:
+        """Whether there is something to say of a key: of no environment only what was found."""
+        return self.scope.by != "environment" or key is not None or result is not None
 
     def keys(self, found: Iterable[Key]) -> list[Key]:
         """What there is an item for: everything known in scope, and whatever else was found."""
@@ -220,6 +231,7 @@ def metrics(
         item(question, name, key, results[name].get(key), reader.as_of, definitions.get(name, ""), pooled[key])
         for key in keys
         for name in question.metrics
+        if question.says(key, results[name].get(key))
     )
     return MetricsAnswer(
         **reader.envelope(),

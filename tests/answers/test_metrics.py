@@ -247,3 +247,28 @@ def test_asking_takes_nothing_from_a_week_that_lies_ahead(home):
 
     assert {one.value for one in items if one.metric == "deployment_frequency"} == {0}
     assert {one.value for one in items if one.metric == "environment_idle"} == {1.0, None}
+
+
+LOST = {"incident_id": "i1", "service": "checkout", "started_at": "2025-01-06T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["prod"], {"prod": 1}),  # the one that counts as production
+        (["prod", "live"], {"prod": 0, "live": 0, None: 1}),  # nobody knows in which of the two
+        (["prod", "production"], {"prod": 0, "production": 1}),
+    ],
+)
+def test_an_incident_that_names_no_place_makes_no_environment_up(built, names, expected):
+    deployments = [deployment(n, "checkout", name, "2025-01-05T00:00:00Z") for n, name in enumerate(names)]
+    with open_reader(built({"deployments": deployments, "incidents": [LOST]}), NOW) as reader:
+        items = metrics(reader, by="environment").items
+        pooled = metrics(reader, metric="incidents_unattributed").items
+
+    unattributed = {item.environment: item.value for item in items if item.metric == "incidents_unattributed"}
+    assert unattributed == expected
+    assert [item.metric for item in items if item.environment is None] == (
+        ["incidents_unattributed"] if None in expected else []
+    )
+    assert [item.value for item in pooled] == [1]
