@@ -26,18 +26,19 @@ KEYS: tuple[By, ...] = ("service", "environment", "team", "week")
 
 
 class LeftOut(Part):
-    """Rows that did not go into a number, and why."""
+    """Rows that did not go into a number, or not for good, and why."""
 
     reason: str
     rows: Count
 
 
 class How(Part):
-    """How a number came about: its definition, the rows it rests on, and those left out."""
+    """How a number came about: its definition, the rows it rests on, those left out, and those not decided yet."""
 
     definition: str
     rows_in: Count
     left_out: tuple[LeftOut, ...] = ()
+    still_open: tuple[LeftOut, ...] = ()
 
 
 class MetricItem(Part):
@@ -391,9 +392,15 @@ def item(
         how=How(
             definition=definition,
             rows_in=figures.n,
-            left_out=tuple(LeftOut(reason=why, rows=rows) for why, rows in figures.left_out.items() if rows),
+            left_out=counted(figures.left_out),
+            still_open=counted(figures.still_open),
         ),
     )
+
+
+def counted(reasons: Mapping[str, int]) -> tuple[LeftOut, ...]:
+    """The reasons that hold for any rows, with their number."""
+    return tuple(LeftOut(reason=why, rows=rows) for why, rows in reasons.items() if rows)
 
 
 def warnings(reader: Reader, question: Question, results: Mapping[str, Mapping[Key, Record]]) -> list[str]:

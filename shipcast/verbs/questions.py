@@ -64,7 +64,7 @@ def metrics_verb(
 def show_metrics(ask: Ask, answer: MetricsAnswer, by: str | None, how: bool) -> None:
     metrics_table(answer, by)
     if how:
-        show_how(answer)
+        show_how(answer, by)
     elif not by:
         hint(ask, "shipcast metrics --by service, or with --how to see how each number came about")
 
@@ -114,16 +114,23 @@ def blank_zero(value: int | None) -> str:
     return f"{value:,}" if value else ""
 
 
-def show_how(answer: MetricsAnswer) -> None:
-    seen = set()
-    for item in answer.items:
-        if item.metric in seen:
-            continue
-        seen.add(item.metric)
-        say(f"{item.metric}: {item.how.definition}")
-        typer.echo(f"    rows in: {item.how.rows_in:,}")
-        for part in item.how.left_out:
-            typer.echo(f"    left out: {part.rows:,} {part.reason}")
+def show_how(answer: MetricsAnswer, by: str | None) -> None:
+    """Each metric's definition, and below it what went into each of its numbers."""
+    for metric in dict.fromkeys(item.metric for item in answer.items):
+        items = [item for item in answer.items if item.metric == metric]
+        say(f"{metric}: {items[0].how.definition}")
+        for item in items:
+            say(f"    {f'{key_of(item, by)}: ' if by else ''}{rows_behind(item)}")
+
+
+def rows_behind(item: MetricItem) -> str:
+    """The rows in, left out and open, under the table's own words."""
+    parts = [f"n: {item.n:,}"]
+    if item.metric.endswith("_rate") and item.numerator is not None:
+        parts[0] = f"n: {item.numerator:,.0f} of {item.n:,}"
+    for word, reasons in (("left out", item.how.left_out), ("open", item.how.still_open)):
+        parts += [f"{word}: {part.rows:,} {part.reason}" for part in reasons]
+    return "; ".join(parts)
 
 
 def windows_verb(

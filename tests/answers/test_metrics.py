@@ -272,3 +272,25 @@ def test_an_incident_that_names_no_place_makes_no_environment_up(built, names, e
         ["incidents_unattributed"] if None in expected else []
     )
     assert [item.value for item in pooled] == [1]
+
+
+def test_what_is_open_is_not_called_left_out(built):
+    late = {**deployment(9, "checkout", "production", "2025-01-31T00:00:00Z"), "commit_sha": "abc"}
+    change = {"change_id": "c1", "service": "checkout", "commit_sha": "zzz", "authored_at": "2025-01-31T00:00:00Z"}
+    with open_reader(built({"deployments": [*TABLES["deployments"], late], "changes": [change]}), NOW) as reader:
+        found = {item.metric: item for item in metrics(reader).items}
+
+    for item in found.values():
+        if item.metric != "incidents_unattributed":
+            assert sum(part.rows for part in item.how.left_out) == (item.excluded or 0)
+            assert sum(part.rows for part in item.how.still_open) == (item.censored or 0)
+    assert [(part.reason, part.rows) for part in found["lead_time"].how.still_open] == [("not deployed yet", 1)]
+
+
+def test_rows_that_were_refused_are_said_to_be_missing(built):
+    bad = deployment(9, "checkout", "production", "2025-01-31T00:00:00Z", "splendid")
+    with open_reader(built({"deployments": [*TABLES["deployments"], bad]}), datetime(2025, 1, 7, tzinfo=UTC)) as reader:
+        answer = metrics(reader)
+
+    said = "The data loaded lacks refused rows: 1 of deployments. See them with `shipcast quarantine list`."
+    assert said in answer.warnings
