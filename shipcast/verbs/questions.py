@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shipcast.answers.words import hours, in_hundred, local_time
 from shipcast.ask import Ask, parse_duration, verb
-from shipcast.console import hint, say, show, table, tell
+from shipcast.console import WIDTH, hint, say, show, table, tell
 
 if TYPE_CHECKING:
     from shipcast.answers.metrics import MetricItem, MetricsAnswer
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 
 LONGEST_SPELLS = 5
 SMALLEST_SHOWN = 0.01
+LONGEST_KEY = 30
+GAP = 2
+LABELS = {  # of the columns, where all metrics stand beside each other
+    "deployments": "deploy-\nments",
+    "deployment_frequency": "per\nday",
+    "lead_time": "lead\ntime",
+    "change_failure_rate": "failure\nrate",
+    "failed_deployment_recovery": "recovery",
+    "recovery_from_incident": "from\nincident",
+    "incidents_unattributed": "no\ncause",
+    "rework_rate": "rework",
+    "rollback_rate": "rolled\nback",
+    "success_rate": "success",
+    "environment_idle": "idle",
+    "environment_idle_hours": "idle\ntime",
+}
 LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
 
@@ -62,9 +79,16 @@ def metrics_verb(
 
 
 def show_metrics(ask: Ask, answer: MetricsAnswer, by: str | None, how: bool) -> None:
-    metrics_table(answer, by)
+    is_wide = bool(by) and not ask.verbose and len({item.metric for item in answer.items}) > 1
+    if by and is_wide:
+        say(answer.sentence)
+        pivot(answer, by)
+    else:
+        metrics_table(answer, by)
     if how:
         show_how(answer, by)
+    elif is_wide:
+        hint(ask, f"shipcast metrics --by {by} --metric lead_time for one of them with its intervals, or -v for all")
     elif not by:
         hint(ask, "shipcast metrics --by service, or with --how to see how each number came about")
 
@@ -78,6 +102,45 @@ def metrics_table(answer: MetricsAnswer, by: str | None = None) -> None:
     )
     if {item.metric for item in answer.items} <= {"environment_idle", "environment_idle_hours"}:
         show_idle_spells(answer)
+
+
+def pivot(answer: MetricsAnswer, by: str) -> None:
+    """A row per service, environment, team or week, a column per metric; more than one table where one is too wide."""
+    cells = {(key_of(item, by), item.metric): brief(item) for item in answer.items}
+    keys = list(dict.fromkeys(key for key, _ in cells))
+    widths = {
+        metric: max(
+            len(text) for text in (*LABELS[metric].split("\n"), *(cells.get((key, metric), "") for key in keys))
+        )
+        for metric in dict.fromkeys(metric for _, metric in cells)
+    }
+    for metrics in side_by_side(widths, WIDTH - min(LONGEST_KEY, max(map(len, (by, *keys))))):
+        labels = [LABELS[metric] for metric in metrics]
+        table([by, *labels], [[key, *(cells.get((key, metric)) for metric in metrics)] for key in keys], numbers=labels)
+
+
+def side_by_side(widths: Mapping[str, int], room: int) -> list[list[str]]:
+    """The columns in order, as many beside each other as there is room for with a gap before each.
+
+    >>> side_by_side({"a": 3, "b": 3, "c": 3}, room=10)
+    [['a', 'b'], ['c']]
+    """
+    found: list[list[str]] = []
+    left = 0
+    for name, width in widths.items():
+        if not found or left < width + GAP:
+            found.append([])
+            left = room
+        found[-1].append(name)
+        left -= width + GAP
+    return found
+
+
+def brief(item: MetricItem) -> str:
+    """The value alone; a dash where nothing can be said."""
+    from shipcast.answers.metrics import said
+
+    return "–" if item.value is None else said(item, item.value)
 
 
 def show_idle_spells(answer: MetricsAnswer) -> None:
