@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shipcast import completion
 from shipcast.answers.words import hours, in_hundred, local_time
 from shipcast.ask import Ask, parse_duration, verb
 from shipcast.console import WIDTH, hint, say, show, table, tell
@@ -43,14 +44,28 @@ def add_verbs(app: typer.Typer) -> None:
 
 def metrics_verb(
     ask: Ask,
-    metric: Annotated[str | None, typer.Option(metavar="M", help="One metric instead of all.")] = None,
-    environment: Annotated[
-        str | None, typer.Option(metavar="E", help="An environment; production means all of that kind.")
+    metric: Annotated[
+        str | None, typer.Option(metavar="M", help="One metric instead of all.", autocompletion=completion.metrics)
     ] = None,
-    service: Annotated[str | None, typer.Option(metavar="S", help="One service.")] = None,
-    team: Annotated[str | None, typer.Option(metavar="T", help="The services of one team.")] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="E",
+            help="An environment; production means all of that kind.",
+            autocompletion=completion.environments,
+        ),
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(metavar="S", help="One service.", autocompletion=completion.services)
+    ] = None,
+    team: Annotated[
+        str | None, typer.Option(metavar="T", help="The services of one team.", autocompletion=completion.teams)
+    ] = None,
     by: Annotated[
-        str | None, typer.Option(metavar="KEY", help="One item per service, environment, team or week.")
+        str | None,
+        typer.Option(
+            metavar="KEY", help="One item per service, environment, team or week.", autocompletion=completion.keys
+        ),
     ] = None,
     period_from: Annotated[
         str | None, typer.Option("--from", metavar="D", help="Start of the period, included.")
@@ -198,9 +213,13 @@ def rows_behind(item: MetricItem) -> str:
 
 def windows_verb(
     ask: Ask,
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service to ship.")],
+    service: Annotated[
+        str, typer.Argument(metavar="SERVICE", help="The service to ship.", autocompletion=completion.services)
+    ],
     duration: Annotated[str, typer.Option(metavar="TIME", help="How long the deployment takes: 45m, 1h30m.")],
-    environment: Annotated[str, typer.Option(metavar="E", help="Where to.")] = "production",
+    environment: Annotated[
+        str, typer.Option(metavar="E", help="Where to.", autocompletion=completion.environments)
+    ] = "production",
     lines: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines changed.")] = None,
     files: Annotated[int | None, typer.Option(min=0, metavar="N", help="Files changed.")] = None,
     change_type: Annotated[

@@ -1,6 +1,7 @@
 """The command line as its users type it: one small company, every verb, every kind of mistake."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -105,6 +106,30 @@ def test_one_metric_by_something_keeps_its_intervals(ask):
 def test_every_metric_has_a_label_of_its_own():
     assert LABELS.keys() == METRICS.keys()
     assert len(set(LABELS.values())) == len(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("metrics --by t", ["team"]),
+        ("metrics --metric lead", ["lead_time"]),
+        ("windows che", ["checkout"]),
+        ("metrics --service che", ["checkout"]),
+        ("metrics --environment prod", ["production"]),
+    ],
+)
+@pytest.mark.parametrize("there", [True, False], ids=["a home", "no home"])
+def test_a_shell_completes_metrics_keys_and_names(company, tmp_path, typed, offered, there):
+    home = company / "home" if there else tmp_path / "nowhere"
+    words = f"shipcast --home {home} {typed}"
+    environment = {"_SHIPCAST_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-m", "shipcast"], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+    needs_data = "che" in typed
+    assert done.stdout.split() == (offered if there or not needs_data else [])
+    assert done.stderr == ""
 
 
 def test_common_flags_count_before_and_after_the_verb(ask):
