@@ -281,10 +281,12 @@ def what_can_be_said(reader: Reader) -> str:
 
 def in_words(known: Known) -> str:
     """
-    >>> print(in_words(Known(30, 0, 0, 0, 0, changes=12, series=0)).replace(": ", ":\\n").replace(", fail", ",\\nfail"))
+    >>> words = in_words(Known(30, 0, 0, 0, 0, changes=12, series=0))
+    >>> print(words.replace(": ", ":\\n").replace(", fail", ",\\nfail").replace(", costs", ",\\ncosts"))
     30 production deployments, no incidents:
     frequency yes, lead time yes,
-    failure rate at most 11 %, recovery no, no forecast of failures, costs in minutes of disruption (no load data).
+    failure rate at most 11 %, recovery no, chances of failure that rest on assumptions (no settled failure),
+    costs in minutes of disruption (no load data).
     """
     incidents = plural(known.incidents, "incident") if known.incidents else "no incidents"
     told = f"{plural(known.deployments, 'production deployment')}, {incidents}"
@@ -321,4 +323,6 @@ def forecast(known: Known) -> str:
     failures = plural(known.settled_failures, "settled failure")
     if known.settled_failures >= ENOUGH_FAILURES:
         return f"forecast of failures from {failures}"
-    return f"a weak forecast of failures ({failures})" if known.settled_failures else "no forecast of failures"
+    if known.settled_failures:
+        return f"a weak forecast of failures ({failures})"
+    return "chances of failure that rest on assumptions (no settled failure)"

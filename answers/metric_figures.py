@@ -23,6 +23,7 @@ class Figures(NamedTuple):
     excluded: int | None = None
     censored: int | None = None
     left_out: Mapping[str, int] = {}
+    still_open: Mapping[str, int] = {}
     km_median: float | None = None
     cost: float | None = None
 
@@ -62,6 +63,7 @@ def rate(events: str, undecided: str | None) -> Callable[[Record, float], Figure
             excluded=not_counted(result),
             censored=result[undecided] if undecided else 0,
             left_out=why_not_counted(result),
+            still_open={"whose outcome may still change": result[undecided]} if undecided else {},
         )
 
     return figures
@@ -86,7 +88,8 @@ def lead_time(result: Record, days: float) -> Figures:
         interval=(result["low"], result["high"]),
         excluded=result["negative"],
         censored=result["open"],
-        left_out={"landed before they were authored": result["negative"], "not deployed yet": result["open"]},
+        left_out={"landed before they were authored": result["negative"]},
+        still_open={"not deployed yet": result["open"]},
     )
 
 
@@ -97,7 +100,8 @@ def recovery(result: Record, days: float) -> Figures:
         interval=(result["low"], result["high"]),
         excluded=result["without"],
         censored=result["open"],
-        left_out={"failed without an incident": result["without"], "still open": result["open"]},
+        left_out={"failed without an incident": result["without"]},
+        still_open={"with an incident that is not resolved": result["open"]},
         km_median=result["km_median"],
     )
 

@@ -246,7 +246,10 @@ from grouped left join kaplan_meier on grouped.metric = kaplan_meier.metric
 
 
 def incidents(scope: Scope) -> str:
-    """Incidents that began in the period: all, those laid to no deployment, and those a window would lay to one."""
+    """Incidents that began in the period: all, those laid to no deployment, and those a window would lay to one.
+
+    One that names no place happened in production: in the environment of that name, else in `$unplaced`.
+    """
     return f"""
 with {scope.weeks()}
 incidents_at as (
@@ -262,7 +265,8 @@ causes as (
 judged as (
     select service, team, started_at, causes.cause is not null as is_attributed,
         window_deployment_id is not null as is_in_window,
-        case when is_environment_given or is_link_known then environment else 'production' end as place,
+        case when is_environment_given or is_link_known then environment else 'production' end as said_place,
+        case when said_place in (select environment from dim_environments) then said_place else $unplaced end as place,
         is_production or not (is_environment_given or is_link_known) as is_in_production
     from incidents_at left join causes using (cause)
 ),

@@ -26,18 +26,19 @@ KEYS: tuple[By, ...] = ("service", "environment", "team", "week")
 
 
 class LeftOut(Part):
-    """Rows that did not go into a number, and why."""
+    """Rows that did not go into a number, or not for good, and why."""
 
     reason: str
     rows: Count
 
 
 class How(Part):
-    """How a number came about: its definition, the rows it rests on, and those left out."""
+    """How a number came about: its definition, the rows it rests on, those left out, and those not decided yet."""
 
     definition: str
     rows_in: Count
     left_out: tuple[LeftOut, ...] = ()
+    still_open: tuple[LeftOut, ...] = ()
 
 
 class MetricItem(Part):
@@ -142,7 +143,18 @@ class Question:
             "environment": self.scope.environment,
             "service": self.scope.service,
             "team": self.scope.team,
+            "unplaced": self.only_production,
         }
+
+    @property
+    def only_production(self) -> str | None:
+        """The one environment that counts as production; None: there are several, or none."""
+        production = [name for name, is_production in self.environments.items() if is_production]
+        return production[0] if len(production) == 1 else None
+
+    def says(self, key: Key, result: Record | None) -> bool:
+        """Whether there is something to say of a key: of no environment only what was found."""
+        return self.scope.by != "environment" or key is not None or result is not None
 
     def keys(self, found: Iterable[Key]) -> list[Key]:
         """What there is an item for: everything known in scope, and whatever else was found."""
@@ -220,6 +232,7 @@ def metrics(
         item(question, name, key, results[name].get(key), reader.as_of, definitions.get(name, ""), pooled[key])
         for key in keys
         for name in question.metrics
+        if question.says(key, results[name].get(key))
     )
     return MetricsAnswer(
         **reader.envelope(),
@@ -379,9 +392,15 @@ def item(
         how=How(
             definition=definition,
             rows_in=figures.n,
-            left_out=tuple(LeftOut(reason=why, rows=rows) for why, rows in figures.left_out.items() if rows),
+            left_out=counted(figures.left_out),
+            still_open=counted(figures.still_open),
         ),
     )
+
+
+def counted(reasons: Mapping[str, int]) -> tuple[LeftOut, ...]:
+    """The reasons that hold for any rows, with their number."""
+    return tuple(LeftOut(reason=why, rows=rows) for why, rows in reasons.items() if rows)
 
 
 def warnings(reader: Reader, question: Question, results: Mapping[str, Mapping[Key, Record]]) -> list[str]:
@@ -466,7 +485,8 @@ def sentence(question: Question, items: Iterable[MetricItem]) -> str:
     if not failure.n:
         return f"No deployment to {place} was completed {period}."
     landed = f" and half the changes were live within {words.hours(speed.value)}" if speed.value is not None else ""
-    return f"{words.plural(failure.n, 'deployment')} reached {place} {period}: {interval_said(failure)} failed{landed}."
+    completed = f"{words.plural(failure.n, 'deployment')} completed in {place}"
+    return f"{completed} {period}: {interval_said(failure)} failed{landed}."
 
 
 def named(metric: str) -> str:

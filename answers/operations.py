@@ -224,13 +224,16 @@ def quarantine_answer(settings: Settings, as_of: datetime, *, table: str | None,
 
 def quarantine_export_answer(settings: Settings, as_of: datetime, directory: Path) -> WrittenAnswer:
     """The files that the refused rows were written to, with the rows in each."""
-    from shipcast.ingest.quarantine import export
+    from shipcast.ingest.quarantine import export, quarantined
 
     with run_lock(settings.home, "quarantine export"):
         paths = export(settings, directory)
+        with open_work(settings.home) as connection:
+            is_empty = not quarantined(connection, limit=1)
     files = {path: rows_in(path) for path in paths}
     rows = plural(sum(files.values()), "refused row")
-    sentence = f"Wrote {rows} to {plural(len(paths), 'file')} in {directory}." if paths else "No row is in quarantine."
+    nothing = "No row is in quarantine." if is_empty else f"All refused rows lie in {directory} already."
+    sentence = f"Wrote {rows} to {plural(len(paths), 'file')} in {directory}." if paths else nothing
     return written_answer(files, sentence, as_of)
 
 

@@ -22,6 +22,7 @@ select newest_at, built_at, is_simulated, settle_days, attribution, attribution_
     production_environments
 from snapshot_facts
 """
+REFUSED = "select table_name, sum(rows)::bigint from quarantine_counts group by 1 order by 1"
 INSTANTS = (  # every column that dates an event
     ("fct_deployments", ("started_at", "completed_at")),
     ("fct_incidents", ("started_at", "resolved_at")),
@@ -116,8 +117,8 @@ class Reader:
         return {"generated_at": datetime.now(UTC), "as_of": self.as_of, "data_as_of": self.data_as_of}
 
     def warnings(self) -> list[str]:
-        """What every answer from this data should say: that it is simulated, stale, or built with other settings."""
-        return [*self.simulated(), *self.stale(), *self.differing_settings()]
+        """What every answer from this data should say: that it is simulated, stale, not whole, or otherwise built."""
+        return [*self.simulated(), *self.stale(), *self.incomplete(), *self.differing_settings()]
 
     def simulated(self) -> list[str]:
         return ["The data is simulated."] if self.facts.is_simulated else []
@@ -131,6 +132,14 @@ class Reader:
         if age <= timedelta(days=self.settings.stale_days):
             return []
         return [f"The data is {age.days} days old: the newest record is of {rfc3339(self.data_as_of)}."]
+
+    def incomplete(self) -> list[str]:
+        """How many refused rows the data lacks: of all that was loaded, since such a row may not say when it is of."""
+        rows = dict(self.rows(REFUSED))
+        if not rows:
+            return []
+        counts = ", ".join(f"{count:,} of {table}" for table, count in rows.items())
+        return [f"The data loaded lacks refused rows: {counts}. See them with `shipcast quarantine list`."]
 
     def differing_settings(self) -> list[str]:
         """Settings that shape the marts and have changed since these were built."""

@@ -15,7 +15,8 @@ from shipcast.ingest.headers import Header, understood
 from shipcast.ingest.piece import BROKEN, ORIGIN, Piece, queried
 from shipcast.ingest.sources import Part
 
-BATCH = 65_536  # rows
+BATCH = 16_384  # rows
+BATCH_BYTES = 16 * 2**20
 DAMAGE = (pa.ArrowException, OSError, ValueError, NotImplementedError)
 
 
@@ -58,17 +59,31 @@ def pieces(file: pq.ParquetFile, header: Header, connection: duckdb.DuckDBPyConn
     with file:
         try:
             for batch in file.iter_batches(batch_size=BATCH):
-                yield piece(readable(batch), line, header, connection)
-                line += batch.num_rows
+                for some in slices(batch):
+                    yield piece(readable(some), line, header, connection)
+                    line += some.num_rows
         except DAMAGE as error:
             raise damaged(error) from error
 
 
+def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in stretches of bounded size: what a file holds once may be the value of every row."""
+    rows = max(1, batch.num_rows * BATCH_BYTES // max(batch.nbytes, 1))
+    yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
+
+
 def readable(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch without the types that its readers do not all know."""
+    fields = [field.with_type(known_type(field.type)) for field in batch.schema]
+    return batch if fields == list(batch.schema) else batch.cast(pa.schema(fields))
+
+
+def known_type(kind: pa.DataType) -> pa.DataType:
+    """The type itself, or the nearest one that every reader knows; a zone is only how an instant is shown."""
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return pa.timestamp(kind.unit, "UTC")
     known = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary(), pa.float16(): pa.float32()}
-    fields = [field.with_type(known.get(field.type, field.type)) for field in batch.schema]
-    return batch.cast(pa.schema(fields)) if any(field.type in known for field in batch.schema) else batch
+    return known.get(kind, kind)
 
 
 def piece(batch: pa.RecordBatch, first_line: int, header: Header, connection: duckdb.DuckDBPyConnection) -> Piece:
@@ -91,7 +106,7 @@ def piece(batch: pa.RecordBatch, first_line: int, header: Header, connection: du
             "_line", pl.lit(None, pl.String).alias(ORIGIN), pl.lit("bytes_do_not_decode").alias("rule"),
             pl.lit(reason).alias("detail"), "row",
         )  # fmt: skip
-    return Piece(frame.filter(~is_lost), verbatim, broken)
+    return Piece(frame.filter(~is_lost), verbatim, broken, batch.nbytes)
 
 
 def as_text(values: pl.Series) -> pl.Series:

@@ -81,7 +81,7 @@ def pieces(header: Header, grammar: Grammar, first: bytes, lines: int, chunks: I
 
 def piece(records: Records, header: Header, grammar: Grammar) -> Iterator[Piece]:
     """The chunk's rows taken apart; nothing if there are none."""
-    if not len(records.starts):
+    if records.is_blank.all():
         return
     is_right = records.is_text & records.is_complete & (records.fields == grammar.fields) & ~records.is_blank
     is_bare = is_right & records.is_strict
@@ -92,6 +92,7 @@ def piece(records: Records, header: Header, grammar: Grammar) -> Iterator[Piece]
         frame=frame.sort("_line") if frames[1].height else frame,
         verbatim=lambda lines: verbatim(records, np.isin(records.lines, lines.to_numpy()), header, grammar),
         broken=broken(records, is_broken, header, grammar),
+        held=records.size,
     )
 
 

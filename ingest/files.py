@@ -13,7 +13,7 @@ import polars as pl
 
 from shipcast.ingest.merging import dangling, merge
 from shipcast.ingest.report import FileLoad, LoadReport
-from shipcast.ingest.set_aside import set_aside
+from shipcast.ingest.set_aside import set_aside, settle
 from shipcast.ingest.sources import SIMULATED, Part, parts_of
 from shipcast.ingest.staging import Staging, scratch
 from shipcast.settings import Settings
@@ -24,6 +24,15 @@ __all__ = ["FileLoad", "LoadReport", "ingest_files", "load_parts"]
 
 SHOWN_ROWS = 5
 COUNTS = ("read", "inserted", "updated", "unchanged", "merged", "quarantined")
+NAMESAKES = r"""
+with named as ({named}),
+spelt as (
+    select service, string_agg(table_name, ', ' order by table_name) as tables from named
+    where service is not null group by 1
+)
+select list((service, tables) order by service) from spelt
+group by regexp_replace(lower(service), '[\s_./-]+', '', 'g') having count(*) > 1 order by 1
+"""
 Progress = Callable[[str], None]
 Within = Callable[[duckdb.DuckDBPyConnection], None]
 
@@ -125,6 +134,8 @@ def read_all(
             items[part.number] = staging.read(part)
         staging.flush()
         progress(f"{table.name}: read {counted(sum(items[part.number].read for part in mine), 'row')}")
+    for number, count in settle(connection).items():
+        items[number].settled = count
     for number, count in connection.execute("select _part, count(*) from scratch.bad group by 1").fetchall():
         items[number].quarantined = count
     return items
@@ -151,6 +162,8 @@ def store(
             of_table = {part.number: items[part.number] for part in parts if part.table is table}
             if of_table:
                 merge(connection, table, load_id, of_table)
+        for item in items.values():
+            item.unchanged += item.settled
         set_aside(connection, {part.table.name for part in parts}, load_id, now)
         if is_simulated:
             connection.execute("delete from raw._facts where name = 'is_simulated'")
@@ -158,6 +171,7 @@ def store(
         if within:
             within(connection)
         count_dangling(connection, {part.table.name for part in parts}, report)
+        warn_of_namesakes(connection, report)
     warn_of_rows(report, offences, strict)
     record(connection, parts, items, load_id, now)
 
@@ -201,6 +215,20 @@ def count_dangling(connection: duckdb.DuckDBPyConnection, loaded: set[str], repo
         )
 
 
+def warn_of_namesakes(connection: duckdb.DuckDBPyConnection, report: LoadReport) -> None:
+    """Name the services that may be one under two spellings; nothing is put together."""
+    of_services = [table.name for table in TABLES if any(column.name == "service" for column in table.columns)]
+    named = " union all ".join(
+        f"select distinct service, '{name}' as table_name from raw.{name}" for name in of_services
+    )
+    alike = connection.execute(NAMESAKES.format(named=named)).fetchall()
+    for spellings in alike[:SHOWN_ROWS]:
+        names = listed([f"{name!r} ({tables})" for pair in spellings for name, tables in pair])
+        report.warnings.append(f"Different services, or one? {names} differ only in case, spaces, dashes or dots.")
+    if len(alike) > SHOWN_ROWS:
+        report.warnings.append(f"… and {counted(len(alike) - SHOWN_ROWS, 'more such name')}.")
+
+
 def record(
     connection: duckdb.DuckDBPyConnection,
     parts: Sequence[Part],
@@ -232,6 +260,10 @@ def warn_of_headers(report: LoadReport) -> None:
         if unknown:
             noun = "unknown column" if len(unknown) == 1 else "unknown columns"
             report.warnings.append(f"{table}: left out the {noun} {listed(list(unknown))}.")
+        near = {header: name for item in report.items if item.table == table for header, name in item.near.items()}
+        if near:
+            pairs = [f"{header} meant as {name}" for header, name in near.items()]
+            report.warnings.append(f"{table}: is {listed(pairs)}? Then rename it, and load the file again.")
 
 
 def warn_of_rows(report: LoadReport, offences: dict[int, list[str]], strict: bool) -> None:
@@ -242,6 +274,11 @@ def warn_of_rows(report: LoadReport, offences: dict[int, list[str]], strict: boo
             report.warnings.append(f"{item.file}: holds a header and no rows; nothing changed.")
     if strict and any(item.refused for item in report.items):
         return
+    for item in report.items:
+        if item.settled:
+            report.warnings.append(
+                f"{item.file}: {counted(item.settled, 'row')} still as once refused; the correction you loaded stands."
+            )
     bad = [item for item in report.items if item.quarantined]
     for item, reasons in zip(bad, offences.values(), strict=True):
         share = "all" if item.is_all_quarantined else f"{item.quarantined:,} of"

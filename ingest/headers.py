@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from shipcast.ingest.errors import FileRefused
 from shipcast.warehouse.tables import Table
 
 EXPORTED = ("quarantine_id", "file", "line", "column", "rule", "reason")
 """The columns `quarantine export` puts before a row's own; a file whose header begins with them is such an export."""
+
+# Which unknown headers are compared with the columns a file lacks, and how much alike they must be: short ones are by
+# chance.
+MOST_COMPARED, LONGEST_COMPARED, SHORTEST_COMPARED, LIKENESS = 50, 60, 5, 0.75
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Header:
         Headers taken as synonyms, to the column each stands for.
     unknown
         Headers that mean no column.
+    near
+        Those of them that read almost like a column that the file lacks, to that column.
     text
         The header line verbatim, without the columns of an export; empty for files without one.
     origin
@@ -42,6 +49,7 @@ class Header:
     text: str = ""
     origin: int | None = None
     own: int = 0
+    near: dict[str, str] = field(default_factory=dict)
 
 
 def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:
@@ -74,7 +82,31 @@ def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:
     unknown = [cells[place] for place, _ in places if place not in taken]
     origin = 0 if own else None
     check_required(table, columns, cells)
-    return Header(tuple(cells), columns, mapped, unknown, text, origin, own)
+    near = meant(table, columns, unknown)
+    return Header(tuple(cells), columns, mapped, unknown, text, origin, own, near)
+
+
+def meant(table: Table, columns: Mapping[str, int], unknown: Sequence[str]) -> dict[str, str]:
+    """The unknown headers that read almost like a column that the file lacks, to that column.
+
+    >>> from shipcast.warehouse.tables import BY_NAME
+    >>> meant(BY_NAME["incidents"], {"incident_id": 0}, ["Deployment Ref", "mood"])
+    {'Deployment Ref': 'deployment_id'}
+    """
+    lacking = [column for column in table.columns if column.name not in columns]
+    names = {letters(name): column.name for column in lacking for name in (*column.synonyms, column.name)}
+    found = {}
+    for header in unknown[:MOST_COMPARED]:
+        name = letters(header[:LONGEST_COMPARED])
+        close = get_close_matches(name, names, n=1, cutoff=LIKENESS) if len(name) >= SHORTEST_COMPARED else []
+        for match in [name] if name in names else close:
+            found[header] = names[match]
+    return found
+
+
+def letters(name: str) -> str:
+    """The name without what people put between words."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def folded(name: str) -> str:

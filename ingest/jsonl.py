@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import duckdb
 import numpy as np
@@ -10,17 +10,18 @@ import polars as pl
 import pyarrow as pa
 
 from shipcast.ingest.errors import FileRefused
-from shipcast.ingest.headers import Header, understood
+from shipcast.ingest.headers import Header, folded, understood
 from shipcast.ingest.piece import ORIGIN, Piece, queried
 from shipcast.ingest.records import LINE_FEED, Mask, Places, decodes
 from shipcast.ingest.sources import Part
 from shipcast.ingest.stream import whole_lines
 
 # `try_cast` makes what is no JSON null, on which the JSON functions raise no error as they do on bad text. A line of an
-# export holds the quarantined row under "row", as an object or, where it was none, as text.
+# export holds the quarantined row under "row", as an object or, where it was none, as text. As headers do, names that
+# differ in case alone mean one column, so that no object may hold both.
 CHECKED = """
-select *, coalesce(
-    json_type(object) = 'OBJECT' and len(json_keys(object)) = len(list_distinct(json_keys(object))), false) as is_object
+select *, coalesce(json_type(object) = 'OBJECT' and len(json_keys(object)) = len(list_distinct(
+    list_transform(json_keys(object), lambda name: lower(trim(name))))), false) as is_object
 from (
     select *, try_cast(row as json) as object
     from (
@@ -45,8 +46,21 @@ def read_jsonl(part: Part, connection: duckdb.DuckDBPyConnection) -> tuple[Heade
     FileRefused
         At once or while the pieces are read.
     """
-    header = understood(part.table, names(part, connection))
-    return header, pieces(part, header, connection)
+    found = spellings(names(part, connection))
+    header = understood(part.table, [same[0] for same in found])
+    return header, pieces(part, header, found, connection)
+
+
+def spellings(names: Iterable[str]) -> list[list[str]]:
+    """The names in order of appearance, those together that are read as one, since rows may spell it differently.
+
+    >>> spellings(["service", "tier", "Service"])
+    [['service', 'Service'], ['tier']]
+    """
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(folded(name), []).append(name)
+    return list(alike.values())
 
 
 def names(part: Part, connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -100,18 +114,24 @@ def mended(chunk: bytes, ends: Places, is_text: Mask) -> bytes:
     return b"".join(parts)
 
 
-def pieces(part: Part, header: Header, connection: duckdb.DuckDBPyConnection) -> Iterator[Piece]:
+def pieces(
+    part: Part, header: Header, names: Sequence[Sequence[str]], connection: duckdb.DuckDBPyConnection
+) -> Iterator[Piece]:
+    keys = {name: names[place] for name, place in header.columns.items()}
     line = 1
     for chunk in whole_lines(part.path):
         table = lines(chunk, line)
         line += chunk.count(b"\n")
         if table.num_rows:
-            yield piece(table, part, header, connection)
+            yield piece(table, part, keys, connection)
 
 
-def piece(table: pa.Table, part: Part, header: Header, connection: duckdb.DuckDBPyConnection) -> Piece:
+def piece(
+    table: pa.Table, part: Part, keys: Mapping[str, Sequence[str]], connection: duckdb.DuckDBPyConnection
+) -> Piece:
+    """The chunk's rows; `keys` are the spellings of each column's name."""
     connection.register("json_lines", table)
-    values = ", ".join(value(part, name, header.cells[place]) for name, place in header.columns.items())
+    values = ", ".join(value(part, name, same) for name, same in keys.items())
     checked = queried(connection, f"select * exclude (object) from ({CHECKED}) order by _line")
     connection.register("json_rows", checked.filter(pl.col("is_text") & pl.col("is_object")).to_arrow())
     frame = queried(connection, f"select _line, {values}, _origin from json_rows")
@@ -128,15 +148,21 @@ def piece(table: pa.Table, part: Part, header: Header, connection: duckdb.DuckDB
         .alias("detail"),
         "row",
     )
-    return Piece(frame, lambda wanted: rows.filter(pl.col("_line").is_in(wanted.implode()))["row"], broken)
+    held = int(rows.estimated_size())
+    return Piece(frame, lambda wanted: rows.filter(pl.col("_line").is_in(wanted.implode()))["row"], broken, held)
 
 
-def value(part: Part, name: str, key: str) -> str:
-    """SQL for one column's text: a list's elements joined by `;`, anything else as JSON writes it."""
+def value(part: Part, name: str, keys: Sequence[str]) -> str:
+    """SQL for one column's text, under whichever of its spellings it stands."""
+    return f'coalesce({", ".join(text_of(part, name, key) for key in keys)}) as "{name}"'
+
+
+def text_of(part: Part, name: str, key: str) -> str:
+    """SQL for the text under one key: a list's elements joined by `;`, anything else as JSON writes it."""
     pointer = "/" + key.replace("~", "~0").replace("/", "~1")
     quoted = "'" + pointer.replace("'", "''") + "'"
     text = f"json_extract_string(row, {quoted})"
     if part.table.column(name).kind == "list":
         elements = f"cast(json_extract(row, {quoted}) as varchar[])"
         text = f"case when json_type(row, {quoted}) = 'ARRAY' then array_to_string({elements}, ';') else {text} end"
-    return f'{text} as "{name}"'
+    return text

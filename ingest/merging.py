@@ -37,9 +37,11 @@ def find_repeats(connection: duckdb.DuckDBPyConnection, table: Table, load_id: i
     """The views of the rows to load: `good` all of them, `survivors` one of each key."""
     connection.execute(
         f"create temp view read as select s.* exclude (_is_bad), {PLACE} as _place, "
-        f"coalesce(q.load_id, p.stands_at, {load_id}) as _stands_at, p.file as _file "
+        f"coalesce(q.load_id, c.load_id, p.stands_at, {load_id}) as _stands_at, p.file as _file "
         f"from scratch.{table.name} s join scratch.parts p using (_part) "
-        "left join raw._quarantine q on q.quarantine_id = s._origin where not s._is_bad"
+        "left join raw._quarantine q on q.quarantine_id = s._origin "
+        "left join (select quarantine_id, max(load_id) as load_id from raw._corrected group by 1) c "
+        "on c.quarantine_id = s._origin where not s._is_bad"
     )
     corrected = connection.execute("select count(*) from read where _origin is not null").fetchall()
     siblings = "" if corrected == [(0,)] else f" union all by name {stored_siblings(table)}"

@@ -25,11 +25,19 @@ class Piece:
         Rows that could not be taken apart: line, origin, rule, detail, the row's text.
     verbatim
         The rows of the given lines, exactly as they stand in the file, in that order.
+    held
+        The bytes of memory that `verbatim` keeps in use.
     """
 
     frame: pl.DataFrame
     verbatim: Callable[[pl.Series], pl.Series]
     broken: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BROKEN))
+    held: int = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes of memory that the piece takes up."""
+        return int(self.frame.estimated_size()) + self.held
 
     @property
     def rows(self) -> int:

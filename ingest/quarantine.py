@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +26,7 @@ from shipcast.warehouse.connection import checkpoint, open_work
 from shipcast.warehouse.tables import BY_NAME
 
 BATCH = 10_000
+EXPORTED_ID = re.compile(r'^(?:\{\s*"quarantine_id"\s*:)?\W*([0-9a-f]{16})\b', re.MULTILINE)
 LONGEST_DAYS = 300_000  # what a date can still be reduced by
 PRUNE = """
 delete from raw._quarantine q where quarantined_at < ? and exists (
@@ -78,7 +81,8 @@ def export(settings: Settings, directory: Path, table: str | None = None) -> lis
 
     `directory/<table>/` gets one CSV for each header, with the rows verbatim behind the columns `quarantine_id`,
     `file`, `line`, `column`, `rule` and `reason`. Rows of JSON and Parquet files go to a `.jsonl` that holds each row
-    under `row`. Correct the rows and give the directory to `retry`.
+    under `row`. Correct the rows and give the directory to `retry`. A row that lies in the directory already, corrected
+    or not, is not written again.
 
     Raises
     ------
@@ -93,26 +97,41 @@ def export(settings: Settings, directory: Path, table: str | None = None) -> lis
                 "where ? is null or table_name = ? order by 1, 2",
                 [table, table],
             ).fetchall()
+            there = {name: exported_ids(directory / name) for name in {name for name, _ in headers}}
             for name, header in headers:
-                written.append(export_one(connection, directory, name, header))
+                written += export_one(connection, directory, name, header, there[name])
     except OSError as error:
         raise StorageError(f"{directory}: {error.strerror}.", next_step="Choose a folder you may write.") from error
     return written
 
 
-def export_one(connection: duckdb.DuckDBPyConnection, directory: Path, table: str, header: str) -> Path:
+def exported_ids(folder: Path) -> list[str]:
+    """The quarantine ids of the rows that earlier exports left in a folder."""
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("quarantine-*")]
+    return [found for text in texts for found in EXPORTED_ID.findall(text)]
+
+
+def export_one(
+    connection: duckdb.DuckDBPyConnection, directory: Path, table: str, header: str, there: list[str]
+) -> list[Path]:
+    """Write one table's rows of one header, save those whose ids are there; the file, none if nothing is new."""
+    chosen = (
+        "from raw._quarantine where table_name = ? and header = ? "
+        "and quarantine_id not in (select unnest(?::varchar[]))"
+    )
+    asked = [table, header, there]
+    if connection.execute(f"select 1 {chosen} limit 1", asked).fetchall() == []:
+        return []
     folder = directory / table
     folder.mkdir(parents=True, exist_ok=True)
     rows = connection.execute(
-        "select quarantine_id, file, line, column_name, rule, reason, row from raw._quarantine "
-        "where table_name = ? and header = ? order by file, line",
-        [table, header],
+        f"select quarantine_id, file, line, column_name, rule, reason, row {chosen} order by file, line", asked
     )
-    number = 1 + len(list(folder.glob("quarantine-*")))
+    number = next(number for number in itertools.count(1) if not list(folder.glob(f"quarantine-{number}.*")))
     path = folder / f"quarantine-{number}{'.csv' if header else '.jsonl'}"
     lines = csv_lines(rows, header) if header else json_lines(rows)
     write_whole(path, lines)
-    return path
+    return [path]
 
 
 def csv_lines(rows: duckdb.DuckDBPyConnection, header: str) -> Iterator[str]:

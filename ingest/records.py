@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from shipcast.ingest.headers import EXPORTED
 
-LONGEST_RECORD = 10_000  # lines; a quote still open after so many is taken for a missing one
+# A quote still open after so many lines or bytes is taken for a missing one.
+LONGEST_RECORD = 10_000
+LARGEST_RECORD = 2**24
 QUOTE = ord('"')
 LINE_FEED = ord("\n")
 
@@ -107,6 +109,11 @@ class Records:
     fields: Places
     rest: bytes
     rest_line: int
+
+    @property
+    def size(self) -> int:
+        """The bytes of memory they take up."""
+        return len(self.data) + sum(array.nbytes for array in vars(self).values() if isinstance(array, np.ndarray))
 
     def content(self, mask: Mask) -> bytes:
         """The bytes of the records that the mask names, one behind the other."""
@@ -211,9 +218,12 @@ class Lines:
         closer = np.append(ends, -1)[np.searchsorted(ends, openers, side="right")]
         is_closed = np.append(closes, False)[np.where(closer < 0, -1, closer - start)]
         fields = self.fields[quoted[openers]] + added[closer + 1] - added[openers + 1]
-        is_short = quoted[closer] - quoted[openers] < LONGEST_RECORD
+        last = np.where(closer < 0, len(self.starts) - 1, quoted[closer])
+        is_short = (last - quoted[openers] < LONGEST_RECORD) & (
+            self.ends[last] - self.starts[quoted[openers]] <= LARGEST_RECORD
+        )
         is_right = is_closed & is_short & (fields == self.grammar.fields)
-        is_open = (closer < 0) & (len(self.starts) - quoted[openers] <= LONGEST_RECORD) & (not is_last)
+        is_open = (closer < 0) & is_short & (not is_last)
         found: list[tuple[int, int]] = []
         done, until = -1, len(self.starts)
         # A joined record hides the openers within it, so each choice hangs on the one before.

@@ -23,8 +23,12 @@ class FileLoad:
         Headers that were taken as synonyms, and the column each stands for.
     unknown
         Headers that mean no column of the table; left out.
+    near
+        Those of them that read almost like a column that the file lacks, to that column.
     is_addition
         Whether only what is new was read, so that nothing new is no surprise.
+    settled
+        Bad rows that were corrected in an export since they were first refused; they count as unchanged.
     """
 
     table: str
@@ -39,7 +43,9 @@ class FileLoad:
     refused: str | None = None
     mapped: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    near: dict[str, str] = field(default_factory=dict)
     is_addition: bool = False
+    settled: int = 0
 
     @property
     def is_all_quarantined(self) -> bool:

@@ -10,6 +10,34 @@ import duckdb
 ID = "md5(concat_ws(chr(31), table_name, file, _line, row))[:16]"
 
 
+SETTLED = """
+create temp table settled as
+select _part, _line
+from (
+    select _part, _line, table_name, file, row,
+        row_number() over (partition by table_name, file, row order by _line) as place
+    from scratch.bad join scratch.parts using (_part)
+    where _origin is null
+) join (
+    select table_name, file, row, count(*) as corrections from raw._corrected group by all
+) using (table_name, file, row)
+where place <= corrections
+"""
+
+
+def settle(connection: duckdb.DuckDBPyConnection) -> dict[int, int]:
+    """Take out of `scratch.bad` what an export corrected; how many rows of each part.
+
+    A line that still stands in its source as it was refused is not refused again, wherever in the file it moved:
+    its correction is stored. Of several lines that read alike as many are settled as were corrected.
+    """
+    connection.execute(SETTLED)
+    counts = connection.execute("select _part, count(*) from settled group by 1").fetchall()
+    connection.execute("delete from scratch.bad b using settled s where b._part = s._part and b._line = s._line")
+    connection.execute("drop table temp.settled")
+    return dict(counts)
+
+
 def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load_id: int, now: datetime) -> None:
     """Bring the quarantine up to date with `scratch.bad`.
 
@@ -18,6 +46,7 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
     is asked to look. A feed that brought only what is new tells nothing about its other lines. A corrected row of an
     export takes the place of the row it came from.
     """
+    tables = list(tables)
     staged = (*tables, "bad")
     connection.execute(
         f"create temp table found as select {ID} as quarantine_id, b.*, p.table_name, p.file, p.header "
@@ -27,6 +56,7 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
     connection.execute(
         f"create temp table corrected as select * from raw._quarantine where quarantine_id in ({origins})"
     )
+    remember_corrected(connection, tables)
     connection.execute(
         "update found set quarantine_id = c.quarantine_id, file = c.file, _line = c.line, header = c.header "
         "from corrected c where c.quarantine_id = found._origin and c.table_name = found.table_name"
@@ -47,3 +77,16 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
     )
     for name in ("found", "corrected", "before"):
         connection.execute(f"drop table temp.{name}")
+
+
+def remember_corrected(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    """Keep which rows of the temp table `corrected` passed, and in which load's place they stand."""
+    passed = " union all ".join(
+        f"select '{name}' as table_name, _origin as quarantine_id from scratch.{name} "
+        "where _origin is not null and not _is_bad"
+        for name in tables
+    )
+    connection.execute(
+        "insert into raw._corrected select quarantine_id, load_id, table_name, file, row "
+        f"from corrected semi join ({passed}) using (table_name, quarantine_id)"
+    )

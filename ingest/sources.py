@@ -27,6 +27,7 @@ FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
 }
 SIMULATED = "simulated.json"
+Stamp = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Part:
 
     @property
     def file(self) -> str:
-        return self.feed.name if self.feed else shown(self.path.absolute())
+        return self.feed.name if self.feed else shown(located(self.path))
 
     @property
     def is_addition(self) -> bool:
@@ -85,8 +86,20 @@ class Part:
 
 
 def shown(path: Path | str) -> str:
-    """The path as text that can be stored and printed: bytes that are no UTF-8 become replacement characters."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    """The path as text that can be stored and printed: a byte that is no UTF-8 is written as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def located(path: Path) -> Path:
+    """The path in its one spelling: absolute, without `..`.
+
+    Links are kept, since one that is switched from export to export names one source.
+    """
+    whole = path.absolute()
+    if ".." not in whole.parts:
+        return whole
+    last = max(place for place, name in enumerate(whole.parts) if name == "..") + 1
+    return Path(os.path.realpath(Path(*whole.parts[:last])), *whole.parts[last:])
 
 
 def split_name(name: str) -> tuple[str, Format | None]:
@@ -129,8 +142,8 @@ def parts_of(paths: Sequence[Path]) -> tuple[list[Part], list[str]]:
 def numbered(parts: Sequence[Part]) -> list[Part]:
     """The parts without repetitions, grouped by table, each with its place in the load."""
     order = {table.name: place for place, table in enumerate(TABLES)}
-    once = {(part.table.name, part.file): part for part in reversed(parts)}
-    kept = [part for part in parts if once[part.table.name, part.file] is part]
+    once = {(part.table.name, located(part.path)): part for part in reversed(parts)}
+    kept = [part for part in parts if once[part.table.name, located(part.path)] is part]
     kept.sort(key=lambda part: order[part.table.name])
     return [replace(part, number=number) for number, part in enumerate(kept)]
 
@@ -209,8 +222,8 @@ def looked_for() -> str:
     )
 
 
-def check_regular(path: Path) -> None:
-    """Nothing, if the path is a regular file with something in it.
+def check_regular(path: Path) -> Stamp:
+    """What tells the file from a later state of itself, if the path is a regular file with something in it.
 
     Raises
     ------
@@ -232,3 +245,4 @@ def check_regular(path: Path) -> None:
         )
     if status.st_size == 0:
         raise FileRefused("is empty: 0 bytes, not even a header. Nothing was stored; export it again")
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

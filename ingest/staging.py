@@ -126,8 +126,9 @@ class Staging:
         item = FileLoad(self.table.name, part.label, part.file, is_addition=part.is_addition)
         told = 0
         try:
+            stamp = None if part.feed else check_regular(part.path)
             header, pieces = self.opened(part)
-            item.mapped, item.unknown = dict(header.mapped), list(header.unknown)
+            item.mapped, item.unknown, item.near = dict(header.mapped), list(header.unknown), dict(header.near)
             self.record(part, header.text, None)
             for piece in pieces:
                 item.read += piece.rows
@@ -135,6 +136,8 @@ class Staging:
                 if item.read - told >= PROGRESS_ROWS:
                     told = item.read
                     self.progress(f"{part.label}: {item.read:,} rows read")
+            if stamp and stamp != check_regular(part.path):
+                raise FileRefused("was changed while it was read. Nothing was stored; load it when it is complete")
         except FileRefused as error:
             return self.refused(part, error.detail)
         except OSError as error:
@@ -149,7 +152,6 @@ class Staging:
     def opened(self, part: Part) -> tuple[Header, Iterator[Piece]]:
         if part.feed:
             return Header((), {}), part.feed.pieces()
-        check_regular(part.path)
         match part.format:
             case "delimited":
                 return read_delimited(part)
@@ -172,7 +174,7 @@ class Staging:
         """Small pieces wait for others, so that a thousand small files cost no thousand checks."""
         self.waiting.append((part, piece))
         rows = sum(piece.rows for _, piece in self.waiting)
-        if rows >= BATCH_ROWS or sum(piece.frame.estimated_size() for _, piece in self.waiting) >= BATCH_BYTES:
+        if rows >= BATCH_ROWS or sum(piece.size for _, piece in self.waiting) >= BATCH_BYTES:
             self.flush()
 
     def flush(self) -> None:

@@ -8,10 +8,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from shipcast.ingest.errors import FileRefused
 
 CHUNK = 16 * 2**20
-LONGEST_LINE = 2**28
+LONGEST_LINE = 2**26  # bytes
+MOST_LINES = 2**19  # of a chunk, since every line costs memory, however short it is
 BINARY = {
     b"PAR1": "a Parquet file; name it .parquet",
     b"PK\x03\x04": "a ZIP archive or an Excel workbook; save it as CSV",
@@ -23,10 +26,10 @@ BINARY = {
 
 
 def whole_lines(path: Path) -> Iterator[bytes]:
-    """The file as UTF-8 without a byte order mark, in chunks that end in a line feed.
+    """The file as UTF-8 in chunks that end in a line feed, no line beginning with a byte order mark.
 
-    Gzip is told by its first bytes. UTF-16 needs its byte order mark. Bytes that don't decode are left as they are,
-    for the rows they are in to be quarantined.
+    Gzip is told by its first bytes. UTF-16 needs its byte order mark; one in the middle is where files were joined.
+    Bytes that don't decode are left as they are, for the rows they are in to be quarantined.
 
     Raises
     ------
@@ -37,14 +40,32 @@ def whole_lines(path: Path) -> Iterator[bytes]:
     for block in utf8(blocks(path)):
         end = block.rfind(b"\n") + 1
         if end:
-            yield rest + block[:end]
+            yield from portions(unmarked(rest + block[:end]))
             rest = block[end:]
         else:
             rest += block
         if len(rest) > LONGEST_LINE:
             raise FileRefused(f"holds a line longer than {LONGEST_LINE:,} bytes. Nothing was stored")
     if rest:
-        yield rest + b"\n"
+        yield unmarked(rest + b"\n")
+
+
+def unmarked(lines: bytes) -> bytes:
+    """The lines without a byte order mark at the beginning of any."""
+    mark = codecs.BOM_UTF8
+    return lines.removeprefix(mark).replace(b"\n" + mark, b"\n") if mark in lines else lines
+
+
+def portions(lines: bytes) -> Iterator[bytes]:
+    """The lines, not too many at a time: a few kilobytes of gzip may hold millions of empty ones."""
+    if lines.count(b"\n") <= MOST_LINES:
+        yield lines
+        return
+    ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n")) + 1
+    start = 0
+    for end in (*ends[MOST_LINES - 1 : -1 : MOST_LINES].tolist(), len(lines)):
+        yield lines[start:end]
+        start = end
 
 
 def blocks(path: Path) -> Iterator[bytes]:
@@ -84,7 +105,7 @@ def unpacked(packed: gzip.GzipFile) -> Iterator[bytes]:
 
 
 def utf8(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same text without its byte order mark; UTF-16 is transcoded, a lone carriage return ends a line too."""
+    """The same text; UTF-16 is transcoded, and where no line feed ends a line, a carriage return does."""
     parts = iter(parts)
     first = next(parts, b"")
     parts = chained(first, parts)
@@ -93,8 +114,7 @@ def utf8(parts: Iterable[bytes]) -> Iterator[bytes]:
         first = next(parts, b"")
         parts = chained(first, parts)
     is_old_mac = b"\r" in first and b"\n" not in first
-    for number, block in enumerate(parts):
-        block = block.removeprefix(codecs.BOM_UTF8) if number == 0 else block
+    for block in parts:
         yield block.replace(b"\r", b"\n") if is_old_mac else block
 
 

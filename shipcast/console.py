@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import textwrap
 import time
@@ -23,23 +24,39 @@ WIDTH = 100
 ERROR_LINES = 10
 LONGEST = 120
 SPARE_SECONDS = 1.0
+UNUSUAL = re.compile(r"[^ -~\n]")
 
 
 def shown(value: object) -> str:
-    """The value as text that can do nothing to a terminal: control and direction characters become `?`."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in str(value))
+    """The value on one line of at most `LONGEST` characters, none of which does anything to a terminal."""
+    text = printable(str(value).replace("\n", "?"))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def printable(text: str) -> str:
+    """Text that can do nothing to a terminal: control and direction characters become `?`, line feeds stay."""
+    return UNUSUAL.sub(lambda found: found[0] if found[0].isprintable() else "?", text)
+
+
+def escaped(text: str) -> str:
+    """JSON that can do nothing to a terminal: in its strings such characters are written as \\uNNNN."""
+    return UNUSUAL.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Print lines as they are, save for what would do something to a terminal."""
+    typer.echo(printable(text), err=err)
 
 
 def say(text: str) -> None:
     """Print a sentence, broken between words where it is longer than a line."""
-    typer.echo(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    tell(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 def show(ask: Ask, answer: Answer, human: Callable[[], None]) -> None:
     """Print the answer: as JSON where asked for, else in words, with its warnings below."""
     if ask.json:
-        typer.echo(answer.as_json())
+        typer.echo(escaped(answer.as_json()))
         return
     if sys.stderr.isatty():
         print("\r\x1b[2K", end="", file=sys.stderr, flush=True)  # noqa: T201
@@ -95,22 +112,22 @@ def sparing() -> Callable[[str], None]:
     """Leaves out what follows within a second, so that a log is not flooded."""
     last = [float("-inf")]
 
-    def tell(message: str) -> None:
+    def seldom(message: str) -> None:
         if time.monotonic() - last[0] >= SPARE_SECONDS:
             last[0] = time.monotonic()
             typer.echo(f"… {shown(message)}", err=True)
 
-    return tell
+    return seldom
 
 
 def show_error(error: ShipcastError, arguments: list[str]) -> None:
     """On stderr in at most ten lines; as a problem object on stdout where JSON was asked for."""
     if "--json" in arguments:
-        typer.echo(json.dumps(problem(error, arguments), ensure_ascii=False))
+        typer.echo(escaped(json.dumps(problem(error, arguments), ensure_ascii=False)))
         return
     lines = [f"error: {error.detail}", *([f"  {error.next_step}"] if error.next_step else [])]
     text = "\n".join(lines).splitlines()
-    typer.echo("\n".join(text[:ERROR_LINES]), err=True)
+    tell("\n".join(text[:ERROR_LINES]), err=True)
 
 
 def problem(error: ShipcastError, arguments: list[str]) -> dict[str, Any]:

@@ -44,6 +44,11 @@ create table if not exists raw._quarantine (
     quarantine_id varchar, load_id bigint, table_name varchar, file varchar, line bigint,
     column_name varchar, rule varchar, reason varchar, header varchar, row varchar, quarantined_at timestamp)
 """
+# Refused rows whose correction came with an export: the source's own line says nothing new any more.
+CORRECTED = """
+create table if not exists raw._corrected (
+    quarantine_id varchar, load_id bigint, table_name varchar, file varchar, row varchar)
+"""
 FACTS = "create table if not exists raw._facts (name varchar, value varchar)"
 # How far each source that grows was read: up to which commit, how many rows it gave, under which options.
 CURSORS = """
@@ -210,7 +215,7 @@ def create_raw(connection: duckdb.DuckDBPyConnection) -> None:
     for table in TABLES:
         columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.kind]}' for column in table.columns)
         connection.execute(f"create table if not exists raw.{table.name} ({columns}, {ORIGIN})")
-    for statement in (LOADS, QUARANTINE, FACTS, CURSORS, SALT):
+    for statement in (LOADS, QUARANTINE, CORRECTED, FACTS, CURSORS, SALT):
         connection.execute(statement)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipcast.ask import Ask, group, verb
-from shipcast.console import hint, progress, say, show, table
+from shipcast.console import hint, progress, say, show, table, tell
 
 if TYPE_CHECKING:
     from shipcast.answers.operations import BuildAnswer, IngestAnswer, QuarantineAnswer, RunAnswer
@@ -171,7 +171,7 @@ def show_quarantine(ask: Ask, answer: QuarantineAnswer) -> None:
     if not answer.items:
         return
     for item in answer.items:
-        typer.echo(f"  {item.reason}" if not ask.verbose else f"  {item.reason}\n      {item.row}")
+        tell(f"  {item.reason}" if not ask.verbose else f"  {item.reason}\n      {item.row}")
     hint(
         ask, "correct the rows in their files, then: shipcast quarantine retry (quarantine export shows them as files)"
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shipcast import completion
 from shipcast.answers.words import hours, in_hundred, local_time
 from shipcast.ask import Ask, parse_duration, verb
-from shipcast.console import hint, say, show, table
+from shipcast.console import WIDTH, hint, say, show, table, tell
 
 if TYPE_CHECKING:
     from shipcast.answers.metrics import MetricItem, MetricsAnswer
@@ -16,6 +18,22 @@ if TYPE_CHECKING:
 
 LONGEST_SPELLS = 5
 SMALLEST_SHOWN = 0.01
+LONGEST_KEY = 30
+GAP = 2
+LABELS = {  # of the columns, where all metrics stand beside each other
+    "deployments": "deploy-\nments",
+    "deployment_frequency": "per\nday",
+    "lead_time": "lead\ntime",
+    "change_failure_rate": "failure\nrate",
+    "failed_deployment_recovery": "recovery",
+    "recovery_from_incident": "from\nincident",
+    "incidents_unattributed": "no\ncause",
+    "rework_rate": "rework",
+    "rollback_rate": "rolled\nback",
+    "success_rate": "success",
+    "environment_idle": "idle",
+    "environment_idle_hours": "idle\ntime",
+}
 LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
 
@@ -26,14 +44,28 @@ def add_verbs(app: typer.Typer) -> None:
 
 def metrics_verb(
     ask: Ask,
-    metric: Annotated[str | None, typer.Option(metavar="M", help="One metric instead of all.")] = None,
-    environment: Annotated[
-        str | None, typer.Option(metavar="E", help="An environment; production means all of that kind.")
+    metric: Annotated[
+        str | None, typer.Option(metavar="M", help="One metric instead of all.", autocompletion=completion.metrics)
     ] = None,
-    service: Annotated[str | None, typer.Option(metavar="S", help="One service.")] = None,
-    team: Annotated[str | None, typer.Option(metavar="T", help="The services of one team.")] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="E",
+            help="An environment; production means all of that kind.",
+            autocompletion=completion.environments,
+        ),
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(metavar="S", help="One service.", autocompletion=completion.services)
+    ] = None,
+    team: Annotated[
+        str | None, typer.Option(metavar="T", help="The services of one team.", autocompletion=completion.teams)
+    ] = None,
     by: Annotated[
-        str | None, typer.Option(metavar="KEY", help="One item per service, environment, team or week.")
+        str | None,
+        typer.Option(
+            metavar="KEY", help="One item per service, environment, team or week.", autocompletion=completion.keys
+        ),
     ] = None,
     period_from: Annotated[
         str | None, typer.Option("--from", metavar="D", help="Start of the period, included.")
@@ -62,9 +94,16 @@ def metrics_verb(
 
 
 def show_metrics(ask: Ask, answer: MetricsAnswer, by: str | None, how: bool) -> None:
-    metrics_table(answer, by)
+    is_wide = bool(by) and not ask.verbose and len({item.metric for item in answer.items}) > 1
+    if by and is_wide:
+        say(answer.sentence)
+        pivot(answer, by)
+    else:
+        metrics_table(answer, by)
     if how:
-        show_how(answer)
+        show_how(answer, by)
+    elif is_wide:
+        hint(ask, f"shipcast metrics --by {by} --metric lead_time for one of them with its intervals, or -v for all")
     elif not by:
         hint(ask, "shipcast metrics --by service, or with --how to see how each number came about")
 
@@ -80,6 +119,45 @@ def metrics_table(answer: MetricsAnswer, by: str | None = None) -> None:
         show_idle_spells(answer)
 
 
+def pivot(answer: MetricsAnswer, by: str) -> None:
+    """A row per service, environment, team or week, a column per metric; more than one table where one is too wide."""
+    cells = {(key_of(item, by), item.metric): brief(item) for item in answer.items}
+    keys = list(dict.fromkeys(key for key, _ in cells))
+    widths = {
+        metric: max(
+            len(text) for text in (*LABELS[metric].split("\n"), *(cells.get((key, metric), "") for key in keys))
+        )
+        for metric in dict.fromkeys(metric for _, metric in cells)
+    }
+    for metrics in side_by_side(widths, WIDTH - min(LONGEST_KEY, max(map(len, (by, *keys))))):
+        labels = [LABELS[metric] for metric in metrics]
+        table([by, *labels], [[key, *(cells.get((key, metric)) for metric in metrics)] for key in keys], numbers=labels)
+
+
+def side_by_side(widths: Mapping[str, int], room: int) -> list[list[str]]:
+    """The columns in order, as many beside each other as there is room for with a gap before each.
+
+    >>> side_by_side({"a": 3, "b": 3, "c": 3}, room=10)
+    [['a', 'b'], ['c']]
+    """
+    found: list[list[str]] = []
+    left = 0
+    for name, width in widths.items():
+        if not found or left < width + GAP:
+            found.append([])
+            left = room
+        found[-1].append(name)
+        left -= width + GAP
+    return found
+
+
+def brief(item: MetricItem) -> str:
+    """The value alone; a dash where nothing can be said."""
+    from shipcast.answers.metrics import said
+
+    return "–" if item.value is None else said(item, item.value)
+
+
 def show_idle_spells(answer: MetricsAnswer) -> None:
     """The longest stretches of over a day in which nobody used an environment."""
     if not answer.idle_spells:
@@ -88,7 +166,7 @@ def show_idle_spells(answer: MetricsAnswer) -> None:
     typer.echo(f"Idle for longer than a day, the {len(longest)} longest of {len(answer.idle_spells)}:")
     for spell in longest:
         cost = "" if spell.cost is None else f", cost {spell.cost:,.0f}"
-        typer.echo(f"  {spell.environment}: {hours(spell.hours)} from {spell.start:%Y-%m-%d %H:%M} UTC{cost}")
+        tell(f"  {spell.environment}: {hours(spell.hours)} from {spell.start:%Y-%m-%d %H:%M} UTC{cost}")
     typer.echo()
 
 
@@ -114,23 +192,34 @@ def blank_zero(value: int | None) -> str:
     return f"{value:,}" if value else ""
 
 
-def show_how(answer: MetricsAnswer) -> None:
-    seen = set()
-    for item in answer.items:
-        if item.metric in seen:
-            continue
-        seen.add(item.metric)
-        say(f"{item.metric}: {item.how.definition}")
-        typer.echo(f"    rows in: {item.how.rows_in:,}")
-        for part in item.how.left_out:
-            typer.echo(f"    left out: {part.rows:,} {part.reason}")
+def show_how(answer: MetricsAnswer, by: str | None) -> None:
+    """Each metric's definition, and below it what went into each of its numbers."""
+    for metric in dict.fromkeys(item.metric for item in answer.items):
+        items = [item for item in answer.items if item.metric == metric]
+        say(f"{metric}: {items[0].how.definition}")
+        for item in items:
+            say(f"    {f'{key_of(item, by)}: ' if by else ''}{rows_behind(item)}")
+
+
+def rows_behind(item: MetricItem) -> str:
+    """The rows in, left out and open, under the table's own words."""
+    parts = [f"n: {item.n:,}"]
+    if item.metric.endswith("_rate") and item.numerator is not None:
+        parts[0] = f"n: {item.numerator:,.0f} of {item.n:,}"
+    for word, reasons in (("left out", item.how.left_out), ("open", item.how.still_open)):
+        parts += [f"{word}: {part.rows:,} {part.reason}" for part in reasons]
+    return "; ".join(parts)
 
 
 def windows_verb(
     ask: Ask,
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service to ship.")],
+    service: Annotated[
+        str, typer.Argument(metavar="SERVICE", help="The service to ship.", autocompletion=completion.services)
+    ],
     duration: Annotated[str, typer.Option(metavar="TIME", help="How long the deployment takes: 45m, 1h30m.")],
-    environment: Annotated[str, typer.Option(metavar="E", help="Where to.")] = "production",
+    environment: Annotated[
+        str, typer.Option(metavar="E", help="Where to.", autocompletion=completion.environments)
+    ] = "production",
     lines: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines changed.")] = None,
     files: Annotated[int | None, typer.Option(min=0, metavar="N", help="Files changed.")] = None,
     change_type: Annotated[

@@ -228,7 +228,7 @@ def test_answers_fit_the_schema_that_ships(reader, asked):
 
 def test_the_sentence_says_how_many_when_and_how_well(reader):
     assert metrics(reader).sentence == (
-        "3 deployments reached production from 5 Jan 2025 to 8 Jan 2025: 33 % (6.1 % to 79 %) failed."
+        "3 deployments completed in production from 5 Jan 2025 to 8 Jan 2025: 33 % (6.1 % to 79 %) failed."
     )
 
 
@@ -247,3 +247,50 @@ def test_asking_takes_nothing_from_a_week_that_lies_ahead(home):
 
     assert {one.value for one in items if one.metric == "deployment_frequency"} == {0}
     assert {one.value for one in items if one.metric == "environment_idle"} == {1.0, None}
+
+
+LOST = {"incident_id": "i1", "service": "checkout", "started_at": "2025-01-06T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["prod"], {"prod": 1}),  # the one that counts as production
+        (["prod", "live"], {"prod": 0, "live": 0, None: 1}),  # nobody knows in which of the two
+        (["prod", "production"], {"prod": 0, "production": 1}),
+    ],
+)
+def test_an_incident_that_names_no_place_makes_no_environment_up(built, names, expected):
+    deployments = [deployment(n, "checkout", name, "2025-01-05T00:00:00Z") for n, name in enumerate(names)]
+    with open_reader(built({"deployments": deployments, "incidents": [LOST]}), NOW) as reader:
+        items = metrics(reader, by="environment").items
+        pooled = metrics(reader, metric="incidents_unattributed").items
+
+    unattributed = {item.environment: item.value for item in items if item.metric == "incidents_unattributed"}
+    assert unattributed == expected
+    assert [item.metric for item in items if item.environment is None] == (
+        ["incidents_unattributed"] if None in expected else []
+    )
+    assert [item.value for item in pooled] == [1]
+
+
+def test_what_is_open_is_not_called_left_out(built):
+    late = {**deployment(9, "checkout", "production", "2025-01-31T00:00:00Z"), "commit_sha": "abc"}
+    change = {"change_id": "c1", "service": "checkout", "commit_sha": "zzz", "authored_at": "2025-01-31T00:00:00Z"}
+    with open_reader(built({"deployments": [*TABLES["deployments"], late], "changes": [change]}), NOW) as reader:
+        found = {item.metric: item for item in metrics(reader).items}
+
+    for item in found.values():
+        if item.metric != "incidents_unattributed":
+            assert sum(part.rows for part in item.how.left_out) == (item.excluded or 0)
+            assert sum(part.rows for part in item.how.still_open) == (item.censored or 0)
+    assert [(part.reason, part.rows) for part in found["lead_time"].how.still_open] == [("not deployed yet", 1)]
+
+
+def test_rows_that_were_refused_are_said_to_be_missing(built):
+    bad = deployment(9, "checkout", "production", "2025-01-31T00:00:00Z", "splendid")
+    with open_reader(built({"deployments": [*TABLES["deployments"], bad]}), datetime(2025, 1, 7, tzinfo=UTC)) as reader:
+        answer = metrics(reader)
+
+    said = "The data loaded lacks refused rows: 1 of deployments. See them with `shipcast quarantine list`."
+    assert said in answer.warnings

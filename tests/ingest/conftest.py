@@ -32,9 +32,9 @@ class Desk:
     def load(self, files: dict[str, str | bytes], **options: Any) -> LoadReport:
         return ingest_files(self.settings, [self.write(files)], **options)
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         with open_work(self.settings.home) as connection:
-            return connection.execute(query).fetchall()
+            return connection.execute(query, parameters).fetchall()
 
 
 @pytest.fixture

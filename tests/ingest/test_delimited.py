@@ -77,15 +77,6 @@ def test_of_any_text_every_line_is_in_one_row_wherever_chunks_are_cut(text, chun
     )
 
 
-def test_one_quote_that_is_never_closed_costs_one_row_of_fifty_thousand(desk):
-    rows = [f"s{number},team,{number}" for number in range(50_000)]
-    rows[1] = 's1,"team,1'
-    report = desk.load({"services.csv": "\n".join(["service,team,tier", *rows]) + "\n"})
-
-    assert (report.items[0].inserted, report.items[0].quarantined) == (49_999, 1)
-    assert desk.rows("select line, rule, row from raw._quarantine") == [(3, "unterminated_quote", 's1,"team,1')]
-
-
 def test_an_unclosed_quote_swallows_no_quoted_rows_behind_it():
     rows = [*(f'"s{number}","a ""b""","{number}\nx"' for number in range(2000)), '"open,team,1']
     rows.insert(5, '"s,"team,1')

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -216,13 +214,6 @@ def test_parquet_values_meet_the_same_rules(desk, values, stored, rules):
     assert desk.rows("select count(*) from raw._quarantine where not json_valid(row)") == [(0,)]
 
 
-def test_a_parquet_column_without_plain_values_refuses_the_file(desk):
-    pl.DataFrame({"service": [{"name": "pay"}]}).write_parquet(desk.files / "services.parquet")
-    report = ingest_files(desk.settings, [desk.files])
-
-    assert report.items[0].refused.startswith("its column service holds struct<name: ")
-
-
 def test_a_missing_path_says_so(desk, tmp_path):
     with pytest.raises(NothingToLoad, match="no such file or folder") as refusal:
         ingest_files(desk.settings, [tmp_path / "nowhere"])
@@ -289,6 +280,39 @@ def test_the_contracts_name_wins_over_a_synonym(desk):
     assert desk.rows("select service from raw.services") == [("pay",)]
 
 
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [("deployment", "deployment_id"), ("Deployment Ref", "deployment_id"), ("resolved", "resolved_at"), ("sev", None),
+     ("deployment_url", "deployment_id"), ("notes", None)],
+)  # fmt: skip
+def test_a_column_left_out_that_reads_like_one_that_is_lacking_is_asked_about(desk, header, column):
+    report = desk.load({"incidents.csv": f"incident_id,service,started_at,{header}\ni1,pay,2024-05-01,x\n"})
+
+    said = f"incidents: is {header} meant as {column}? Then rename it, and load the file again."
+    assert (said in report.warnings) == (column is not None)
+    assert any(f"unknown column {header}." in warning for warning in report.warnings)
+
+
+def test_a_column_that_is_there_is_not_asked_about_again(desk):
+    report = desk.load({"services.csv": "service,team,teams,services\npay,blue,x,y\n"})
+
+    assert report.warnings == ["services: left out the unknown columns teams, services."]
+
+
+def test_services_that_differ_only_in_case_spaces_or_dashes_are_named_and_kept_apart(desk):
+    report = desk.load(
+        {
+            "services.csv": "service\ncheck-out\npay\n",
+            "deployments.csv": HEADER + GOOD + GOOD.replace("d1,pay", "d2,Check Out"),
+        }
+    )
+
+    assert report.warnings == [
+        "Different services, or one? 'Check Out' (deployments), 'check-out' (services) differ only in case, spaces, "
+        "dashes or dots."
+    ]
+
+
 def test_simulated_data_says_so(desk):
     desk.load({"services.csv": "service\npay\n", "simulated.json": '{"simulated": true}'})
 
@@ -314,56 +338,6 @@ def test_an_unknown_deployment_is_kept_and_counted_until_it_arrives(desk):
 
     report = desk.load({"deployments.csv": HEADER + GOOD})
     assert report.dangling == {}
-
-
-def test_a_thousand_parts_are_one_load(desk):
-    files = {f"services/{number:04}.csv": f"service,team\ns{number % 500},t{number}\n" for number in range(1000)}
-    report = desk.load(files)
-
-    assert sum(item.inserted for item in report.items) == 500
-    assert sum(item.merged for item in report.items) == 500
-    assert desk.rows("select team from raw.services where service = 's7'") == [("t507",)]
-
-
-def test_a_link_that_leads_back_is_no_trap(desk):
-    folder = desk.write({"services.csv": "service\npay\n"})
-    (folder / "deployments").symlink_to(folder)
-    (folder / "holds.csv").symlink_to(folder / "holds.csv")
-
-    report = ingest_files(desk.settings, [folder])
-
-    refused = {item.file: item.refused for item in report.items if item.refused}
-    assert "leads back to itself" in refused["holds.csv"]
-    assert desk.rows("select service from raw.services") == [("pay",)]
-
-
-def test_a_pipe_is_refused_and_not_waited_for(desk):
-    folder = desk.write({"services.csv": "service\npay\n"})
-    os.mkfifo(folder / "deployments.csv")
-
-    report = ingest_files(desk.settings, [folder])
-
-    assert "not a regular file" in next(item.refused for item in report.items if item.table == "deployments")
-
-
-def test_names_that_are_no_utf8_are_shown_and_stored_all_the_same(desk):
-    folder = desk.write({"services/a'b \u202e.csv": "service\npay\n"})
-    Path(os.fsdecode(os.fsencode(folder) + b"/services/\xff.csv")).write_text("service\nbuy\n")
-
-    report = ingest_files(desk.settings, [folder])
-
-    assert sum(item.inserted for item in report.items) == 2
-    assert any("\ufffd" in item.file for item in report.items)
-
-
-def test_extreme_values_do_not_crash(desk):
-    long = "x" * 10_000_000
-    header = "service,team," + ",".join(f"c{number}" for number in range(200))
-    rows = [f"{name},{team}," + "," * 199 for name, team in [("a\0b", "\u202eevil"), ("n" * 10_000, "t"), ("l", long)]]
-    report = desk.load({"services.csv": "\n".join([header, *rows]) + "\n"})
-
-    assert report.items[0].inserted == 3
-    assert desk.rows("select max(length(team)) from raw.services") == [(10_000_000,)]
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,92 @@ def test_rows_of_json_and_parquet_files_are_exported_as_json(desk, tmp_path):
     assert held(desk) == [(2, "not json")]
 
 
+def test_a_corrected_row_is_not_refused_again_when_its_source_comes_again(desk, tmp_path):
+    source = HEADER + "pay;eu;blue;x\n;us;blue;x\n"
+    desk.load({"services.csv": source})
+    (path,) = export(desk.settings, tmp_path / "out")
+    corrected(path, ";;us", ";buy;us")
+    retry(desk.settings, tmp_path / "out")
+    report = desk.load({"services.csv": source.replace("pay;", "new;eu;red;y\npay;")})
+
+    assert adds_up(report)
+    assert (report.items[0].inserted, report.items[0].unchanged, report.items[0].quarantined) == (1, 2, 0)
+    assert "services.csv: 1 row still as once refused; the correction you loaded stands." in report.warnings
+    assert held(desk) == []
+    assert desk.load({"services.csv": source}, strict=True).exit_code == 0
+
+
+def test_of_lines_that_read_alike_as_many_are_settled_as_were_corrected(desk, tmp_path):
+    source = HEADER + ";us;blue;x\n;us;blue;x\n"
+    desk.load({"services.csv": source})
+    (path,) = export(desk.settings, tmp_path / "out")
+    text = path.read_text()
+    path.write_text(text.replace(";;us", ";buy;us", 1))
+    retry(desk.settings, tmp_path / "out")
+    report = desk.load({"services.csv": source})
+
+    assert (report.items[0].unchanged, report.items[0].quarantined) == (1, 1)
+    assert len(held(desk)) == 1
+
+
+def test_a_bad_row_of_another_text_is_refused_though_its_line_was_corrected_before(desk, tmp_path):
+    desk.load({"services.csv": HEADER + ";us;blue;x\n"})
+    (path,) = export(desk.settings, tmp_path / "out")
+    corrected(path, ";;us", ";buy;us")
+    retry(desk.settings, tmp_path / "out")
+    desk.load({"services.csv": HEADER + ";us;red;x\n"})
+
+    assert held(desk) == [(2, ";us;red;x")]
+
+
+def test_a_correction_loaded_twice_overwrites_nothing_that_came_between(desk, tmp_path):
+    desk.load({"environments.csv": "environment,capacity\nprod,-1\n"})
+    (path,) = export(desk.settings, tmp_path / "out")
+    corrected(path, ",-1", ",1")
+    retry(desk.settings, tmp_path / "out")
+    (desk.files / "environments.csv").unlink()
+    desk.load({"environments.jsonl": '{"environment": "prod", "capacity": 7}\n'})
+    retry(desk.settings, tmp_path / "out")
+
+    assert desk.rows("select capacity from raw.environments") == [(7,)]
+
+
+def test_a_file_is_one_file_however_its_path_is_spelt(desk):
+    desk.write({"services.csv": HEADER + ";us;blue;x\n", "below/notes.txt": "x"})
+    for path in (desk.files, desk.files / "below" / "..", desk.files / "." / "services.csv"):
+        ingest_files(desk.settings, [path])
+
+    assert held(desk) == [(2, ";us;blue;x")]
+    both = ingest_files(desk.settings, [desk.files, desk.files / "below" / ".."])
+    assert [item.read for item in both.items] == [1]
+
+
+def test_a_link_that_is_switched_to_the_newest_export_names_one_file(desk):
+    desk.write({"mon/services.csv": HEADER + ";us;blue;x\n", "tue/services.csv": HEADER + "pay;us;blue;x\n"})
+    for day in ("mon", "tue"):
+        (desk.files / "newest").unlink(missing_ok=True)
+        (desk.files / "newest").symlink_to(day)
+        ingest_files(desk.settings, [desk.files / "newest"])
+
+    assert held(desk) == []
+
+
+def test_what_lies_in_an_export_already_is_not_exported_again(desk, tmp_path):
+    desk.load({"services.csv": HEADER + ";eu;blue;x\n", "environments.jsonl": '{"capacity": 1}\n{"environment": "a"}'})
+    first = export(desk.settings, tmp_path / "out")
+    corrected(first[1], ";;eu", ";pay;eu")
+    assert export(desk.settings, tmp_path / "out") == []
+
+    desk.load({"services.csv": HEADER + ";eu;blue;x\n;us;blue;x\n"})
+    (second,) = export(desk.settings, tmp_path / "out")
+    assert second.name == "quarantine-2.csv"
+    assert second.read_text().count(";us;blue") == 1
+    assert second.read_text().count(";eu;blue") == 0
+    retry(desk.settings, tmp_path / "out")
+    assert desk.rows("select service from raw.services") == [("pay",)]
+    assert [row for _, row in held(desk)] == ['{"capacity": 1}', ";us;blue;x"]
+
+
 @pytest.mark.parametrize("strict", [False, True])
 def test_a_dry_run_of_a_retry_keeps_nothing(desk, strict):
     desk.load({"services.csv": HEADER + ";eu;blue;x\n"})

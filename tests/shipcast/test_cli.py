@@ -1,6 +1,7 @@
 """The command line as its users type it: one small company, every verb, every kind of mistake."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,9 @@ import pytest
 
 from shipcast.__main__ import run
 from shipcast.answers.answer import SCHEMAS
+from shipcast.answers.metrics import METRICS
 from shipcast.cli import command
+from shipcast.verbs.questions import LABELS
 
 AS_OF = "2025-12-01T00:00:00Z"
 ASKED = ["--as-of", AS_OF]
@@ -79,6 +82,54 @@ def test_every_answer_reads_in_at_most_a_hundred_columns(ask, arguments):
     assert code == 0
     assert out.strip()
     assert max(len(line) for line in out.splitlines() if not line.startswith("note: ")) <= 100
+
+
+@pytest.mark.parametrize("by", ["service", "environment", "team", "week"])
+def test_by_something_gives_a_row_each_with_a_column_for_every_metric(ask, by):
+    answer = json.loads(ask("--json", "metrics", *ASKED, "--by", by)[1])
+    keys = {item[by] or "(none)" for item in answer["items"]}
+    lines = [line for line in ask("-q", "metrics", *ASKED, "--by", by)[1].splitlines() if line.split("  ")[0] in keys]
+    rows = {}
+    for line in lines:
+        rows.setdefault(line.split("  ")[0], []).extend(line.replace(" %", "%").split("  ")[1:])
+
+    assert rows.keys() == keys
+    metrics = {item["metric"] for item in answer["items"]}
+    assert {len([cell for cell in cells if cell.strip()]) for cells in rows.values()} == {len(metrics)}
+
+
+def test_one_metric_by_something_keeps_its_intervals(ask):
+    assert "95 % interval" in ask("metrics", *ASKED, "--by", "service", "--metric", "change_failure_rate")[1]
+    assert "95 % interval" in ask("metrics", *ASKED, "--by", "service", "-v")[1]
+
+
+def test_every_metric_has_a_label_of_its_own():
+    assert LABELS.keys() == METRICS.keys()
+    assert len(set(LABELS.values())) == len(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("metrics --by t", ["team"]),
+        ("metrics --metric lead", ["lead_time"]),
+        ("windows che", ["checkout"]),
+        ("metrics --service che", ["checkout"]),
+        ("metrics --environment prod", ["production"]),
+    ],
+)
+@pytest.mark.parametrize("there", [True, False], ids=["a home", "no home"])
+def test_a_shell_completes_metrics_keys_and_names(company, tmp_path, typed, offered, there):
+    home = company / "home" if there else tmp_path / "nowhere"
+    words = f"shipcast --home {home} {typed}"
+    environment = {"_SHIPCAST_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-m", "shipcast"], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+    needs_data = "che" in typed
+    assert done.stdout.split() == (offered if there or not needs_data else [])
+    assert done.stderr == ""
 
 
 def test_common_flags_count_before_and_after_the_verb(ask):
