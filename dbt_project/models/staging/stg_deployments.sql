@@ -23,7 +23,8 @@ final as (
         files_changed,
         commits,
         authors,
-        bot_commits
+        bot_commits,
+        coalesce(is_proxy, false) as is_proxy
     from source_rows
 )
 
