@@ -156,8 +156,8 @@ class Repository:
             )
         return found.stdout.decode("ascii").strip()
 
-    def tokens(self, *arguments: str, given: Iterable[str] = ()) -> Generator[bytes]:
-        """What a git command says, cut at NUL bytes, while it still runs.
+    def tokens(self, *arguments: str, given: Iterable[str] = (), end: bytes = b"\0") -> Generator[bytes]:
+        """What a git command says, cut at NUL bytes (or another `end`), while it still runs.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Repository:
             lines.seek(0)
             with running(self.mirror, *arguments, stdin=lines, stderr=said) as process:
                 assert process.stdout
-                yield from cut(process.stdout)
+                yield from cut(process.stdout, end)
                 failed = process.wait() != 0
             if failed:
                 raise self.damaged(said)
@@ -367,11 +367,11 @@ def surroundings() -> dict[str, str]:
     }
 
 
-def cut(stream: IO[bytes]) -> Iterator[bytes]:
-    """The stretches between NUL bytes; what follows the last one counts unless it is empty."""
+def cut(stream: IO[bytes], end: bytes = b"\0") -> Iterator[bytes]:
+    """The stretches between NUL bytes, or other ends; what follows the last one counts unless it is empty."""
     rest = b""
     while chunk := stream.read(CHUNK):
-        *whole, rest = (rest + chunk).split(b"\0")
+        *whole, rest = (rest + chunk).split(end)
         yield from whole
     if rest:
         yield rest
