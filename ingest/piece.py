@@ -58,7 +58,7 @@ def pieces_of(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[Piece]:
 def piece_of(rows: Sequence[Row], columns: Sequence[str]) -> Piece:
     """One piece of such rows; the quarantine keeps them as JSON objects."""
     schema = {"_line": pl.Int64, **dict.fromkeys(columns, pl.String)}
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    frame = pl.DataFrame(rows, schema=schema, orient="row", strict=False)
 
     def verbatim(lines: pl.Series) -> pl.Series:
         wanted = frame.join(lines.to_frame("_line"), on="_line", how="semi")
