@@ -68,6 +68,9 @@ class MetricItem(Part):
         Recovery only: the Kaplan-Meier median, in which those still open count too; null: not reached.
     cost
         Idle hours only: hours × cost_per_hour; null: the cost of some environment is not known.
+    proxy
+        How many of the `n` rest on something that stands in for a deployment, such as a release; null where `n` counts
+        no deployments.
     """
 
     metric: str
@@ -88,6 +91,7 @@ class MetricItem(Part):
     pooled: bool
     km_median: Number | None
     cost: Number | None
+    proxy: Count | None
     how: How
 
 
@@ -226,7 +230,7 @@ def metrics(
         sentence=sentence(question, items),
         items=items,
         idle_spells=idle_spells(reader, question),
-        warnings=(*reader.warnings(), *warnings(reader, question, results)),
+        warnings=(*reader.warnings(), *proxies(items), *warnings(reader, question, results)),
     )
 
 
@@ -376,6 +380,7 @@ def item(
         pooled=pooled,
         km_median=figures.km_median,
         cost=figures.cost,
+        proxy=figures.proxy,
         how=How(
             definition=definition,
             rows_in=figures.n,
@@ -393,6 +398,26 @@ def warnings(reader: Reader, question: Question, results: Mapping[str, Mapping[K
         *unattributed_incidents(reader, results),
         *unwatched_environments(reader, question),
     ]
+
+
+def proxies(items: Iterable[MetricItem]) -> list[str]:
+    """How much of what is said rests on deployments that nobody recorded, of the metric that has the most."""
+    sums: dict[str, list[int]] = {}
+    for one in items:
+        found = sums.setdefault(one.metric, [0, 0])
+        found[0] += one.proxy or 0
+        found[1] += one.n
+    most, of = max(sums.values(), default=[0, 0])
+    return [f"proxy: {proxy_said(most, of)}."] if most else []
+
+
+def proxy_said(proxies: int, deployments: int) -> str:
+    """
+    >>> proxy_said(120, 120)
+    '120 of 120 deployments are releases of a repository, not recorded deployments'
+    """
+    verb = "is a release" if proxies == 1 else "are releases"
+    return f"{proxies:,} of {words.plural(deployments, 'deployment')} {verb} of a repository, not recorded deployments"
 
 
 def beyond_now(reader: Reader, question: Question) -> list[str]:
@@ -483,7 +508,8 @@ def period_said(question: Question) -> str:
 
 
 def interval_said(item: MetricItem) -> str:
-    """The value, with its interval where there is one."""
+    """The value, with its interval where there is one, and whether it rests on proxies."""
+    proxy = " by proxy" if item.proxy else ""
     if item.low is None or item.high is None:
-        return said(item, item.value)
-    return f"{said(item, item.value)} ({said(item, item.low)} to {said(item, item.high)})"
+        return said(item, item.value) + proxy
+    return f"{said(item, item.value)} ({said(item, item.low)} to {said(item, item.high)}){proxy}"

@@ -101,7 +101,7 @@ def metric_cells(item: MetricItem) -> list[object]:
 
     interval = "" if item.low is None or item.high is None else f"{said(item, item.low)} to {said(item, item.high)}"
     return [
-        item.metric,
+        f"{item.metric} (proxy)" if item.proxy else item.metric,
         said(item, item.value),
         interval,
         f"{item.n:,}",
