@@ -11,10 +11,9 @@ import duckdb
 
 LENGTH = 10  # hex digits: of 200 homes with 100,000 people each, one has two who share a pseudonym
 # Programs that commit, by the names and addresses they go by.
+BOTS = "dependabot|renovate|greenkeeper|snyk|pre-commit-ci|github-actions?|mergify|imgbot|scala-steward"
 BOT = re.compile(
-    r"\[bot\]|\b(?:dependabot|renovate|greenkeeper|snyk|pre-commit-ci|github-actions?|mergify|imgbot|scala-steward)\b"
-    r"|(?:^|[\s._+-])(?:bot|robot)(?:$|[\s@._+-])",
-    re.IGNORECASE,
+    rf"\[bot\]|\b(?:continuous integration|{BOTS})\b|(?:^|[\s._+-])(?:bot|robot)(?:$|[\s@._+-])", re.IGNORECASE
 )
 
 
