@@ -401,14 +401,17 @@ def warnings(reader: Reader, question: Question, results: Mapping[str, Mapping[K
 
 
 def proxies(items: Iterable[MetricItem]) -> list[str]:
-    """How much of what is said rests on deployments that nobody recorded, of the metric that has the most."""
-    sums: dict[str, list[int]] = {}
-    for one in items:
-        found = sums.setdefault(one.metric, [0, 0])
-        found[0] += one.proxy or 0
-        found[1] += one.n
-    most, of = max(sums.values(), default=[0, 0])
-    return [f"proxy: {proxy_said(most, of)}."] if most else []
+    """How much of the first metric that rests on deployments which nobody recorded does so."""
+    found = list(items)
+    metric = next((one.metric for one in found if one.proxy), None)
+    if metric is None:
+        return []
+    same = [one for one in found if one.metric == metric]
+    proxy, n = sum(one.proxy or 0 for one in same), sum(one.n for one in same)
+    if METRICS[metric].family == "deployments":
+        return [f"proxy: {proxy_said(proxy, n)}."]
+    values = f"{proxy:,} of {words.plural(n, 'value')} of {metric}"
+    return [f"proxy: {values} rest on releases of a repository, not recorded deployments."]
 
 
 def proxy_said(proxies: int, deployments: int) -> str:
@@ -485,13 +488,14 @@ def sentence(question: Question, items: Iterable[MetricItem]) -> str:
     scope = question.scope
     place = f"{scope.environment}{''.join(f' ({name})' for name in (scope.service, scope.team) if name)}"
     if len(found) == 1:
-        return f"{named(found[0].metric)} in {place} {period}: {interval_said(found[0])}."
+        return f"{named(found[0].metric)} in {place} {period}: {interval_said(found[0])}{mark(found[0])}."
     by_metric = {one.metric: one for one in found}
     failure, speed = by_metric["change_failure_rate"], by_metric["lead_time"]
     if not failure.n:
         return f"No deployment to {place} was completed {period}."
     landed = f" and half the changes were live within {words.hours(speed.value)}" if speed.value is not None else ""
-    return f"{words.plural(failure.n, 'deployment')} reached {place} {period}: {interval_said(failure)} failed{landed}."
+    count = words.plural(failure.n, "deployment") + mark(failure)
+    return f"{count} reached {place} {period}: {interval_said(failure)} failed{landed}."
 
 
 def named(metric: str) -> str:
@@ -508,8 +512,12 @@ def period_said(question: Question) -> str:
 
 
 def interval_said(item: MetricItem) -> str:
-    """The value, with its interval where there is one, and whether it rests on proxies."""
-    proxy = " by proxy" if item.proxy else ""
+    """The value, with its interval where there is one."""
     if item.low is None or item.high is None:
-        return said(item, item.value) + proxy
-    return f"{said(item, item.value)} ({said(item, item.low)} to {said(item, item.high)}){proxy}"
+        return said(item, item.value)
+    return f"{said(item, item.value)} ({said(item, item.low)} to {said(item, item.high)})"
+
+
+def mark(item: MetricItem) -> str:
+    """What is put behind a number that rests on proxies."""
+    return " (proxy)" if item.proxy else ""

@@ -62,7 +62,15 @@ def test_each_metric_counts_what_rests_on_proxies(home):
     assert found["lead_time"] == (1, 2)  # what the first release held may have been there before
     assert found["incidents_unattributed"][0] is None
     assert answer.warnings[1] == "proxy: 2 of 3 deployments are releases of a repository, not recorded deployments."
-    assert by_metric(home, metric="deployments")[1].sentence.endswith("4 by proxy.")
+    assert by_metric(home, metric="deployments")[1].sentence.endswith("4 (proxy).")
+
+
+def test_a_single_metric_says_what_of_its_own_rests_on_proxies(home):
+    answer = by_metric(home, service="pay", metric="lead_time")[1]
+
+    assert answer.warnings[1] == (
+        "proxy: 1 of 2 values of lead_time rest on releases of a repository, not recorded deployments."
+    )
 
 
 def test_where_deployments_were_recorded_nothing_is_said_of_proxies(home):
