@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Part
+from shipcast.answers.metric_queries import PROXIES
+from shipcast.answers.metrics import proxy_said
 from shipcast.answers.operations import envelope
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
@@ -244,6 +246,7 @@ def snapshot_findings(settings: Settings, reader: Reader) -> Iterator[Finding]:
             remedy="load newer exports: shipcast ingest files DIR, then shipcast build" if stale else None,
         )
     yield from environment_findings(reader)
+    yield from proxy_findings(reader)
     if differing := reader.differing_settings():
         yield Finding(subject="settings", state="stale", finding=differing[0], remedy="shipcast build")
 
@@ -258,6 +261,18 @@ def environment_findings(reader: Reader) -> Iterator[Finding]:
             state="missing",
             finding=f"no environment counts as production (found {others})",
             remedy="name yours in shipcast.toml: production_environments = [...], then shipcast build",
+        )
+
+
+def proxy_findings(reader: Reader) -> Iterator[Finding]:
+    """Whether deployments are known only by what stands in for them."""
+    [(proxies, deployments)] = reader.rows(PROXIES.format(places="is_production"), service=None)
+    if proxies:
+        yield Finding(
+            subject="proxy",
+            state="good",
+            finding=f"{proxy_said(proxies, deployments)} (in production)",
+            remedy="load recorded ones: shipcast ingest files DIR, or ingest gitops; then ingest git with --service",
         )
 
 

@@ -26,6 +26,7 @@ class Figures(NamedTuple):
     still_open: Mapping[str, int] = {}
     km_median: float | None = None
     cost: float | None = None
+    proxy: int | None = None
 
 
 class Metric(NamedTuple):
@@ -40,14 +41,28 @@ class Metric(NamedTuple):
 
 
 def deployment_count(result: Record, days: float) -> Figures:
-    return Figures(result["counted"], result["counted"], excluded=not_counted(result), left_out=why_not_counted(result))
+    return Figures(
+        result["counted"],
+        result["counted"],
+        excluded=not_counted(result),
+        left_out=why_not_counted(result),
+        proxy=result["proxies"],
+    )
 
 
 def frequency(result: Record, days: float) -> Figures:
     landed = result["landed"]
     value = landed / days if days > 0 else 0.0
     failed = result["failed_by_status"]
-    return Figures(value, landed, landed, garwood(landed, days), failed, left_out={"failed, so never landed": failed})
+    return Figures(
+        value,
+        landed,
+        landed,
+        garwood(landed, days),
+        failed,
+        left_out={"failed, so never landed": failed},
+        proxy=result["landed_proxies"],
+    )
 
 
 def rate(events: str, undecided: str | None) -> Callable[[Record, float], Figures]:
@@ -64,6 +79,7 @@ def rate(events: str, undecided: str | None) -> Callable[[Record, float], Figure
             censored=result[undecided] if undecided else 0,
             left_out=why_not_counted(result),
             still_open={"whose outcome may still change": result[undecided]} if undecided else {},
+            proxy=result["proxies"],
         )
 
     return figures
@@ -90,6 +106,7 @@ def lead_time(result: Record, days: float) -> Figures:
         censored=result["open"],
         left_out={"landed before they were authored": result["negative"]},
         still_open={"not deployed yet": result["open"]},
+        proxy=result["proxies"],
     )
 
 
@@ -103,6 +120,7 @@ def recovery(result: Record, days: float) -> Figures:
         left_out={"failed without an incident": result["without"]},
         still_open={"with an incident that is not resolved": result["open"]},
         km_median=result["km_median"],
+        proxy=result["proxies"],
     )
 
 
@@ -144,12 +162,21 @@ FAMILIES: Mapping[str, Callable[[Scope], str]] = {
 }
 DEPLOYMENT_COUNTS = (
     *("counted", "landed", "failed_by_status", "failed", "rolled_back", "rework", "cancelled", "running"),
-    *("unsettled", "not_yet_rolled_back"),
+    *("unsettled", "not_yet_rolled_back", "proxies", "landed_proxies"),
 )
 NOTHING: Mapping[str, Record] = {
     "deployments": dict.fromkeys(DEPLOYMENT_COUNTS, 0),
-    "lead_times": {"n": 0, "median": None, "low": None, "high": None, "negative": 0, "open": 0},
-    "recoveries": {"n": 0, "median": None, "low": None, "high": None, "open": 0, "without": 0, "km_median": None},
+    "lead_times": {"n": 0, "median": None, "low": None, "high": None, "negative": 0, "open": 0, "proxies": 0},
+    "recoveries": {
+        "n": 0,
+        "median": None,
+        "low": None,
+        "high": None,
+        "open": 0,
+        "without": 0,
+        "proxies": 0,
+        "km_median": None,
+    },
     "incidents": {"incidents": 0, "unattributed": 0, "in_window": 0},
     "idle": {"idle_hours": None, "span_hours": None, "spells": 0, "cost": None},
 }

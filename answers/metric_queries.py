@@ -20,12 +20,18 @@ IS_FAILED = f"({IS_COUNTED} and coalesce(failed_at <= $as_of, false))"
 IS_ROLLED_BACK = f"({IS_COUNTED} and coalesce(rolled_back_at <= $as_of, false))"
 IS_REWORK = "(lower(change_type) = 'emergency' or rollback_of is not null)"
 PLACED_AT = f"case when {IS_COMPLETED} then completed_at else started_at end"
+IS_BY_PROXY = "{landed}_deployment_id in (select deployment_id from fct_deployments where is_proxy)"
 IS_LINK_KNOWN = "coalesce(link_known_at <= $as_of, false)"
 IS_EXISTING = "coalesce(first_seen_at <= $as_of, true)"  # listed in its own table, without a date: always known
 
 SERVICES = f"select service, team from dim_services where {IS_EXISTING} order by service"
 ENVIRONMENTS = f"select environment, is_production, cost_per_hour from dim_environments where {IS_EXISTING} order by 1"
 DEPLOYED = "select distinct service, environment from fct_deployments where started_at <= $as_of"
+PROXIES = """
+select count(*) filter (is_proxy) as proxies, count(*) as deployments
+from fct_deployments
+where started_at <= $as_of and (service = $service or $service is null) and {places}
+"""
 DEFINITIONS = "select metric, definition from metric_definitions"
 FIRST_COUNTED = f"select min(completed_at) from fct_deployments where {IS_COUNTED} and {{places}}"
 FIRST_KNOWN = """
@@ -90,7 +96,7 @@ with {scope.weeks()}
 deployments_at as (
     select service, team, environment, {PLACED_AT} as placed_at, status,
         {IS_COMPLETED} as is_completed, {IS_COUNTED} as is_counted, {IS_FAILED} as is_failed,
-        {IS_ROLLED_BACK} as is_rolled_back, {IS_REWORK} as is_rework, settled_at > $as_of as is_unsettled
+        {IS_ROLLED_BACK} as is_rolled_back, {IS_REWORK} as is_rework, settled_at > $as_of as is_unsettled, is_proxy
     from fct_deployments
     where started_at <= $as_of and {scope.places()} and {scope.owners()}
 ),
@@ -107,7 +113,9 @@ select {scope.key()} as key,
     count(*) filter (is_completed and status = 'cancelled') as cancelled,
     count(*) filter (not is_completed) as running,
     count(*) filter (is_counted and is_unsettled and not is_failed) as unsettled,
-    count(*) filter (is_counted and is_unsettled and not is_rolled_back) as not_yet_rolled_back
+    count(*) filter (is_counted and is_unsettled and not is_rolled_back) as not_yet_rolled_back,
+    count(*) filter (is_counted and is_proxy) as proxies,
+    count(*) filter (is_counted and status != 'failed' and is_proxy) as landed_proxies
 from {scope.in_week("placed", "placed_at")}
 group by all
 """
@@ -126,12 +134,18 @@ def lead_times(scope: Scope) -> str:
     return f"""
 with {scope.weeks()}
 changes_at as (
-    select *, {scope.places()} as is_in_scope from fct_changes where known_at <= $as_of and {scope.owners()}
+    select *, {scope.places()} as is_in_scope, {IS_BY_PROXY.format(landed="landed")} as is_by_proxy,
+        {IS_BY_PROXY.format(landed=f"{following}_landed")} as is_next_by_proxy
+    from fct_changes
+    where known_at <= $as_of and {scope.owners()}
 ),
 landings as (
     select {grain}, {owner} any_value(authored_at) as authored_at,
         coalesce(min(landed_at) filter (is_in_scope and landed_at <= $as_of),
-            min({following}_landed_at) filter (is_in_scope and {following}_known_at <= $as_of)) as landed_at
+            min({following}_landed_at) filter (is_in_scope and {following}_known_at <= $as_of)) as landed_at,
+        coalesce(arg_min(is_by_proxy, landed_at) filter (is_in_scope and landed_at <= $as_of),
+            arg_min(is_next_by_proxy, {following}_landed_at) filter (is_in_scope and {following}_known_at <= $as_of)
+        ) as is_proxy
     from changes_at
     group by {grain}
 ),
@@ -145,18 +159,19 @@ authored as (
 ),
 spans as (
     select {scope.key()} as key, list_sort(list(hours) filter (hours >= 0)) as hours,
-        count(*) filter (hours < 0) as negative
+        count(*) filter (hours < 0) as negative, count(*) filter (hours >= 0 and is_proxy) as proxies
     from {scope.in_week("landed", "landed_at")}
     group by all
 ),
 medians as (
-    select key, negative, {median("hours")} from spans
+    select key, negative, proxies, {median("hours")} from spans
 ),
 still_open as (
     {open_by_environment(scope) if scope.by == "environment" else open_changes(scope)}
 )
 select key, coalesce(any_value(n), 0) as n, any_value(median) as median, any_value(low) as low, any_value(high) as high,
-    coalesce(any_value(negative), 0) as negative, coalesce(any_value(open), 0) as open
+    coalesce(any_value(negative), 0) as negative, coalesce(any_value(open), 0) as open,
+    coalesce(any_value(proxies), 0) as proxies
 from (from medians union all by name from still_open)
 group by key
 """
@@ -200,7 +215,7 @@ linked as (
     group by all
 ),
 failures as (
-    select service, team, environment, completed_at, first_at, last_at, is_open
+    select service, team, environment, completed_at, first_at, last_at, is_open, is_proxy
     from fct_deployments left join linked using (deployment_id)
     where started_at <= $as_of and {IS_FAILED} and {scope.places()} and {scope.owners()}
         and completed_at >= $period_start and completed_at < $period_end
@@ -209,12 +224,12 @@ clocks as (
     select {scope.key()} as key, unnest([
         {{'metric': 'failed_deployment_recovery', 'from_at': least(completed_at, first_at)}},
         {{'metric': 'recovery_from_incident', 'from_at': first_at}}
-    ], recursive := true), first_at is null as is_without, coalesce(is_open, false) as is_open,
+    ], recursive := true), first_at is null as is_without, coalesce(is_open, false) as is_open, is_proxy,
         case when is_open then $as_of else last_at end as until_at
     from {scope.in_week("failures", "completed_at")}
 ),
 durations as (
-    select metric, key, is_without, is_open, (epoch_us(until_at) - epoch_us(from_at)) / 3.6e9 as hours
+    select metric, key, is_without, is_open, is_proxy, (epoch_us(until_at) - epoch_us(from_at)) / 3.6e9 as hours
     from clocks
 ),
 steps as (
@@ -235,11 +250,12 @@ kaplan_meier as (
 ),
 grouped as (
     select metric, key, list_sort(list(hours) filter (not is_without and not is_open)) as hours,
-        count(*) filter (is_open) as open, count(*) filter (is_without) as without
+        count(*) filter (is_open) as open, count(*) filter (is_without) as without,
+        count(*) filter (not is_without and not is_open and is_proxy) as proxies
     from durations
     group by all
 )
-select grouped.metric, grouped.key, {median("hours")}, open, without, km_median
+select grouped.metric, grouped.key, {median("hours")}, open, without, proxies, km_median
 from grouped left join kaplan_meier on grouped.metric = kaplan_meier.metric
     and grouped.key is not distinct from kaplan_meier.key
 """

@@ -69,6 +69,9 @@ class MetricItem(Part):
         Recovery only: the Kaplan-Meier median, in which those still open count too; null: not reached.
     cost
         Idle hours only: hours × cost_per_hour; null: the cost of some environment is not known.
+    proxy
+        How many of the `n` rest on something that stands in for a deployment, such as a release; null where `n` counts
+        no deployments.
     """
 
     metric: str
@@ -89,6 +92,7 @@ class MetricItem(Part):
     pooled: bool
     km_median: Number | None
     cost: Number | None
+    proxy: Count | None
     how: How
 
 
@@ -239,7 +243,7 @@ def metrics(
         sentence=sentence(question, items),
         items=items,
         idle_spells=idle_spells(reader, question),
-        warnings=(*reader.warnings(), *warnings(reader, question, results)),
+        warnings=(*reader.warnings(), *proxies(items), *warnings(reader, question, results)),
     )
 
 
@@ -389,6 +393,7 @@ def item(
         pooled=pooled,
         km_median=figures.km_median,
         cost=figures.cost,
+        proxy=figures.proxy,
         how=How(
             definition=definition,
             rows_in=figures.n,
@@ -412,6 +417,29 @@ def warnings(reader: Reader, question: Question, results: Mapping[str, Mapping[K
         *unattributed_incidents(reader, results),
         *unwatched_environments(reader, question),
     ]
+
+
+def proxies(items: Iterable[MetricItem]) -> list[str]:
+    """How much of the first metric that rests on deployments which nobody recorded does so."""
+    found = list(items)
+    metric = next((one.metric for one in found if one.proxy), None)
+    if metric is None:
+        return []
+    same = [one for one in found if one.metric == metric]
+    proxy, n = sum(one.proxy or 0 for one in same), sum(one.n for one in same)
+    if METRICS[metric].family == "deployments":
+        return [f"proxy: {proxy_said(proxy, n)}."]
+    values = f"{proxy:,} of {words.plural(n, 'value')} of {metric}"
+    return [f"proxy: {values} rest on releases of a repository, not recorded deployments."]
+
+
+def proxy_said(proxies: int, deployments: int) -> str:
+    """
+    >>> proxy_said(120, 120)
+    '120 of 120 deployments are releases of a repository, not recorded deployments'
+    """
+    verb = "is a release" if proxies == 1 else "are releases"
+    return f"{proxies:,} of {words.plural(deployments, 'deployment')} {verb} of a repository, not recorded deployments"
 
 
 def beyond_now(reader: Reader, question: Question) -> list[str]:
@@ -479,13 +507,13 @@ def sentence(question: Question, items: Iterable[MetricItem]) -> str:
     scope = question.scope
     place = f"{scope.environment}{''.join(f' ({name})' for name in (scope.service, scope.team) if name)}"
     if len(found) == 1:
-        return f"{named(found[0].metric)} in {place} {period}: {interval_said(found[0])}."
+        return f"{named(found[0].metric)} in {place} {period}: {interval_said(found[0])}{mark(found[0])}."
     by_metric = {one.metric: one for one in found}
     failure, speed = by_metric["change_failure_rate"], by_metric["lead_time"]
     if not failure.n:
         return f"No deployment to {place} was completed {period}."
     landed = f" and half the changes were live within {words.hours(speed.value)}" if speed.value is not None else ""
-    completed = f"{words.plural(failure.n, 'deployment')} completed in {place}"
+    completed = f"{words.plural(failure.n, 'deployment')}{mark(failure)} completed in {place}"
     return f"{completed} {period}: {interval_said(failure)} failed{landed}."
 
 
@@ -507,3 +535,8 @@ def interval_said(item: MetricItem) -> str:
     if item.low is None or item.high is None:
         return said(item, item.value)
     return f"{said(item, item.value)} ({said(item, item.low)} to {said(item, item.high)})"
+
+
+def mark(item: MetricItem) -> str:
+    """What is put behind a number that rests on proxies."""
+    return " (proxy)" if item.proxy else ""

@@ -12,6 +12,8 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, rfc3339
 from shipcast.answers.errors import UnknownName
+from shipcast.answers.metric_queries import PROXIES, Scope
+from shipcast.answers.metrics import proxy_said
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.features.change import Change
@@ -167,7 +169,8 @@ def windows(
     question = asked(reader, change, environment, duration, earliest, latest, top)
     starts = candidate_starts(question.earliest, question.latest, duration)
     models = fitted(history, change)
-    warnings = [*reader.warnings(), *clock_warnings(history, change), *past_warnings(reader, earliest)]
+    warnings = [*reader.warnings(), *proxy_warnings(reader, question), *clock_warnings(history, change)]
+    warnings += past_warnings(reader, earliest)
     holds = history.holds(service)
     warnings += [
         f"A hold is in force on {service}: {kind or 'hold'}, since {rfc3339(utc(since))}." for kind, since in holds
@@ -318,6 +321,14 @@ def hold_blocks(reader: Reader, question: Question, holds: Sequence[tuple[str | 
         return []
     ends = max(question.earliest, question.latest)
     return [Blocked(start=utc(question.earliest), end=utc(ends), rule=f"hold: {kind or 'hold'}") for kind, _ in holds]
+
+
+def proxy_warnings(reader: Reader, question: Question) -> list[str]:
+    """How many of the deployments that the forecast learns from are none that anybody recorded."""
+    scope = Scope(question.environment, question.change.service, None, None)
+    asked_of = {"service": scope.service, "environment": scope.environment}
+    [(proxies, deployments)] = reader.rows(PROXIES.format(places=scope.places()), **asked_of)
+    return [f"proxy: {proxy_said(proxies, deployments)}."] if proxies else []
 
 
 def clock_warnings(history: History, change: Change) -> list[str]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from shipcast.ingest.cursors import Cursor, begins_at, cursor_of, keep, why_anew
 from shipcast.ingest.files import counted, load_parts, silent
 from shipcast.ingest.layout import PLACEHOLDERS, Layout, key_of, layout_of, placeholders
-from shipcast.ingest.merging import same
-from shipcast.ingest.people import Pseudonyms, pseudonyms
+from shipcast.ingest.reading import Reading, begun
 from shipcast.ingest.report import LoadReport
 from shipcast.ingest.repository import Commit, Repository, opened
 from shipcast.ingest.sources import Feed, Part
-from shipcast.ingest.version_history import Deployment, Flag, Start, Target, VersionHistory, canonical, instant
+from shipcast.ingest.version_history import Deployment, Flag, Start, Target, VersionHistory, canonical
 from shipcast.settings import GitopsSource, Settings
 from shipcast.settings.errors import UsageError
-from shipcast.warehouse.built import forget_built
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME
 
@@ -37,94 +32,45 @@ HELD = """
 select environment, service, active from raw.holds where _file = ?
 qualify row_number() over (partition by environment, service order by _line desc) = 1
 """
-VANISHED = """
-delete from raw.{table} r where _file = ? and ({time} > make_timestamp(?::bigint * 1000000) or ? is null)
-and not exists (from scratch.{table} s where {same}) returning 1
-"""
-RENUMBERED = """
-update raw.{table} r set _line = s._line from scratch.{table} s
-where r._file = ? and r._line is distinct from s._line and {same}
-"""
 
 Progress = Callable[[str], None]
 
 
-@dataclass
-class Reading:
-    """One reading of a source, from its cursor on or from the beginning.
+@dataclass(frozen=True)
+class Versions:
+    """The reading of a source, and the history of versions that it gives."""
 
-    Parameters
-    ----------
-    name
-        The source's name: where its rows say that they came from.
-    cursor
-        Where it stood before; None: never read.
-    why
-        Why it is read from the beginning again; None: it is not.
-    removed
-        Rows that were removed, since the history no longer gives them.
-    """
-
-    repository: Repository
+    reading: Reading
     source: GitopsSource
-    name: str
-    tip: str
-    cursor: Cursor | None
-    why: str | None
-    people: Pseudonyms
     history: VersionHistory
-    removed: int = field(default=0)
-
-    @property
-    def is_addition(self) -> bool:
-        return self.history.start.since is not None
 
     def parts(self) -> list[Part]:
         """The deployments, and behind them the holds that the same pass meets."""
         feeds = {"deployments": self.history.deployments}
         if self.history.flag:
             feeds["holds"] = self.history.holds
-        label, given = Path(self.repository.name).name, f"gitops {self.repository.name}"
+        repository, is_addition = self.reading.repository, self.reading.since is not None
+        label, given = Path(repository.name).name, f"gitops {repository.name}"
         return [
             Part(BY_NAME[table], self.source.path, f"{label}: {table}", "feed", given, number,
-                 feed=Feed(self.name, pieces, self.is_addition))
+                 feed=Feed(self.reading.name, pieces, is_addition))
             for number, (table, pieces) in enumerate(feeds.items())
         ]  # fmt: skip
 
     def settle(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Store where the reading stands, within the transaction of its rows."""
-        if self.why:
-            self.removed = self.remove_vanished(connection)
-        if self.removed:
-            forget_built(connection)
-        begin = begins_at(self.repository)
-        keep(connection, Cursor(self.name, options_of(self.source), self.tip, begin, self.history.position))
-        self.people.keep(connection)
-
-    def remove_vanished(self, connection: duckdb.DuckDBPyConnection) -> int:
-        """Remove what the source gave before and its history no longer gives; how many rows.
-
-        What lies before the beginning of a shallow history stays, since the history says nothing about it.
-        """
-        begin = self.repository.oldest(self.tip).committed if self.repository.boundary else None
-        removed = remove_others(connection, "deployments", "started_at", self.name, begin)
-        if self.history.flag:
-            return removed + remove_others(connection, "holds", '"at"', self.name, begin)
-        gone = connection.execute("delete from raw.holds where _file = ? returning 1", [self.name]).fetchall()
-        return removed + len(gone)
+        """Remove what is gone and store where the reading stands, within the transaction of its rows."""
+        if self.reading.why:
+            self.reading.remove_vanished(connection, "deployments", "started_at")
+            if self.history.flag:
+                self.reading.remove_vanished(connection, "holds", '"at"')
+            else:
+                self.reading.remove_all(connection, "holds")
+        self.reading.keep(connection, self.history.position)
 
     def warnings(self) -> Iterator[str]:
         """What a reader of the report should know about the history."""
-        label, history = self.repository.label, self.history
-        if self.why:
-            gone = f"; {counted(self.removed, 'row')} that it no longer gives removed" if self.removed else ""
-            yield f"{label}: read from the beginning, since {self.why}{gone}."
-        if self.repository.boundary:
-            yield (
-                f"{label} is a shallow clone: its history begins at "
-                f"{instant(self.repository.oldest(self.tip).committed)}, and what was deployed before is not known. "
-                "Get the rest with: git fetch --unshallow"
-            )
+        label, history = self.reading.repository.label, self.history
+        yield from self.reading.warnings("what was deployed")
         if history.faults:
             yield (
                 f"{label}: in {counted(history.faults, 'changed file')} no version can be read, and they count as no "
@@ -170,47 +116,41 @@ def ingest_gitops(
     report = LoadReport(is_dry_run=dry_run)
     with opened(source.path, settings.home) as repository:
         with open_work(settings.home, settings) as connection:
-            reading = begun(connection, repository, source, layout, flag, progress or silent)
-        parts = reading.parts()
-        load_parts(settings, parts, report, strict=strict, progress=progress, within=reading.settle)
-        report.warnings += reading.warnings()
+            versions = versions_of(connection, repository, source, layout, flag, progress or silent)
+        parts = versions.parts()
+        load_parts(settings, parts, report, strict=strict, progress=progress, within=versions.settle)
+        report.warnings += versions.warnings()
     return report
 
 
-def begun(
+def versions_of(
     connection: duckdb.DuckDBPyConnection,
     repository: Repository,
     source: GitopsSource,
     layout: Layout,
     flag: Flag | None,
     progress: Progress,
-) -> Reading:
-    """A reading of the source that is about to begin where the last one ended, if that gives the same rows."""
-    name, tip = source_name(repository, source), repository.tip(source.branch)
-    cursor = cursor_of(connection, name)
-    why = why_anew(cursor, repository, options_of(source), tip) if cursor else None
-    people = pseudonyms(connection)
+) -> Versions:
+    """The source's history of versions, from where it was read to before."""
+    name = source_name(repository, source)
+    reading = begun(connection, repository, source, name, source.branch, has_names=source.names)
+
+    def person(commit: Commit) -> str:
+        """Who brought the commit onto the line."""
+        return reading.person(commit.author, commit.mail)
+
     history = VersionHistory(
-        repository, layout, flag, tip, start_of(connection, repository, cursor, why is not None),
-        partial(person, source, people), progress, datetime.now(UTC), source.returns,
+        repository, layout, flag, reading.tip, start_of(connection, reading), person, progress,
+        datetime.now(UTC), source.returns,
     )  # fmt: skip
-    return Reading(repository, source, name, tip, cursor, why, people, history)
+    return Versions(reading, source, history)
 
 
-def start_of(
-    connection: duckdb.DuckDBPyConnection, repository: Repository, cursor: Cursor | None, is_anew: bool
-) -> Start:
-    if cursor is None:
-        return Start()
-    if is_anew:
-        # What lies before a shallow history stays, and what is read anew stands behind it.
-        return Start(position=cursor.position if repository.boundary else 0)
-    return Start(cursor.tip, cursor.position, latest(connection, cursor.source), held(connection, cursor.source))
-
-
-def person(source: GitopsSource, people: Pseudonyms, commit: Commit) -> str:
-    """Who brought the commit onto the line: the name, or what stands for the address."""
-    return commit.author if source.names else people.of(commit.mail or commit.author)
+def start_of(connection: duckdb.DuckDBPyConnection, reading: Reading) -> Start:
+    if reading.since is None:
+        return Start(position=reading.position)
+    name = reading.name
+    return Start(reading.since, reading.position, latest(connection, name), held(connection, name))
 
 
 def layout_and_flag(source: GitopsSource) -> tuple[Layout, Flag | None]:
@@ -252,11 +192,6 @@ def source_name(repository: Repository, source: GitopsSource) -> str:
     return f"{repository.name}:{source.template}" + (f"#{place}" if place else "")
 
 
-def options_of(source: GitopsSource) -> str:
-    """All that decides which rows a history gives."""
-    return json.dumps(source.model_dump(mode="json", exclude={"path"}), sort_keys=True)
-
-
 def latest(connection: duckdb.DuckDBPyConnection, name: str) -> dict[Target, Deployment]:
     """The newest deployment of each service in each environment that the source gave."""
     found = {}
@@ -270,11 +205,3 @@ def latest(connection: duckdb.DuckDBPyConnection, name: str) -> dict[Target, Dep
 def held(connection: duckdb.DuckDBPyConnection, name: str) -> dict[Target, bool]:
     rows = connection.execute(HELD, [name]).fetchall()
     return {(environment, service): active for environment, service, active in rows}
-
-
-def remove_others(connection: duckdb.DuckDBPyConnection, table: str, time: str, name: str, begin: int | None) -> int:
-    """Remove a source's rows that were not read just now, except those up to `begin`; how many."""
-    keys = same(BY_NAME[table].key, "r", "s")
-    # Rows that did not change were not written, but their places in the history may be others now.
-    connection.execute(RENUMBERED.format(table=table, same=keys), [name])
-    return len(connection.execute(VANISHED.format(table=table, time=time, same=keys), [name, begin, begin]).fetchall())

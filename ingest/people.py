@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 
 import duckdb
 
 LENGTH = 10  # hex digits: of 200 homes with 100,000 people each, one has two who share a pseudonym
+# Programs that commit, by the names and addresses they go by.
+BOTS = "dependabot|renovate|greenkeeper|snyk|pre-commit-ci|github-actions?|mergify|imgbot|scala-steward"
+BOT = re.compile(
+    rf"\[bot\]|\b(?:continuous integration|{BOTS})\b|(?:^|[\s._+-])(?:bot|robot)(?:$|[\s@._+-])", re.IGNORECASE
+)
+
+
+def is_bot(name: str, mail: str) -> bool:
+    """Whether a name or an address is that of a program.
+
+    >>> is_bot("dependabot[bot]", "support@github.com"), is_bot("Deploy Bot", "ci@example.org"), is_bot("Abbot", "a@b")
+    (True, True, False)
+    """
+    return bool(BOT.search(name) or BOT.search(mail))
 
 
 @dataclass(frozen=True)

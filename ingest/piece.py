@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import duckdb
 import polars as pl
 
 BROKEN = {"_line": pl.Int64, "_origin": pl.String, "rule": pl.String, "detail": pl.String, "row": pl.String}
 ORIGIN = "_origin"
+BATCH_ROWS = 20_000
+
+Row = tuple[int | str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,25 @@ class Piece:
 def queried(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
     """What the query answers."""
     return pl.DataFrame(pl.from_arrow(connection.sql(query).to_arrow_table()))
+
+
+def pieces_of(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[Piece]:
+    """Rows that come from no file, in pieces; the first value of each is its place in the feed. At least one piece."""
+    waiting = iter(rows)
+    batch = list(islice(waiting, BATCH_ROWS))
+    yield piece_of(batch, columns)
+    while batch := list(islice(waiting, BATCH_ROWS)):
+        yield piece_of(batch, columns)
+
+
+def piece_of(rows: Sequence[Row], columns: Sequence[str]) -> Piece:
+    """One piece of such rows; the quarantine keeps them as JSON objects."""
+    schema = {"_line": pl.Int64, **dict.fromkeys(columns, pl.String)}
+    frame = pl.DataFrame(rows, schema=schema, orient="row", strict=False)
+
+    def verbatim(lines: pl.Series) -> pl.Series:
+        wanted = frame.join(lines.to_frame("_line"), on="_line", how="semi")
+        found = {row.pop("_line"): json.dumps(row, ensure_ascii=False) for row in wanted.iter_rows(named=True)}
+        return pl.Series([found[line] for line in lines], dtype=pl.String)
+
+    return Piece(frame.with_columns(pl.lit(None, pl.String).alias(ORIGIN)), verbatim)

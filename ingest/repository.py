@@ -74,7 +74,7 @@ class Commit:
 
 
 class Blobs:
-    """Contents of files by the names of their blobs, from one process."""
+    """Contents of files (and of other objects) by the names of their blobs, from one process."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin
@@ -82,8 +82,13 @@ class Blobs:
         self.asked: IO[bytes] = process.stdin
         self.told: IO[bytes] = process.stdout
 
-    def content(self, name: str) -> bytes | None:
+    def content(self, name: str, wanted: bytes = b"blob") -> bytes | None:
         """The blob's bytes; None where the repository lacks it, or it is no blob, or larger than 4 MiB.
+
+        Parameters
+        ----------
+        wanted
+            The kind of the object, if it is another than a blob.
 
         Raises
         ------
@@ -98,7 +103,7 @@ class Blobs:
         if len(answer) != 3:
             return None
         kind, size = answer[1], int(answer[2])
-        if kind != b"blob" or size > LARGEST_BLOB:
+        if kind != wanted or size > LARGEST_BLOB:
             self.skip(size + 1)
             return None
         return self.told.read(size + 1)[:size]
@@ -156,8 +161,8 @@ class Repository:
             )
         return found.stdout.decode("ascii").strip()
 
-    def tokens(self, *arguments: str, given: Iterable[str] = ()) -> Generator[bytes]:
-        """What a git command says, cut at NUL bytes, while it still runs.
+    def tokens(self, *arguments: str, given: Iterable[str] = (), end: bytes = b"\0") -> Generator[bytes]:
+        """What a git command says, cut at NUL bytes (or another `end`), while it still runs.
 
         Parameters
         ----------
@@ -176,10 +181,12 @@ class Repository:
             lines.seek(0)
             with running(self.mirror, *arguments, stdin=lines, stderr=said) as process:
                 assert process.stdout
-                yield from cut(process.stdout)
+                rest = yield from cut(process.stdout, end)
                 failed = process.wait() != 0
             if failed:
                 raise self.damaged(said)
+            if rest:
+                yield rest
 
     def damaged(self, said: IO[bytes]) -> RepositoryDamaged:
         said.seek(0)
@@ -367,14 +374,13 @@ def surroundings() -> dict[str, str]:
     }
 
 
-def cut(stream: IO[bytes]) -> Iterator[bytes]:
-    """The stretches between NUL bytes; what follows the last one counts unless it is empty."""
+def cut(stream: IO[bytes], end: bytes = b"\0") -> Generator[bytes, None, bytes]:
+    """The stretches between NUL bytes, or other ends; returns what follows the last one, which may be broken off."""
     rest = b""
     while chunk := stream.read(CHUNK):
-        *whole, rest = (rest + chunk).split(b"\0")
+        *whole, rest = (rest + chunk).split(end)
         yield from whole
-    if rest:
-        yield rest
+    return rest
 
 
 def commits(tokens: Iterator[bytes]) -> Iterator[Commit]:

@@ -13,37 +13,30 @@ A deployment is a commit of the first-parent line that changes the version of a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
 
-import polars as pl
-
 from shipcast.ingest.errors import NothingToLoad
 from shipcast.ingest.files import counted
+from shipcast.ingest.instants import EARLIEST, instant, latest
 from shipcast.ingest.layout import PLACEHOLDERS, Content, Finder, Layout, Names, Unreadable, glob
-from shipcast.ingest.piece import ORIGIN, Piece
+from shipcast.ingest.piece import Piece, Row, piece_of, pieces_of
 from shipcast.ingest.repository import Blobs, Commit, FileChange, Repository
-from shipcast.ingest.rules import FIRST_INSTANT
 from shipcast.ingest.versions import commit_in, is_lower, version_in
 
 ROLLBACK_DAYS = 14  # a lower version that comes later is a change like any other
-BATCH_ROWS = 20_000
 KEPT_CONTENTS = 4_096
 TOLD_COMMITS = 20_000
 SHOWN_FAULTS = 3
 DEPLOYMENTS = ("deployment_id", "service", "environment", "started_at", "status", "commit_sha", "version",
                "rollback_of", "deployed_by", "commit", "path")  # fmt: skip
 HOLDS = ("service", "environment", "at", "active", "kind", "commit", "path")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EARLIEST = int((datetime.fromisoformat(FIRST_INSTANT).replace(tzinfo=UTC) - EPOCH).total_seconds())
 TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
 FALSE = frozenset({"false", "no", "off", "n", "f", "0"})
 
-Row = tuple[int | str | None, ...]
 Target = tuple[str, str]  # environment, service
 Value = TypeVar("Value")
 
@@ -171,21 +164,15 @@ class VersionHistory:
     def __post_init__(self) -> None:
         self.position = self.start.position
         self.last, self.held = self.start.last, self.start.held
-        self.latest = int((self.now + timedelta(days=1) - EPOCH).total_seconds())
+        self.latest = latest(self.now)
 
     def deployments(self) -> Iterator[Piece]:
         """The rows of the deployments; each leaves only when the next of its service is known, and so is complete."""
-        rows: list[Row] = []
-        for deployment in self.finished():
-            rows.append(deployment.row)
-            if len(rows) == BATCH_ROWS:
-                yield piece(rows, DEPLOYMENTS)
-                rows = []
-        yield piece(rows, DEPLOYMENTS)
+        yield from pieces_of((deployment.row for deployment in self.finished()), DEPLOYMENTS)
 
     def holds(self) -> Iterator[Piece]:
         """The rows of the switches that the pass over the deployments met."""
-        yield piece(self.switches, HOLDS)
+        yield piece_of(self.switches, HOLDS)
 
     def finished(self) -> Iterator[Deployment]:
         with self.repository.blobs() as blobs:
@@ -338,24 +325,3 @@ def target_of(names: Mapping[str, str]) -> Target | None:
 def canonical(value: str) -> str:
     lowered = value.strip().lower()
     return "true" if lowered in TRUE else "false" if lowered in FALSE else lowered
-
-
-def instant(seconds: int) -> str:
-    """The time in ISO 8601; beyond the calendar the seconds as they are, which the rules refuse."""
-    try:
-        return (EPOCH + timedelta(seconds=seconds)).isoformat()
-    except OverflowError:
-        return str(seconds)
-
-
-def piece(rows: list[Row], columns: tuple[str, ...]) -> Piece:
-    """The rows, the first value of each being its place in the history."""
-    schema = {"_line": pl.Int64, **dict.fromkeys(columns, pl.String)}
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-
-    def verbatim(lines: pl.Series) -> pl.Series:
-        wanted = frame.join(lines.to_frame("_line"), on="_line", how="semi")
-        found = {row.pop("_line"): json.dumps(row, ensure_ascii=False) for row in wanted.iter_rows(named=True)}
-        return pl.Series([found[line] for line in lines], dtype=pl.String)
-
-    return Piece(frame.with_columns(pl.lit(None, pl.String).alias(ORIGIN)), verbatim)

@@ -102,7 +102,44 @@ class GitopsSource(BaseModel):
     names: bool = False
 
 
-Source = Annotated[FilesSource | GitopsSource, Field(discriminator="kind")]
+class GitSource(BaseModel):
+    """A repository of a service's code.
+
+    Parameters
+    ----------
+    service
+        Whose code it is, where its deployments come from elsewhere; None: it is named after the repository's folder.
+    branch
+        Whose main line counts; None: the one that HEAD leads to.
+    releases
+        What a release is: a tag, or each commit of the main line (what was merged or pushed).
+    tags
+        The tags that are releases, with `{version}` in the place of what deployments call them.
+    paths
+        Glob patterns of the files that are the service's, from the repository's top; none: all of them.
+    proxy
+        Whether each release stands in for a deployment; None: where no service is named.
+    environment
+        The environment of those deployments.
+    names
+        Whether people are named, and not only told apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    kind: Literal["git"] = "git"
+    service: str | None = None
+    branch: str | None = None
+    releases: Literal["tags", "merges"] = "tags"
+    tags: str = "{version}"
+    paths: Names = ()
+    proxy: bool | None = None
+    environment: str = "production"
+    names: bool = False
+
+
+Source = Annotated[FilesSource | GitopsSource | GitSource, Field(discriminator="kind")]
 Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
 
 

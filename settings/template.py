@@ -16,6 +16,17 @@ HEADER = """\
 SOURCES = """\
 # [[sources]]
 # path = "../exports"   # a folder of deployments.csv, incidents.csv, ...; relative to this file, or absolute
+#
+# [[sources]]
+# kind = "gitops"       # deployments from a repository whose files name the deployed versions
+# path = "../charts"
+# template = "apps/{environment}/{service}.yaml"
+# key = "image.tag"
+#
+# [[sources]]
+# kind = "git"          # changes and releases from the code of a service; without `service`, releases are deployments
+# path = "../checkout"
+# service = "checkout"
 """
 
 

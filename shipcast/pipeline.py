@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipcast.settings import GitopsSource, Settings, Source
+from shipcast.settings import GitopsSource, GitSource, Settings, Source
 from shipcast.settings.errors import ConfigurationError, InputRefused, StorageError, UsageError
 from shipcast.warehouse.connection import WORK_FILE
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error
@@ -50,6 +50,13 @@ def load_gitops(
 
     with run_lock(settings.home, "ingest"):
         return ingest_gitops(settings, source, strict=strict, dry_run=dry_run, progress=progress)
+
+
+def load_git(settings: Settings, source: GitSource, *, strict: bool, dry_run: bool, progress: Progress) -> LoadReport:
+    from shipcast.ingest.git import ingest_git
+
+    with run_lock(settings.home, "ingest"):
+        return ingest_git(settings, source, strict=strict, dry_run=dry_run, progress=progress)
 
 
 def build_and_publish(settings: Settings, progress: Progress, *, in_full: bool = False) -> tuple[BuildReport, Snapshot]:
@@ -123,6 +130,10 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
                 from shipcast.ingest.gitops import ingest_gitops
 
                 return ingest_gitops(settings, source, progress=progress)
+            case "git":
+                from shipcast.ingest.git import ingest_git
+
+                return ingest_git(settings, source, progress=progress)
     except UsageError as error:
         raise ConfigurationError(
             f"[[sources]] {source.path}: {error.detail}", next_step=error.next_step, key="sources"

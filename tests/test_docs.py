@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,27 @@ def commands(page: Path) -> list[str]:
     return re.findall(r"^\$ (shipcast .*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
+REPOSITORIES = """
+git init -q charts && cd charts
+release() { git commit -q --allow-empty -m "$1" && git tag "$1"; }
+deploy() {
+    mkdir -p apps/production && echo "image: {tag: $1}" > apps/production/pay.yaml
+    git add . && git commit -q -m "$1"
+}
+deploy v1 && deploy v2
+cd .. && git init -q pay && cd pay && release v1 && release v2
+cd .. && git init -q cart && cd cart && release v1
+"""
+
+
+def make_repositories(folder):
+    """A GitOps repository `charts`, the code of `pay`, which it deploys, and that of `cart`, which it does not."""
+    person = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    dates = {f"GIT_{who}_DATE": "2025-11-01T10:00:00Z" for who in ("AUTHOR", "COMMITTER")}
+    environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), **person, **dates}
+    subprocess.run(["bash", "-ec", REPOSITORIES], cwd=folder, env=environ, check=True)
+
+
 def test_there_are_commands_to_run():
     assert commands(ROOT / "README.md")
 
@@ -45,6 +67,7 @@ def test_there_are_commands_to_run():
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
 def test_the_commands_of_a_page_run_as_written(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    make_repositories(tmp_path)
     company = run(["simulate", "exports"])
     assert company == 0
 

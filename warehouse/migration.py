@@ -5,6 +5,7 @@ in a backup. A published snapshot is never migrated: the next build replaces it.
 
     1   as first released: no number; raw tables end in _file, _line, _load_id
     2   raw tables have _changed_id too, the load that last wrote the row
+    3   there are releases; changes have a position and what they revert, deployments may be proxies
 """
 
 from __future__ import annotations
@@ -18,9 +19,14 @@ import duckdb
 from shipcast.warehouse.errors import NewerHome
 from shipcast.warehouse.tables import TABLES
 
-FORMAT = 2
+FORMAT = 3
 FIRST_FORMAT = 1
 BUILT_SCHEMAS = ("staging", "intermediate", "marts")
+ADDED = (
+    ("deployments", "is_proxy", "boolean"),
+    ("changes", "position", "bigint"),
+    ("changes", "reverts", "varchar[]"),
+)  # with the third format
 
 Migration = Callable[[duckdb.DuckDBPyConnection], None]
 
@@ -92,8 +98,21 @@ def add_changed_ids(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(
                 f"create or replace table raw.{table.name} as select *, _load_id as _changed_id from raw.{table.name}"
             )
+    drop_built(connection)
+
+
+def add_positions(connection: duckdb.DuckDBPyConnection) -> None:
+    """2 to 3: what is not known of older rows is empty; what was built is dropped, to be built in full."""
+    there = raw_tables(connection)
+    for table, column, kind in ADDED:
+        if table in there:
+            connection.execute(f"alter table raw.{table} add column {column} {kind}")
+    drop_built(connection)
+
+
+def drop_built(connection: duckdb.DuckDBPyConnection) -> None:
     for schema in BUILT_SCHEMAS:
         connection.execute(f"drop schema if exists {schema} cascade")
 
 
-MIGRATIONS: dict[int, Migration] = {1: add_changed_ids}
+MIGRATIONS: dict[int, Migration] = {1: add_changed_ids, 2: add_positions}

@@ -25,6 +25,7 @@ POINTER = "current.json"
 FOLDER = "snapshots"
 DAMAGED = ".damaged"
 STAMP = "%Y%m%dT%H%M%S%fZ"
+OLDEST_READ = 3  # of older formats' marts columns are missing that answers read
 FIRST_POINTER = {"snapshot_id", "file", "published_at"}
 
 
@@ -97,6 +98,11 @@ def open_current(home: Path, settings: Settings | None = None) -> duckdb.DuckDBP
         There is none, or it cannot be read.
     """
     snapshot = current(home)
+    if snapshot.format < OLDEST_READ:
+        raise NothingPublished(
+            f"{home}: its snapshot was published by an earlier version, in a form that this one does not read.",
+            next_step="Build it again: shipcast build",
+        )
     while True:
         try:
             return open_read_only(home / FOLDER / snapshot.file, home, settings)

@@ -98,6 +98,11 @@ def size(name: str, meaning: str, *synonyms: str) -> Column:
     return Column(name, "integer", f"{meaning}; empty: unknown", synonyms=synonyms, minimum=0)
 
 
+def place(meaning: str) -> Column:
+    """A place on the main line of a service's repository, the first commit of which is 1."""
+    return Column("position", "integer", f"{meaning}; empty: unknown", minimum=1)
+
+
 TABLES: tuple[Table, ...] = (
     Table(
         "services",
@@ -204,6 +209,12 @@ TABLES: tuple[Table, ...] = (
             size("commits", "Commits since the last one", "commit_count"),
             size("authors", "People who wrote them", "author_count"),
             size("bot_commits", "Commits written by bots"),
+            Column(
+                "is_proxy",
+                "boolean",
+                "True: stands in for a deployment that nobody recorded, such as a release; empty: recorded",
+                synonyms=("proxy",),
+            ),
         ),
         order=(("started_at", "finished_at"),),
         references=(("rollback_of", "deployments"),),
@@ -277,8 +288,40 @@ TABLES: tuple[Table, ...] = (
             size("files_changed", "Files touched", "changed_files"),
             Column("is_bot", "boolean", "Written by a bot", synonyms=("bot",)),
             Column("is_revert", "boolean", "Takes an earlier change back", synonyms=("revert",)),
+            place("Place on the main line of the commit that brought it"),
+            Column("reverts", "list", "The changes it takes back; empty: none, or not known which"),
         ),
         references=(("deployment_id", "deployments"),),
+    ),
+    Table(
+        "releases",
+        "One row per release of a service, or commit of its main line that a deployment may name.",
+        (
+            Column("service", "text", "The service", required=True, key=True, synonyms=SERVICE),
+            Column(
+                "version",
+                "text",
+                "What deployments call it",
+                required=True,
+                key=True,
+                synonyms=("id", "name", "tag", "release"),
+            ),
+            Column("commit_sha", "text", "Its commit", synonyms=SHA),
+            Column(
+                "released_at",
+                "instant",
+                "When it was released; empty: not known",
+                synonyms=("published_at", "created_at", "tagged_at", "date", "timestamp"),
+            ),
+            place("Place on the main line of the newest commit in it: it holds each change up to there"),
+            Column(
+                "kind",
+                "text",
+                "What it is; a commit is no release, but a deployment may name it",
+                examples=("tag", "merge", "commit"),
+                synonyms=("type",),
+            ),
+        ),
     ),
     Table(
         "load",

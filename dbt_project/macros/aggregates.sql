@@ -8,13 +8,14 @@
 {%- endmacro %}
 
 {#- The smallest of several rows, compared column by column, as one record with those columns; rows whose
-    first column is null take no part. One record keeps an instant and the deployment it belongs to together. -#}
-{% macro first_record(columns) -%}
-    {{ return(adapter.dispatch('first_record')(columns)) }}
+    first column is null take no part. One record keeps an instant and the deployment it belongs to together.
+    Columns that are expressions get `names`. -#}
+{% macro first_record(columns, names=none) -%}
+    {{ return(adapter.dispatch('first_record')(columns, names or columns)) }}
 {%- endmacro %}
 
-{% macro duckdb__first_record(columns) -%}
-    min(struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %}))
+{% macro duckdb__first_record(columns, names) -%}
+    min(struct_pack({% for column in columns %}{{ names[loop.index0] }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %}))
         filter (where {{ columns[0] }} is not null)
 {%- endmacro %}
 

@@ -29,15 +29,6 @@
     cast(date_trunc('week', {{ instant }}) as timestamp)
 {%- endmacro %}
 
-{#- One row per number from 1 to this one. -#}
-{% macro each_of(count) -%}
-    {{ return(adapter.dispatch('each_of')(count)) }}
-{%- endmacro %}
-
-{% macro duckdb__each_of(count) -%}
-    unnest(range(1, {{ count }} + 1))
-{%- endmacro %}
-
 {#- One row per hour that begins before `until_at` and ends after `from_at`. -#}
 {% macro each_hour(from_at, until_at) -%}
     {{ return(adapter.dispatch('each_hour')(from_at, until_at)) }}

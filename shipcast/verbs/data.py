@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ def add_verbs(app: typer.Typer) -> None:
     ingest = group(app, "ingest", "Load history from a source.")
     verb(ingest, "files", "shipcast ingest files exports/")(ingest_files_verb)
     verb(ingest, "gitops", GITOPS_EXAMPLE)(ingest_gitops_verb)
+    verb(ingest, "git", "shipcast ingest git ../checkout --service checkout")(ingest_git_verb)
     verb(app, "build", "shipcast build")(build_verb)
     verb(app, "run", "shipcast run")(run_verb)
     quarantine = group(app, "quarantine", "Refused rows: see them, export them, load them again.")
@@ -90,6 +91,52 @@ def ingest_gitops_verb(
         environment=environment, service=service, returns=returns, names=names,
     )  # fmt: skip
     report = load_gitops(ask.settings, source, strict=strict, dry_run=dry_run, progress=progress(ask))
+    answer = ingest_answer(report, ask.as_of, dry_run=dry_run)
+    show(ask, answer, lambda: show_load(ask, answer, report))
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def ingest_git_verb(
+    ask: Ask,
+    repository: Annotated[Path, typer.Argument(metavar="REPO", help="A clone of the repository, or a bare one.")],
+    service: Annotated[
+        str | None,
+        typer.Option(metavar="S", help="Whose code it is; its deployments come from elsewhere. Default: the folder."),
+    ] = None,
+    releases: Annotated[
+        Literal["tags", "merges"],
+        typer.Option(help="What a release is: a tag, or each commit of the main line (merged or pushed)."),
+    ] = "tags",
+    tags: Annotated[
+        str, typer.Option(metavar="TEMPLATE", help="Which tags are releases, such as 'pay-v{version}'.")
+    ] = "{version}",
+    paths: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Only changes of such files, as 'services/pay/**'; may be repeated."),
+    ] = None,
+    branch: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The branch that is released; default: HEAD's.")
+    ] = None,
+    proxy: Annotated[
+        bool | None,
+        typer.Option("--proxy/--no-proxy", help="Let releases stand in for deployments; default: without --service."),
+    ] = None,
+    environment: Annotated[str, typer.Option(metavar="E", help="The environment of those deployments.")] = "production",
+    names: Annotated[bool, typer.Option("--names", help="Keep people's names instead of pseudonyms.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Load nothing if any row breaks a rule.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, store nothing.")] = False,
+) -> None:
+    """Load the changes and releases of a service from the history of its code."""
+    from shipcast.answers.operations import ingest_answer
+    from shipcast.pipeline import load_git
+    from shipcast.settings import GitSource
+
+    source = GitSource.model_validate(
+        {"path": repository, "service": service, "releases": releases, "tags": tags, "paths": paths or (),
+         "branch": branch, "proxy": proxy, "environment": environment, "names": names}
+    )  # fmt: skip
+    report = load_git(ask.settings, source, strict=strict, dry_run=dry_run, progress=progress(ask))
     answer = ingest_answer(report, ask.as_of, dry_run=dry_run)
     show(ask, answer, lambda: show_load(ask, answer, report))
     if report.exit_code:

@@ -175,11 +175,11 @@ def key_of(item: MetricItem, by: str) -> str:
 
 
 def metric_cells(item: MetricItem) -> list[object]:
-    from shipcast.answers.metrics import said
+    from shipcast.answers.metrics import mark, said
 
     interval = "" if item.low is None or item.high is None else f"{said(item, item.low)} to {said(item, item.high)}"
     return [
-        item.metric,
+        item.metric + mark(item),
         said(item, item.value),
         interval,
         f"{item.n:,}",

@@ -33,6 +33,7 @@ def item(**changes):
         "pooled": False,
         "km_median": None,
         "cost": None,
+        "proxy": 0,
         "how": How(definition="How long.", rows_in=7),
     }
     return MetricItem(**{**given, **changes})

@@ -14,6 +14,7 @@ from shipcast.warehouse.transform import prepare_build
 SERVICES, ENVIRONMENTS = ["pay", "cart"], ["prod", "live", "qa", "eu"]
 DEPLOYMENT_IDS = [f"d{number}" for number in range(8)]
 COMMITS = ["c1", "c2", "c3", None]
+VERSIONS = ["v1", "v2", "v3", None]
 START = datetime.fromisoformat("2024-05-01")
 
 
@@ -27,7 +28,7 @@ def maybe(values):
 
 
 steps = st.integers(0, 12)
-instants = steps.map(at)
+instants, positions = steps.map(at), st.integers(1, 5)
 services, environments = st.sampled_from(SERVICES), st.sampled_from(ENVIRONMENTS)
 deployment_ids = st.sampled_from(DEPLOYMENT_IDS)
 ROWS = {
@@ -41,7 +42,8 @@ ROWS = {
                 "deployment_id": deployment_ids, "service": services, "environment": environments,
                 "started_at": st.just(at(span[0])), "finished_at": maybe(st.just(at(sum(span)))),
                 "status": st.sampled_from(["succeeded", "failed", "rolled_back", "cancelled", "running"]),
-                "commit_sha": st.sampled_from(COMMITS), "rollback_of": maybe(deployment_ids),
+                "commit_sha": st.sampled_from(COMMITS), "version": st.sampled_from(VERSIONS),
+                "rollback_of": maybe(deployment_ids),
                 "change_type": st.sampled_from(["normal", "emergency"]),
             }
         )
@@ -59,7 +61,14 @@ ROWS = {
         {
             "change_id": st.sampled_from(["p1", "p2", "p3", "p4"]), "service": services,
             "commit_sha": st.sampled_from(["c1", "c2", "c3", "c4"]), "deployment_id": maybe(deployment_ids),
-            "authored_at": instants, "merged_at": maybe(instants),
+            "authored_at": instants, "merged_at": maybe(instants), "position": maybe(positions),
+            "lines_added": maybe(positions), "lines_deleted": st.just(1), "author": st.sampled_from(["ann", "bob"]),
+        }
+    ),
+    "releases": st.fixed_dictionaries(
+        {
+            "service": services, "version": st.sampled_from(["v1", "2", "v3"]), "commit_sha": st.sampled_from(COMMITS),
+            "released_at": instants, "position": maybe(positions), "kind": st.sampled_from(["tag", "commit"]),
         }
     ),
     "load": st.fixed_dictionaries(

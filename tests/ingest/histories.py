@@ -53,6 +53,14 @@ class History:
         self.tips[onto] = self.count
         return self.count
 
+    def tag(self, name, mark, at=None):
+        """A name for a commit; with a time an annotated one. A name that was given before moves."""
+        if at is None:
+            self.stream += [f"reset refs/tags/{name}".encode(), b"from :%d" % mark, b""]
+        else:
+            tagger = b"tagger Ada <ada@example.org> %d +0000" % seconds(at)
+            self.stream += [f"tag {name}".encode(), b"from :%d" % mark, tagger, b"data 0", b""]
+
     def save(self, *arguments):
         """Write what was added since the last time; the path."""
         marks = self.path / "marks"

@@ -328,6 +328,65 @@ def test_commits_dated_beyond_the_rules_are_quarantined_with_their_commit(bench)
     assert json.loads(kept[0][2])["commit"] == bench.history.sha(1)
 
 
+def test_a_return_to_the_version_before_is_a_rollback_where_that_is_asked_for(bench):
+    for version in ("main-3f2a", "main-91bc", "main-3f2a", "main-77aa", "main-91bc"):
+        bench.history.commit({"env/prod/pay": version})
+
+    assert [row[1:] for row in bench.loaded(returns=True)] == [
+        ("main-3f2a", "succeeded", None),
+        ("main-91bc", "rolled_back", None),
+        ("main-3f2a", "succeeded", "main-91bc"),
+        ("main-77aa", "succeeded", None),
+        ("main-91bc", "succeeded", None),
+    ]
+
+
+def test_a_return_is_known_as_one_when_the_version_before_was_loaded_earlier(bench):
+    bench.history.commit({"env/prod/pay": "main-3f2a"})
+    bench.history.commit({"env/prod/pay": "main-91bc"})
+    bench.loaded(returns=True)
+    bench.history.commit({"env/prod/pay": "main-3f2a"})
+
+    assert [row[1:] for row in bench.loaded(returns=True)][1:] == [
+        ("main-91bc", "rolled_back", None),
+        ("main-3f2a", "succeeded", "main-91bc"),
+    ]
+
+
+def test_a_deployment_that_goes_to_quarantine_is_nobodys_predecessor(bench):
+    bench.history.commit({"env/prod/pay": "v2"}, at=1)
+    bench.history.commit({"env/prod/pay": "v9"}, at=datetime(1980, 1, 1, tzinfo=UTC))
+    bench.history.commit({"env/prod/pay": "v3"}, at=2)
+
+    assert [row[1:] for row in bench.loaded()] == [("v2", "succeeded", None), ("v3", "succeeded", None)]
+    assert bench.rows("select count(*) from raw._quarantine") == [(1,)]
+
+
+def test_a_file_too_large_to_name_versions_is_counted_and_hides_no_deployment(bench, monkeypatch):
+    monkeypatch.setattr("shipcast.ingest.repository.LARGEST_BLOB", 100)
+    bench.history.commit({"env/prod/pay": "tag: v1\n"})
+    bench.history.commit({"env/prod/pay": "tag: v2\n" + "#" * 100})
+    bench.history.commit({"env/prod/pay": "tag: v2\n"})
+    bench.history.save()
+    report = bench.load(key="tag")
+
+    assert [row[1] for row in bench.deployments()] == ["v1", "v2"]
+    assert "in 1 changed file no version can be read" in report.warnings[0]
+    assert "too large" in report.warnings[0]
+
+
+def test_rows_that_other_options_only_move_take_their_new_places_and_stay_as_they_were(bench):
+    bench.history.commit({"env/prod/pay": "tag: v1\nlocked: true\n"})
+    bench.history.commit({"env/prod/pay": "tag: v2\nlocked: true\n"})
+    bench.history.save()
+    bench.load(key="tag")
+    before = bench.rows("select deployment_id, _load_id from raw.deployments order by _line")
+    bench.load(key="tag", holds="locked=true")
+
+    assert bench.rows("select _line from raw.deployments order by _line") == [(2,), (3,)]
+    assert bench.rows("select deployment_id, _load_id from raw.deployments order by _line") == before
+
+
 def test_a_shallow_clone_says_where_it_begins_and_makes_up_no_deployments(bench):
     for number in range(1, 5):
         bench.history.commit({"env/prod/pay": f"v{number}", "env/test/pay": "v1"}, at=number)

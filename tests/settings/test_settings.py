@@ -89,10 +89,14 @@ def test_the_template_gives_the_defaults_as_it_is_and_with_every_line_switched_o
     write_template(path)
     assert load_settings({"home": tmp_path}, {}) == Settings(home=tmp_path)
 
-    switched_on = [line.removeprefix("# ") for line in template().splitlines() if " = " in line and "path" not in line]
+    defaults, _, sources = template().partition("# [[sources]]")
+    switched_on = [line.removeprefix("# ") for line in defaults.splitlines() if " = " in line]
     path.write_text("\n".join(switched_on))
     assert load_settings({"home": tmp_path}, {}) == Settings(home=tmp_path)
     assert len(switched_on) == len(Settings.model_fields) - 2  # the home, and the sources
+
+    path.write_text("\n".join(line.removeprefix("#") for line in f"# [[sources]]{sources}".splitlines()))
+    assert [source.kind for source in load_settings({"home": tmp_path}, {}).sources] == ["files", "gitops", "git"]
 
 
 def test_the_template_never_overwrites(tmp_path):

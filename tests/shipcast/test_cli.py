@@ -278,6 +278,28 @@ def test_run_loads_every_configured_source_builds_and_publishes(company, tmp_pat
     assert run(["--home", str(home), "metrics", *ASKED]) == 0
 
 
+def test_run_reads_repositories_too_and_says_what_is_wrong_with_how_one_is_configured(tmp_path, capsys):
+    code = tmp_path / "pay"
+    person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    subprocess.run(["git", "init", "-q", str(code)], check=True)
+    subprocess.run(["git", *person, "commit", "-q", "--allow-empty", "-m", "first"], cwd=code, check=True)
+    source = '[[sources]]\nkind = "git"\npath = "pay"\n'
+    (tmp_path / "shipcast.toml").write_text(f'{source}releases = "merges"\n')
+
+    assert run(["--home", str(tmp_path), "--json", "run"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {item["table"]: item["inserted"] for item in answer["items"]} == {
+        "deployments": 1,
+        "changes": 1,
+        "releases": 1,
+    }
+    assert any("marked as a proxy" in warning for warning in answer["warnings"])
+
+    (tmp_path / "shipcast.toml").write_text(f'{source}tags = "v"\n')
+    assert run(["--home", str(tmp_path), "run"]) == 3
+    assert "does not say once where the version stands" in capsys.readouterr().err
+
+
 def test_the_demo_ends_in_an_answer_and_says_that_it_is_simulated(tmp_path, capsys):
     assert run(["--home", str(tmp_path), "--json", "demo", *ASKED]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -12,6 +12,10 @@ FIRST = """
 create schema raw;
 create table raw.holds (service varchar, environment varchar, "at" timestamp, active boolean, kind varchar,
     _file varchar, _line bigint, _load_id bigint);
+create table raw.changes (change_id varchar, service varchar, commit_sha varchar, deployment_id varchar,
+    authored_at timestamp, merged_at timestamp, author varchar, lines_added bigint, lines_deleted bigint,
+    files_changed bigint, is_bot boolean, is_revert boolean, _file varchar, _line bigint, _load_id bigint);
+insert into raw.changes (change_id, is_revert, _load_id) values ('c1', true, 7);
 insert into raw.holds values ('pay', null, '2024-05-01 10:00:00', true, null, '/in/holds.csv', 2, 7);
 create table raw._facts (name varchar, value varchar);
 insert into raw._facts values ('is_simulated', 'true');
@@ -44,6 +48,11 @@ def test_a_new_home_has_the_present_format(tmp_path):
 def test_an_old_row_counts_as_changed_by_the_load_it_came_from(first):
     assert rows(first, "select service, _line, _load_id, _changed_id from raw.holds") == [("pay", 2, 7, 7)]
     assert rows(first, "select value from raw._facts where name = 'is_simulated'") == [("true",)]
+
+
+def test_what_older_formats_did_not_ask_for_is_not_known_of_their_rows(first):
+    assert rows(first, "select change_id, is_revert, position, reverts from raw.changes") == [("c1", True, None, None)]
+    assert rows(first, "select count(*) from raw.releases") == [(0,)]
 
 
 def test_what_an_old_home_had_built_is_dropped(first):

@@ -36,6 +36,16 @@ def test_readers_see_what_was_published_and_not_what_is_under_work(home):
     assert answer(home) == 43
 
 
+def test_a_snapshot_of_an_older_format_is_to_be_built_again(home, monkeypatch):
+    monkeypatch.setattr("shipcast.warehouse.snapshot.FORMAT", 2)
+    publish(home, keep=2)
+    monkeypatch.undo()
+
+    with pytest.raises(NothingPublished, match="published by an earlier version") as caught:
+        answer(home)
+    assert "shipcast build" in caught.value.next_step
+
+
 def test_several_readers_of_one_process_share_a_snapshot_and_its_hardening(home):
     with open_current(home) as first, open_current(home) as second:
         for reader in (first, second):

@@ -29,6 +29,8 @@ carriers as (
     select * from by_name
     union all
     select * from by_commit
+    union all
+    select * from {{ ref('int_position_landings') }}
 ),
 
 firsts as (

@@ -27,7 +27,8 @@ final as (
         lines_deleted,
         files_changed,
         is_bot,
-        is_revert
+        is_revert,
+        reverts
     from ranked
     where place = 1
 )

@@ -4,7 +4,7 @@ with deployments as (
 
 -- One scan of the deployments, each once or twice.
 scoped as (
-    select *, {{ each_of("case when is_production then 2 else 1 end") }} as scope_number
+    select *, {{ each_number(1, "case when is_production then 2 else 1 end") }} as scope_number
     from deployments
 ),
 

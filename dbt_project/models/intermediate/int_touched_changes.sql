@@ -17,6 +17,10 @@ final as (
     where (service, commit_sha) in (select service, commit_sha from {{ ref('int_touched_commits') }})
     {% if is_partial() %}
     union
+    select change_id from {{ differing('int_change_releases', ['change_id', 'first_release', 'first_released_at']) }} as releases
+    union
+    select change_id from {{ differing('int_position_landings', ['*']) }} as landings
+    union
     select change_id from changes
     where service in (select service from {{ differing('int_services', ['service', 'team']) }} as services)
     {% endif %}

@@ -32,10 +32,14 @@ final as (
         changes.files_changed,
         changes.is_bot,
         changes.is_revert,
+        changes.reverts,
+        releases.first_release,
+        releases.first_released_at,
         {{ landing_columns() }}
     from changes
     inner join services on changes.service = services.service
     left join landings on changes.change_id = landings.change_id
+    left join {{ ref('int_change_releases') }} as releases on changes.change_id = releases.change_id
 )
 
 select * from final

@@ -34,11 +34,12 @@ final as (
         deployments.requested_by,
         deployments.approved_by,
         deployments.deployed_by,
-        deployments.lines_changed,
-        deployments.files_changed,
-        deployments.commits,
-        deployments.authors,
-        deployments.bot_commits,
+        coalesce(deployments.lines_changed, contents.lines_changed) as lines_changed,
+        coalesce(deployments.files_changed, contents.files_changed) as files_changed,
+        coalesce(deployments.commits, contents.commits) as commits,
+        coalesce(deployments.authors, contents.authors) as authors,
+        coalesce(deployments.bot_commits, contents.bot_commits) as bot_commits,
+        deployments.is_proxy,
         deployments.is_landed,
         {{ add_seconds('deployments.completed_at', 'settings.settle_days * 86400') }} as settled_at,
         rollbacks.rolled_back_at,
@@ -55,6 +56,7 @@ final as (
     from deployments
     left join rollbacks on deployments.deployment_id = rollbacks.deployment_id
     left join incidents on deployments.deployment_id = incidents.deployment_id
+    left join {{ ref('int_deployment_contents') }} as contents on deployments.deployment_id = contents.deployment_id
     cross join {{ ref('int_settings') }} as settings
 )
 

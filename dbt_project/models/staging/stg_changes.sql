@@ -16,6 +16,8 @@ final as (
         files_changed,
         is_bot,
         is_revert,
+        position,
+        coalesce(reverts, []) as reverts,
         _load_id as load_id,
         _file as file,
         _line as line,

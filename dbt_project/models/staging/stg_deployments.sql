@@ -24,6 +24,7 @@ final as (
         commits,
         authors,
         bot_commits,
+        coalesce(is_proxy, false) as is_proxy,
         _changed_id as changed_id
     from source_rows
 )
