@@ -31,7 +31,7 @@ spelt as (
     where service is not null group by 1
 )
 select list((service, tables) order by service) from spelt
-group by regexp_replace(lower(service), '[\s_./-]+', '', 'g') having count(*) > 1 order by 1
+group by regexp_replace(lower(service), '[\s_-]+', '', 'g') having count(*) > 1 order by 1
 """
 Progress = Callable[[str], None]
 Within = Callable[[duckdb.DuckDBPyConnection], None]
@@ -224,7 +224,7 @@ def warn_of_namesakes(connection: duckdb.DuckDBPyConnection, report: LoadReport)
     alike = connection.execute(NAMESAKES.format(named=named)).fetchall()
     for spellings in alike[:SHOWN_ROWS]:
         names = listed([f"{name!r} ({tables})" for pair in spellings for name, tables in pair])
-        report.warnings.append(f"Different services, or one? {names} differ only in case, spaces, dashes or dots.")
+        report.warnings.append(f"Different services, or one? {names} differ only in case, spaces or dashes.")
     if len(alike) > SHOWN_ROWS:
         report.warnings.append(f"… and {counted(len(alike) - SHOWN_ROWS, 'more such name')}.")
 

@@ -308,8 +308,8 @@ def test_services_that_differ_only_in_case_spaces_or_dashes_are_named_and_kept_a
     )
 
     assert report.warnings == [
-        "Different services, or one? 'Check Out' (deployments), 'check-out' (services) differ only in case, spaces, "
-        "dashes or dots."
+        "Different services, or one? 'Check Out' (deployments), 'check-out' (services) differ only in case, spaces or "
+        "dashes."
     ]
 
 
