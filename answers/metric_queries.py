@@ -20,7 +20,7 @@ IS_FAILED = f"({IS_COUNTED} and coalesce(failed_at <= $as_of, false))"
 IS_ROLLED_BACK = f"({IS_COUNTED} and coalesce(rolled_back_at <= $as_of, false))"
 IS_REWORK = "(lower(change_type) = 'emergency' or rollback_of is not null)"
 PLACED_AT = f"case when {IS_COMPLETED} then completed_at else started_at end"
-IS_BY_PROXY = "{landed}_deployment_id in (select deployment_id from fct_deployments where is_proxy)"
+HAS_PROXIES = "select coalesce(bool_or(is_proxy), false) from fct_deployments"
 IS_LINK_KNOWN = "coalesce(link_known_at <= $as_of, false)"
 IS_EXISTING = "coalesce(first_seen_at <= $as_of, true)"  # listed in its own table, without a date: always known
 
@@ -55,12 +55,15 @@ class Scope:
         Only these; None for all.
     by
         One row of results per service, environment, team or week; None for one row.
+    has_proxies
+        Whether any deployment stands in for one that nobody recorded.
     """
 
     environment: str | None
     service: str | None
     team: str | None
     by: By | None
+    has_proxies: bool = True
 
     def places(self, environment: str = "environment", is_production: str = "is_production") -> str:
         """The condition on the environment, as SQL over the columns named."""
@@ -131,11 +134,11 @@ def lead_times(scope: Scope) -> str:
     grain = "environment, change_id" if scope.by == "environment" else "change_id"
     owner = f"any_value({scope.by}) as {scope.by}," if scope.by in ("service", "team") else ""
     following = "next" if scope.environment == "production" and scope.by != "environment" else "environment_next"
+    by_proxy, is_proxy = proxies_landed(following) if scope.has_proxies else ("", "false")
     return f"""
 with {scope.weeks()}
 changes_at as (
-    select *, {scope.places()} as is_in_scope, {IS_BY_PROXY.format(landed="landed")} as is_by_proxy,
-        {IS_BY_PROXY.format(landed=f"{following}_landed")} as is_next_by_proxy
+    select *, {scope.places()} as is_in_scope {by_proxy}
     from fct_changes
     where known_at <= $as_of and {scope.owners()}
 ),
@@ -143,9 +146,7 @@ landings as (
     select {grain}, {owner} any_value(authored_at) as authored_at,
         coalesce(min(landed_at) filter (is_in_scope and landed_at <= $as_of),
             min({following}_landed_at) filter (is_in_scope and {following}_known_at <= $as_of)) as landed_at,
-        coalesce(arg_min(is_by_proxy, landed_at) filter (is_in_scope and landed_at <= $as_of),
-            arg_min(is_next_by_proxy, {following}_landed_at) filter (is_in_scope and {following}_known_at <= $as_of)
-        ) as is_proxy
+        {is_proxy} as is_proxy
     from changes_at
     group by {grain}
 ),
@@ -175,6 +176,16 @@ select key, coalesce(any_value(n), 0) as n, any_value(median) as median, any_val
 from (from medians union all by name from still_open)
 group by key
 """
+
+
+def proxies_landed(following: str) -> tuple[str, str]:
+    """Columns that say of each landing whether nobody recorded it, and of those of one change what the first says."""
+    proxies = "(select deployment_id from fct_deployments where is_proxy)"
+    columns = f""", landed_deployment_id in {proxies} as is_by_proxy,
+        {following}_landed_deployment_id in {proxies} as is_next_by_proxy"""
+    first = f"""coalesce(arg_min(is_by_proxy, landed_at) filter (is_in_scope and landed_at <= $as_of),
+            arg_min(is_next_by_proxy, {following}_landed_at) filter (is_in_scope and {following}_known_at <= $as_of))"""
+    return columns, first
 
 
 def open_changes(scope: Scope) -> str:

@@ -226,7 +226,9 @@ def metrics(
     UnknownName
         No such service, team, environment or metric; the nearest known ones are named.
     """
-    scope = Scope(environment or (None if by == "environment" else PRODUCTION), service, team, checked_key(by))
+    place = environment or (None if by == "environment" else PRODUCTION)
+    has_proxies = bool(reader.rows(queries.HAS_PROXIES)[0][0])
+    scope = Scope(place, service, team, checked_key(by), has_proxies)
     question = asked(reader, scope, metric, period_from, period_to)
     results = answers_of(reader, question)
     definitions = dict(reader.rows(queries.DEFINITIONS))

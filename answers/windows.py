@@ -170,7 +170,7 @@ def windows(
     starts = candidate_starts(question.earliest, question.latest, duration)
     models = fitted(history, change)
     warnings = [*reader.warnings(), *proxy_warnings(reader, question), *clock_warnings(history, change)]
-    warnings += past_warnings(reader, earliest)
+    warnings += [*past_warnings(reader, earliest), *sample_warnings(history)]
     holds = history.holds(service)
     warnings += [
         f"A hold is in force on {service}: {kind or 'hold'}, since {rfc3339(utc(since))}." for kind, since in holds
@@ -253,8 +253,8 @@ def check_environment(reader: Reader, environment: str) -> None:
 def fitted(history: History, change: Change) -> Models:
     """The three models, each fitted to what was known."""
     return Models(
-        FailureModel().fit(history.outcomes()),
-        RestoreModel().fit(history.restores()),
+        FailureModel().fit(history.outcomes(change.service)),
+        RestoreModel().fit(history.restores(change.service)),
         LoadModel(change.zone).fit(history.hourly_load(change.service, change.zone)),
     )
 
@@ -321,6 +321,12 @@ def hold_blocks(reader: Reader, question: Question, holds: Sequence[tuple[str | 
         return []
     ends = max(question.earliest, question.latest)
     return [Blocked(start=utc(question.earliest), end=utc(ends), rule=f"hold: {kind or 'hold'}") for kind, _ in holds]
+
+
+def sample_warnings(history: History) -> list[str]:
+    """That not all of what other services did was looked at, where that is so."""
+    share = history.share_of_others("fct_deployments")
+    return [f"Of the deployments of other services one in {share} was learned from."] if share > 1 else []
 
 
 def proxy_warnings(reader: Reader, question: Question) -> list[str]:

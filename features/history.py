@@ -15,6 +15,7 @@ import polars as pl
 from shipcast.features.clock import hour_of_week, hour_of_week_in, is_zone
 
 LOAD_WEEKS = 8
+MOST_ROWS = 50_000  # of all services, learned from at the time of a question
 
 SERVICES = "select service, team, business_zone from dim_services order by service"
 # An outcome counts once it has settled, when a failure had as much time to show as a success.
@@ -24,13 +25,14 @@ select service, team, started_at, lines_changed as lines, files_changed as files
 from fct_deployments
 where {scope} and started_at <= $at and settled_at <= $at
     and status in ('failed', 'rolled_back', 'succeeded') and rollback_of is null
+    and (service = $service or hash(deployment_id) % $share = 0)
 order by deployment_id
 """
 RESTORES = """
 select service, team, started_at, resolved_at is null or resolved_at > $at as is_open,
     epoch(least(coalesce(resolved_at, $at), $at) - started_at) / 60 as minutes
 from fct_incidents
-where {scope} and started_at <= $at
+where {scope} and started_at <= $at and (service = $service or hash(incident_id) % $share = 0)
 order by incident_id
 """
 LOAD = """
@@ -50,7 +52,7 @@ qualify row_number() over (partition by service, environment, kind order by swit
     and is_active
 order by switched_at, kind
 """
-STARTED = "select count(*) from fct_deployments where {scope} and started_at <= $at"
+KNOWN = "select count(*) from {table} where {scope} and started_at <= $at"
 ENVIRONMENTS = "select environment from dim_environments where is_production or environment = 'production' order by 1"
 
 
@@ -74,19 +76,26 @@ class History:
     default_zone: str
     cache: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
-    def outcomes(self) -> pl.DataFrame:
+    def outcomes(self, service: str) -> pl.DataFrame:
         """One row per settled deployment that was no rollback: whether it had failed, as known.
 
+        Of services other than the one named, where they have very many, an equal share of each (`share_of_others`).
         Columns: service, team, started_at, lines, files, change_type (null: unknown), is_failed, hour_of_week.
         """
-        return self.on_local_clock(self.frame(OUTCOMES))
+        share = self.share_of_others("fct_deployments")
+        return self.on_local_clock(self.frame(OUTCOMES, service=service, share=share))
 
-    def restores(self) -> pl.DataFrame:
+    def restores(self, service: str) -> pl.DataFrame:
         """One row per incident: minutes to its resolution or, where `is_open`, minutes it had lasted already.
 
-        Columns: service, team, started_at, is_open, minutes, hour_of_week.
+        Of other services as in `outcomes`. Columns: service, team, started_at, is_open, minutes, hour_of_week.
         """
-        return self.on_local_clock(self.frame(RESTORES))
+        share = self.share_of_others("fct_incidents")
+        return self.on_local_clock(self.frame(RESTORES, service=service, share=share))
+
+    def share_of_others(self, table: str) -> int:
+        """Of how many rows of other services one is learned from, drawn by its id and so the same at each question."""
+        return max(1, -(-int(self.frame(KNOWN.replace("{table}", table)).item()) // MOST_ROWS))
 
     def hourly_load(self, service: str, zone: str) -> pl.DataFrame:
         """One row per hour of the last weeks that was measured: hour_at, requests, hour_of_week."""
@@ -100,7 +109,7 @@ class History:
 
     def started(self) -> int:
         """How many deployments had started."""
-        return int(self.frame(STARTED).item())
+        return int(self.frame(KNOWN.replace("{table}", "fct_deployments")).item())
 
     def services(self) -> pl.DataFrame:
         """One row per service: team, and `zone`, the clock it keeps to. `business_zone` is as the data names it."""

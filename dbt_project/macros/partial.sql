@@ -13,6 +13,14 @@
     {%- endif %}
 {%- endmacro %}
 
+{#- In a partial build, a condition that keeps the rows whose instant lies in a touched week. -#}
+{% macro and_week_touched(instant) -%}
+    {% if is_partial() -%}
+        and (service, environment, {{ week_start(instant) }})
+            in (select service, environment, week_at from {{ ref('int_touched_weeks') }})
+    {%- endif %}
+{%- endmacro %}
+
 {#- In a partial build, a condition that keeps the rows from the first touched instant of any series on. -#}
 {% macro where_from(touched, instant) -%}
     {% if is_partial() -%}

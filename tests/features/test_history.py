@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 
+from shipcast.features import history as features
 from shipcast.features.history import History
 from shipcast.warehouse.snapshot import open_current
 
@@ -51,7 +52,7 @@ def history(built):
 
 def failed(history):
     """The settled deployments by the day they started, and whether they had failed."""
-    frame = history.outcomes()
+    frame = history.outcomes("pay")
     return dict(zip(frame["started_at"].dt.strftime("%m-%d"), frame["is_failed"], strict=True))
 
 
@@ -69,7 +70,7 @@ def test_a_failure_shows_from_the_day_it_was_known(history):
 
 
 def test_hours_are_those_of_the_service(history):
-    assert history("05-17").outcomes()["hour_of_week"].to_list() == [3 * 24 + 19, 4 * 24 + 19]
+    assert history("05-17").outcomes("pay")["hour_of_week"].to_list() == [3 * 24 + 19, 4 * 24 + 19]
 
 
 def test_other_environments_are_another_scope(history):
@@ -77,14 +78,14 @@ def test_other_environments_are_another_scope(history):
 
 
 def test_an_open_incident_has_lasted_until_now(history):
-    frame = history("05-20").restores()
+    frame = history("05-20").restores("pay")
 
     assert frame["is_open"].to_list() == [True, True]
     assert frame["minutes"].to_list() == [15 * 24 * 60 + 13 * 60, 0]
 
 
 def test_a_resolved_incident_lasted_until_its_resolution(history):
-    frame = history("05-21").restores()
+    frame = history("05-21").restores("pay")
 
     assert frame["is_open"].to_list() == [True, False]
     assert frame["minutes"].to_list()[1] == 45
@@ -110,3 +111,14 @@ def test_a_hold_is_in_force_until_it_is_released(history):
 def test_nothing_had_started_before_the_first_deployment(history):
     assert history("04-01").started() == 0
     assert history("05-02").started() == 1
+
+
+def test_of_very_many_other_deployments_a_fixed_share_is_learned_from_and_all_of_the_service_asked_about(
+    history, monkeypatch
+):
+    monkeypatch.setattr(features, "MOST_ROWS", 2)
+    known = history("06-15")
+
+    assert known.share_of_others("fct_deployments") == 3
+    assert len(known.outcomes("pay")) == 4
+    assert len(known.outcomes("another")) == len(history("06-15").outcomes("another")) < 4

@@ -1,6 +1,6 @@
 with deployments as (
     select * from {{ ref('fct_deployments') }}
-    where status in ('succeeded', 'rolled_back', 'failed')
+    where status in ('succeeded', 'rolled_back', 'failed') {{ and_week_touched('completed_at') }}
 ),
 
 final as (

@@ -19,7 +19,7 @@ final as (
         {{ median(hours_between('authored_at', 'shipped_at')) }} as lead_time_hours,
         count(*) as lead_times
     from landed
-    where shipped_at >= authored_at
+    where shipped_at >= authored_at {{ and_week_touched('shipped_at') }}
     group by service, environment, {{ week_start('shipped_at') }}
 )
 

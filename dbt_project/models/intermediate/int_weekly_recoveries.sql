@@ -1,6 +1,6 @@
 with recoveries as (
     select * from {{ ref('int_recoveries') }}
-    where recovered_at is not null
+    where recovered_at is not null {{ and_week_touched('completed_at') }}
 ),
 
 final as (

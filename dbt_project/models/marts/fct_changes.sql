@@ -3,6 +3,9 @@
     pre_hook="{{ forget('int_touched_changes', ['change_id']) }}"
 ) }}
 
+-- Which weeks the rows lay in that this build replaces, must be noted before.
+{% if is_partial() %}-- depends_on: {{ ref('int_weeks_before') }}{% endif %}
+
 with changes as (
     select * from {{ ref('int_changes') }}
 ),

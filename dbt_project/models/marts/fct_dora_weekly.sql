@@ -1,3 +1,8 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_weeks', ['service', 'environment', 'week_at']) }}"
+) }}
+
 with deployments as (
     select * from {{ ref('int_weekly_deployments') }}
 ),
