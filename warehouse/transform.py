@@ -91,7 +91,8 @@ def build(settings: Settings, progress: Progress | None = None, *, in_full: bool
         raise StorageError(f"{target}: {error.strerror}.", next_step=hint) from error
     since = None if in_full else built_before(settings)
     load_id = prepare_build(settings, since)
-    results = run_dbt(settings.home, progress or (lambda line: None), limits(settings), is_full=since is None)
+    limited = limits(settings, is_full=since is None)
+    results = run_dbt(settings.home, progress or (lambda line: None), limited, is_full=since is None)
     tests = [result for result in results if result["unique_id"].startswith("test.")]
     rows = finished(settings.home, load_id)
     return BuildReport(len(results) - len(tests), len(tests), monotonic() - started, rows, since is None)
@@ -139,10 +140,17 @@ def setting_rows(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-def limits(settings: Settings) -> dict[str, str]:
-    """What dbt's profile reads from the environment: how much of the machine the database may use."""
+def limits(settings: Settings, *, is_full: bool) -> dict[str, str]:
+    """What dbt's profile reads from the environment: how much of the machine the database may use.
+
+    Two models at once help where each is small; in a full build they would need their memory at the same time.
+    """
     threads = settings.threads or os.cpu_count() or 1
-    return {"SHIPCAST_DBT_MEMORY": settings.memory_limit, "SHIPCAST_DBT_THREADS": str(threads)}
+    return {
+        "SHIPCAST_DBT_MEMORY": settings.memory_limit,
+        "SHIPCAST_DBT_THREADS": str(threads),
+        "SHIPCAST_DBT_NODES": "1" if is_full else "2",
+    }
 
 
 def run_dbt(home: Path, progress: Progress, limited: dict[str, str], *, is_full: bool) -> list[dict[str, Any]]:
