@@ -37,7 +37,8 @@ def recorded(home, *options):
     project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--exclude-resource-type", "unit_test"]
     done = subprocess.run(
         [sys.executable, "-P", "-c", RECORDER, str(record), "build", *options, *project, *folders],
-        cwd=home, env={**os.environ, **limits(Settings(home=home), is_full=True)}, capture_output=True, text=True, check=False,
+        cwd=home, env={**os.environ, **limits(Settings(home=home), is_full=True)},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
     statements = [json.loads(line) for line in record.read_text().splitlines()]

@@ -1,7 +1,10 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_incidents', ['incident_id']) }}"
+) }}
 
 with incidents as (
-    select * from {{ ref('int_incidents') }}
+    select * from {{ ref('int_incidents') }} {{ where_touched('int_touched_incidents', ['incident_id']) }}
 ),
 
 window_attributions as (

@@ -21,7 +21,18 @@ final as (
         on incidents.service = landed.service and incidents.started_at >= landed.completed_at
     cross join {{ ref('int_settings') }} as settings
     where {{ seconds_between('landed.completed_at', 'incidents.started_at') }} <= settings.attribution_hours * 3600
+    union
+    select incident_id from incidents
+    where deployment_id in (select deployment_id from {{ ref('int_changed_deployments') }})
     {% if is_partial() %}
+    union
+    select incident_id from incidents
+    where service in (select service from {{ differing('int_services', ['service', 'team']) }} as services)
+    union
+    select incident_id from incidents
+    where environment in (
+        select environment from {{ differing('int_environments', ['environment', 'is_production']) }} as environments
+    )
     union
     select incident_id from {{ named_before('int_window_attributions') }}
     where window_deployment_id in (select deployment_id from {{ ref('int_changed_deployments') }})

@@ -1,5 +1,10 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ forget('int_touched_incidents', ['incident_id']) }}"
+) }}
+
 with incidents as (
-    select * from {{ ref('int_incident_attributions') }}
+    select * from {{ ref('int_incident_attributions') }} {{ where_touched('int_touched_incidents', ['incident_id']) }}
 ),
 
 services as (
