@@ -160,8 +160,9 @@ def build_answer(report: BuildReport, snapshot: Snapshot, as_of: datetime) -> Bu
 
 def built_sentence(report: BuildReport) -> str:
     deployments = report.rows.get("fct_deployments", 0)
+    how = "built in full" if report.is_full else "to which was added what has changed since the last build"
     return (
-        f"Published {plural(deployments, 'deployment')} in {len(report.rows)} tables; "
+        f"Published {plural(deployments, 'deployment')} in {len(report.rows)} tables, {how}; "
         f"all {report.tests} tests passed, {report.seconds:.1f} s."
     )
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 from shipcast.ingest.commit_details import Detail, details
 from shipcast.ingest.commit_graph import CommitGraph
+from shipcast.ingest.errors import NothingToLoad
+from shipcast.ingest.files import counted
 from shipcast.ingest.instants import instant
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.piece import Piece, Row, pieces_of
@@ -112,9 +114,25 @@ class CodeHistory:
                 self.quoting.append((self.position, number, detail))
             else:
                 yield self.row(self.position, number, detail, self.named(number, detail))
+        self.check_sense()
         quoted = self.quoted()
         for line, number, detail in self.quoting:
             yield self.row(line, number, detail, quoted[number])
+
+    def check_sense(self) -> None:
+        """Nothing, if one of the commits read from the beginning touched the paths.
+
+        Raises
+        ------
+        NothingToLoad
+            None did: the paths are not the repository's.
+        """
+        if self.paths and self.read > self.unlisted and self.since == 0 and self.position == self.start:
+            raise NothingToLoad(
+                f"{self.repository.label}: none of {counted(self.read, 'commit')} touched a file like "
+                f"{', '.join(self.paths)}.",
+                next_step="Write the paths from the repository's top, such as --paths 'services/pay/**'.",
+            )
 
     def new_changes(self) -> list[int]:
         """The commits that are changes and were not read before, in an order that no other reading changes."""

@@ -39,6 +39,7 @@ class Code:
     source: GitSource
     history: CodeHistory
     versions: tuple[tuple[str, Tag], ...]
+    has_deployments: bool
 
     @property
     def by_tags(self) -> bool:
@@ -123,6 +124,11 @@ class Code:
                 f"{label}: whether {counted(history.unlisted, 'commit')} touched {', '.join(history.paths)} is not "
                 "known; they count as no changes."
             )
+        if not self.has_proxies and not self.has_deployments:
+            yield (
+                f"{label}: no deployment of {history.service!r} is known (yet), so its changes land nowhere; load its "
+                "deployments, name the service as they do (--service), or let releases stand in for them (--proxy)."
+            )
 
     def chosen(self) -> str:
         """What counts as a release, in words."""
@@ -195,7 +201,8 @@ def code_of(
         repository, graph, reading.tip, service, 0 if number is None else graph.positions[number],
         offset_of(connection, reading, graph), reading.position, source.paths, reading.person, progress,
     )  # fmt: skip
-    return Code(reading, source, history, versions)
+    known = connection.execute("select 1 from raw.deployments where service = ? limit 1", [service]).fetchall()
+    return Code(reading, source, history, versions, bool(known))
 
 
 def service_of(path: Path) -> str:

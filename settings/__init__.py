@@ -212,7 +212,26 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
         key = str(first["loc"][0])
         got = "" if "value_error" in first["type"] else f" Got {first['input']!r}."
         message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        if key == "sources" and len(first["loc"]) > 1:
+            raise ConfigurationError(
+                f"{where.get(key, key)}: {wrong_source(first['loc'], first['type'], message)}.", key=key
+            ) from error
         raise ConfigurationError(f"{where.get(key, key)}: {message}.{got}", key=key) from error
+
+
+def wrong_source(place: tuple[int | str, ...], fault: str, message: str) -> str:
+    """What is wrong with an entry of `[[sources]]`: which entry, which key, and the nearest known one."""
+    entry, kind, name = f"entry {int(place[1]) + 1}", str(place[2]) if len(place) > 2 else "", str(place[-1])
+    model = {"files": FilesSource, "gitops": GitopsSource, "git": GitSource}.get(kind)
+    if model is None:
+        return f"{entry}: kind must be files, gitops or git"
+    if fault == "missing":
+        return f"{entry} ({kind}) lacks the key {name!r}"
+    if fault == "extra_forbidden":
+        near = difflib.get_close_matches(name, model.model_fields, n=1)
+        hint = f"meant is perhaps {near[0]!r}" if near else f"its keys are {', '.join(model.model_fields)}"
+        return f"{entry} ({kind}): unknown key {name!r}; {hint}"
+    return f"{entry} ({kind}), {name}: {message}"
 
 
 def settings_file(home: Path) -> Path | None:

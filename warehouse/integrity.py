@@ -66,8 +66,10 @@ def work_faults(home: Path) -> Iterator[Fault]:
         yield Fault("database", f"damaged: {', '.join(raw[:NAMED])}", RELOAD)
     elif damaged:
         yield Fault("marts", f"damaged, and can be built again: {', '.join(damaged[:NAMED])}", MEND)
+    elif is_built(path) and not (home / MARTS_FILE).exists():
+        yield Fault("marts", f"{MARTS_FILE} is not there; the next build makes it", "shipcast build", is_broken=False)
     elif is_built(path) and not is_whole(home / MARTS_FILE):
-        yield Fault("marts", f"{MARTS_FILE} is damaged or gone, and can be built again", MEND)
+        yield Fault("marts", f"{MARTS_FILE} is damaged, and can be built again", MEND)
 
 
 def is_built(path: Path) -> bool:

@@ -60,7 +60,7 @@ def mended_log(home: Path) -> Iterator[str]:
 
 def dropped_marts(home: Path) -> Iterator[str]:
     """Drop what was built, if only that is damaged; a published copy that is damaged may have been so before."""
-    kinds = {fault.kind for fault in faults(home)} - {"leftovers", "pointer"}
+    kinds = {fault.kind for fault in faults(home) if fault.is_broken} - {"pointer"}
     if kinds and kinds <= {"marts", "snapshot"} and (home / WORK_FILE).exists():
         with open_work(home) as connection:
             for schema in BUILT_SCHEMAS:

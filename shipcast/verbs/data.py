@@ -180,7 +180,8 @@ def build_verb(
 def show_build(ask: Ask, answer: BuildAnswer) -> None:
     say(answer.sentence)
     table(["mart", "rows"], [[item.mart, f"{item.rows:,}"] for item in answer.items], numbers=("rows",))
-    hint(ask, "shipcast metrics")
+    is_loaded = any(item.mart == "loads" and item.rows for item in answer.items)
+    hint(ask, "shipcast metrics" if is_loaded else "shipcast ingest files DIR, since nothing was loaded yet")
 
 
 def run_verb(ask: Ask) -> None:

@@ -66,6 +66,9 @@ def test_a_relative_source_lies_beside_the_file_that_names_it(home):
         ('memory_limit = "lots"', ["memory_limit", "lots", "4 GiB"]),
         ("threads = -1", ["threads", "-1"]),
         ("sources = 3", ["sources", "3"]),
+        ('[[sources]]\nkind = "gitops"\npath = "x"', ["entry 1", "gitops", "template"]),
+        ('[[sources]]\npath = "x"\n[[sources]]\nkind = "git"\npath = "x"\nrelease = "tags"', ["entry 2", "releases"]),
+        ('[[sources]]\nkind = "gti"\npath = "x"', ["entry 1", "kind", "gitops"]),
         ("tz = [", ["shipcast.toml"]),
     ],
 )

@@ -215,13 +215,11 @@ def test_a_damaged_raw_table_is_named_and_left_alone(made, copied):
     assert "shipcast restore" in fault.remedy
 
 
-@pytest.mark.parametrize("damaged", ["intermediate.unlike", "marts.duckdb", "gone"])
+@pytest.mark.parametrize("damaged", ["intermediate.unlike", "marts.duckdb"])
 def test_damaged_marts_are_dropped_and_the_raw_rows_stay(made, copied, damaged):
     home = copied(made)
     marts = home / "marts.duckdb"
-    if damaged == "gone":
-        marts.unlink()
-    elif damaged == marts.name:
+    if damaged == marts.name:
         marts.write_bytes(marts.read_bytes()[:50_000])
     else:
         add_damaged(home, damaged)
@@ -230,6 +228,15 @@ def test_damaged_marts_are_dropped_and_the_raw_rows_stay(made, copied, damaged):
     assert repair(home).must_build
     assert kinds(home) == []
     assert stored(home) == stored(made)
+
+
+def test_marts_that_are_not_there_as_after_a_restore_are_no_damage(made, copied):
+    home = copied(made)
+    (home / "marts.duckdb").unlink()
+
+    assert [(fault.kind, fault.is_broken, fault.remedy) for fault in faults(home)] == [
+        ("marts", False, "shipcast build")
+    ]
 
 
 @pytest.mark.parametrize("damaged", ["pointer", "snapshot", "gone"])
