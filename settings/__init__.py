@@ -222,7 +222,8 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
 def wrong_source(place: tuple[int | str, ...], fault: str, message: str) -> str:
     """What is wrong with an entry of `[[sources]]`: which entry, which key, and the nearest known one."""
     entry, kind, name = f"entry {int(place[1]) + 1}", str(place[2]) if len(place) > 2 else "", str(place[-1])
-    model = {"files": FilesSource, "gitops": GitopsSource, "git": GitSource}.get(kind)
+    models: dict[str, type[BaseModel]] = {"files": FilesSource, "gitops": GitopsSource, "git": GitSource}
+    model = models.get(kind)
     if model is None:
         return f"{entry}: kind must be files, gitops or git"
     if fault == "missing":
