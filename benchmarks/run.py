@@ -96,10 +96,11 @@ def generate(folder: Path, deployments: int, *, prefix: str, seconds: int, load_
         return int(connection.sql(f"select {parts}").fetchall()[0][0])
 
 
-def measured(arguments: list[str]) -> tuple[float, float, float]:
+def measured(arguments: list[str], memory: str) -> tuple[float, float, float]:
     """Seconds on the clock, seconds of processor, and peak GiB of one run of the command line."""
     started = time.monotonic()
-    process = subprocess.Popen([*SHIPCAST, *arguments], stdout=subprocess.DEVNULL)
+    environ = {**os.environ, "SHIPCAST_MEMORY_LIMIT": memory}
+    process = subprocess.Popen([*SHIPCAST, *arguments], stdout=subprocess.DEVNULL, env=environ)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"shipcast {' '.join(arguments)} failed with {os.waitstatus_to_exitcode(status)}")
@@ -121,29 +122,34 @@ def fingerprints(home: Path) -> dict[str, tuple[int, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--deployments", type=int, default=10_000_000)
-    deployments = parser.parse_args().deployments
+    parser.add_argument("--memory", default="6 GiB", help="memory_limit of the database; a process needs some more")
+    given = parser.parse_args()
+    deployments, memory = given.deployments, given.memory
     folder = Path(tempfile.mkdtemp(prefix="shipcast-bench-"))
     try:
         hours = deployments * 2 // SERVICES
         begin = str(datetime.fromisoformat(UNTIL) - timedelta(hours=hours))
         rows = generate(folder / "exports", deployments, prefix="", seconds=TWO_YEARS, load_from=begin)
         added = generate(folder / "added", ADDED, prefix="n", seconds=ONE_DAY, load_from=UNTIL)
-        print(f"{deployments:,} deployments, {rows:,} rows in all, then {added:,} more; {os.cpu_count()} cores\n")
+        print(
+            f"{deployments:,} deployments, {rows:,} rows in all, then {added:,} more; {os.cpu_count()} cores, "
+            f"memory_limit {memory}\n"
+        )
         print("| step | seconds | rows/s | processor seconds | peak GiB |\n| --- | --- | --- | --- | --- |")
-        run(folder, rows, added)
+        run(folder, rows, added, memory)
     finally:
         shutil.rmtree(folder)
 
 
-def run(folder: Path, rows: int, added: int) -> None:
+def run(folder: Path, rows: int, added: int, memory: str) -> None:
     """Take the steps, print each, and hold the last build against the one that was added to."""
     home = folder / "home"
     before: dict[str, tuple[int, str]] = {}
     for step in steps(folder, rows, added):
         before = fingerprints(home) if "--full" in step.arguments else before
-        clock, processor, memory = measured(["--home", str(home), *step.arguments])
+        clock, processor, peak = measured(["--home", str(home), *step.arguments], memory)
         speed = f"{step.rows / clock:,.0f}" if step.rows else ""
-        print(f"| {step.name} | {clock:.1f} | {speed} | {processor:.1f} | {memory:.2f} |", flush=True)
+        print(f"| {step.name} | {clock:.1f} | {speed} | {processor:.1f} | {peak:.2f} |", flush=True)
     after = fingerprints(home)
     differing = [name for name in after if before.get(name) != after[name]]
     if differing:

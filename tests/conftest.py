@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,20 @@ def built(tmp_path_factory):
     Nothing to ingest makes a home that knows nothing.
     """
 
+    parsed = tmp_path_factory.mktemp("parsed") / "dbt"
+
     def built_home(source, **settings):
         home = Settings(home=tmp_path_factory.mktemp("home"), **settings)
+        if parsed.exists():
+            shutil.copytree(parsed, home.home / "dbt")  # one parse of the models serves every home
         folder = source if isinstance(source, Path) else write_tables(home.home / "input", source)
         with run_lock(home.home, "test"):
             if source:
                 ingest_files(home, [folder])
             build(home)
             publish(home.home, keep=1)
+        if not parsed.exists():
+            shutil.copytree(home.home / "dbt", parsed)
         return home
 
     return built_home

@@ -112,7 +112,7 @@ def builds(tmp_path_factory):
 @pytest.mark.parametrize("attribution", ["explicit", "window"])
 @settings(
     deadline=None,
-    max_examples=12,
+    max_examples=5,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
