@@ -131,3 +131,59 @@ def test_adding_load_after_load_leaves_what_building_everything_leaves(builds, a
 
     for table, rows in world.built().items():
         assert added[table] == rows, table
+
+
+def rows_of(name, *rows):
+    return {name: [(BY_NAME[name].key, row) for row in rows]}
+
+
+def test_a_load_that_touches_no_change_adds_no_landing_to_one_with_a_position(builds):
+    change = {"change_id": "p1", "service": "pay", "commit_sha": "c2", "authored_at": at(0), "position": 2}
+    shipped = [
+        {"deployment_id": version, "service": "pay", "environment": "prod", "started_at": at(step),
+         "status": "succeeded", "version": version}
+        for step, version in enumerate(("v1", "v3"), start=1)
+    ]  # fmt: skip
+    released = [
+        {"service": "pay", "version": f"v{position}", "released_at": at(0), "position": position, "kind": "tag"}
+        for position in (1, 3)
+    ]
+    world = World(Settings())
+    world.load(rows_of("changes", change) | rows_of("deployments", *shipped) | rows_of("releases", *released))
+    world.build(builds.full)
+    before = world.built()
+    world.load(rows_of("holds", {"service": "cart", "at": at(0), "active": True}))
+    world.build(builds.partial, since=1)
+
+    landings = ("work", "intermediate", "int_change_landings")
+    assert len(before[landings]) == 1
+    assert world.built()[landings] == before[landings]
+
+
+def test_rows_that_say_nothing_of_production_and_rows_that_name_it_are_one_series_whatever_its_kind(builds):
+    load = [
+        {"service": "pay", "environment": environment, "observed_at": START + timedelta(minutes=minutes), "value": 5.0}
+        for environment, minutes in ((None, 0), ("production", 20))
+    ]
+    world = World(Settings())
+    world.load(rows_of("load", *load) | rows_of("environments", {"environment": "production", "kind": "staging"}))
+    world.build(builds.full)
+
+    assert len(world.built()["marts", "main", "fct_load_hourly"]) == 1
+
+
+def test_a_change_that_two_services_name_has_one_first_release(builds):
+    changes = [
+        {"change_id": "7", "service": service, "commit_sha": "c1", "deployment_id": service, "authored_at": at(0),
+         "position": 4}
+        for service in SERVICES
+    ]  # fmt: skip
+    releases = [
+        {"service": service, "version": "v1", "released_at": at(step), "position": 5}
+        for step, service in enumerate(SERVICES, start=1)
+    ]
+    world = World(Settings())
+    world.load(rows_of("changes", *changes) | rows_of("releases", *releases))
+    world.build(builds.full)
+
+    assert len(world.built()["work", "intermediate", "int_change_releases"]) == 1

@@ -30,7 +30,7 @@ carriers as (
     union all
     select * from by_commit
     union all
-    select * from {{ ref('int_position_landings') }}
+    select * from {{ ref('int_position_landings') }} {{ where_touched('int_touched_changes', ['change_id']) }}
 ),
 
 firsts as (

@@ -30,10 +30,17 @@ held as (
     from points
 ),
 
-final as (
-    select change_id, release.version as first_release, release.released_at as first_released_at
+-- Of a change that several services name the first release of any.
+firsts as (
+    select change_id, min(release) as release
     from held
     where change_id is not null and release is not null
+    group by change_id
+),
+
+final as (
+    select change_id, release.version as first_release, release.released_at as first_released_at
+    from firsts
 )
 
 select * from final

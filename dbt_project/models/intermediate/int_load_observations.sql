@@ -20,7 +20,7 @@ placed as (
         observations.value,
         observations.environment is not null as is_environment_given
     from observations
-    left join environments on observations.environment = environments.environment
+    left join environments on coalesce(observations.environment, 'production') = environments.environment
 ),
 
 touched as (
