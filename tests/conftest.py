@@ -1,17 +1,20 @@
-"""Fixtures that several parts of the tests share: data on disk, and homes built from it by the real pipeline."""
+"""Fixtures that several parts of the tests share: data on disk, and homes built from it by the pipeline's own statements."""
 
 import csv
+import json
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from replay import Builds, record_builds, replay_build
 
 from shipcast.ingest.files import ingest_files
 from shipcast.settings import Settings
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import publish
-from shipcast.warehouse.transform import build
 
 REAL_DATA = Path(os.environ.get("SHIPCAST_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -29,26 +32,51 @@ def write_tables(folder, tables):
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
+def recording(tmp_path_factory):
+    """A folder that holds what dbt says in its builds, and its parsed models; made once for all workers."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "recording"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "builds.json").exists():
+            folder.mkdir(exist_ok=True)
+            builds = record_builds(folder)
+            (folder / "builds.json").write_text(json.dumps(asdict(builds)), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def builds(recording):
+    """The statements of a full build, and of one that adds to it."""
+    return Builds(**json.loads((recording / "builds.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def parsed(recording):
+    """A function that gives a home the parsed models, so that its first build need not parse them."""
+
+    def give(home):
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(recording / "dbt", home / "dbt")
+        return home
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory, builds, parsed):
     """A function that ingests a folder or tables of rows, builds, publishes, and gives the settings of that home.
 
     Nothing to ingest makes a home that knows nothing.
     """
 
-    parsed = tmp_path_factory.mktemp("parsed") / "dbt"
-
     def built_home(source, **settings):
-        home = Settings(home=tmp_path_factory.mktemp("home"), **settings)
-        if parsed.exists():
-            shutil.copytree(parsed, home.home / "dbt")  # one parse of the models serves every home
+        home = Settings(home=parsed(tmp_path_factory.mktemp("home")), **settings)
         folder = source if isinstance(source, Path) else write_tables(home.home / "input", source)
         with run_lock(home.home, "test"):
             if source:
                 ingest_files(home, [folder])
-            build(home)
+            replay_build(home, builds)
             publish(home.home, keep=1)
-        if not parsed.exists():
-            shutil.copytree(home.home / "dbt", parsed)
         return home
 
     return built_home

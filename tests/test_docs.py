@@ -65,8 +65,9 @@ def test_there_are_commands_to_run():
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
-def test_the_commands_of_a_page_run_as_written(page, tmp_path, monkeypatch, capsys):
+def test_the_commands_of_a_page_run_as_written(page, parsed, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    parsed(tmp_path / ".shipcast")
     make_repositories(tmp_path)
     company = run(["simulate", "exports"])
     assert company == 0

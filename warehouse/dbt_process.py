@@ -1,17 +1,47 @@
-"""What the child process of a build runs: dbt, until it is done or until its parent is gone."""
+"""What the child process of a build runs: dbt, until it is done or until its parent is gone.
+
+It writes one JSON object a line: the level and the words of an event that dbt tells its users, and its node where it
+has one.
+"""
 
 from __future__ import annotations
 
+import gc
+import json
 import os
+import sys
 import threading
+from typing import Any
+
+# dbt's own loggers put every event into words, those that nobody sees too: a sixth of a small build.
+SILENT = ["--log-level", "none", "--log-level-file", "none"]
+TOLD = ("info", "warn", "error")
 
 
 def main() -> None:
-    """Run dbt with this process's arguments; its exit code is dbt's."""
+    """Run dbt with this process's arguments; exits with 1 where it did not succeed."""
     threading.Thread(target=end_with_parent, daemon=True).start()
-    from dbt.cli.main import cli
+    gc.disable()  # the process is short, and looking for cycles took a tenth of it
+    from dbt.cli.main import dbtRunner
 
-    cli()
+    done = dbtRunner(callbacks=[tell]).invoke([*sys.argv[1:], *SILENT])
+    if done.exception is not None:
+        say({"level": "error", "message": str(done.exception)})
+    sys.exit(0 if done.success else 1)
+
+
+def tell(event: Any) -> None:
+    """One event of dbt, where it is meant for its users."""
+    if event.info.level in TOLD:
+        told = {"level": event.info.level, "name": event.info.name, "message": event.info.msg}
+        if event.info.name in ("LogModelResult", "LogSeedResult"):
+            data = event.data
+            told |= {"node": data.node_info.node_name, "index": data.index, "total": data.total}
+        say(told)
+
+
+def say(told: dict[str, Any]) -> None:
+    print(json.dumps(told), flush=True)
 
 
 def end_with_parent() -> None:

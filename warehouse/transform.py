@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -28,6 +28,7 @@ SCHEMAS = ("staging", "intermediate")
 SETTINGS = ("settle_days", "attribution", "attribution_hours", "occupancy_minutes", "production_environments")
 # What a partial build leaves as it is: views on the raw tables, whose rows the tests of later models look at.
 UNCHANGED = ["--exclude", "path:models/staging"]
+LOG = Path("dbt") / "logs" / "dbt.log"  # what dbt told of the last build
 NODES_NAMED = 3
 LINES_PER_NODE = 2
 PREAMBLES = ("Runtime Error", "Database Error in", "Encountered an error:")
@@ -155,15 +156,18 @@ def limits(settings: Settings, *, is_full: bool) -> dict[str, str]:
 
 def run_dbt(home: Path, progress: Progress, limited: dict[str, str], *, is_full: bool) -> list[dict[str, Any]]:
     """dbt's result of every model, seed and test, all of them good."""
-    errors = []
+    errors, told = [], []
     with dbt_process(home, limited, ["--full-refresh"] if is_full else UNCHANGED) as process:
         assert process.stdout is not None
         for event in map(read_event, process.stdout):
-            if event["info"]["level"] == "error":
-                errors.append(event["info"]["msg"].strip())
-            elif event["info"]["name"] in ("LogModelResult", "LogSeedResult"):
-                progress("{node_info[node_name]} ({index} of {total})".format_map(event["data"]))
+            told.append(event["message"])
+            if event["level"] == "error":
+                errors.append(event["message"].strip())
+            elif "node" in event:
+                progress("{node} ({index} of {total})".format_map(event))
         code = process.wait()
+    with suppress(OSError):
+        (home / LOG).write_text("\n".join(told) + "\n", encoding="utf-8")
     results = read_results(home)
     bad = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
     if code or bad:
@@ -179,8 +183,7 @@ def dbt_process(home: Path, limited: dict[str, str], options: list[str]) -> Iter
         *options,
         *("--exclude-resource-type", "unit_test"),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-        *("--target-path", str(home / "dbt" / "target"), "--log-path", str(home / "dbt" / "logs")),
-        *("--log-format", "json", "--log-level", "info", "--log-level-file", "info"),
+        *("--target-path", str(home / "dbt" / "target"), "--log-path", str((home / LOG).parent)),
     ]
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "shipcast.warehouse.dbt_process", *arguments],
@@ -207,12 +210,12 @@ def clean_environment() -> dict[str, str]:
 
 
 def read_event(line: str) -> dict[str, Any]:
-    """One event of dbt's log; a line that is none (a traceback's, say) counts as an error."""
+    """One event of dbt; a line that is none (a traceback's, say) counts as an error."""
     try:
         event: dict[str, Any] = json.loads(line)
-        return {"info": event["info"], "data": event["data"]}
+        return {"level": event["level"], "message": event["message"], **event}
     except (ValueError, KeyError, TypeError):
-        return {"info": {"level": "error", "name": "", "msg": line}, "data": {}}
+        return {"level": "error", "message": line.rstrip()}
 
 
 def read_results(home: Path) -> list[dict[str, Any]]:
@@ -236,7 +239,7 @@ def failure(home: Path, bad: list[dict[str, Any]], errors: list[str], code: int)
     more = [f"... and {len(lines) - NODES_NAMED} more"] if len(lines) > NODES_NAMED else []
     return TransformFailed(
         "\n".join([*lines[:NODES_NAMED], *more]),
-        next_step=f"Nothing was published. See {home / 'dbt' / 'logs' / 'dbt.log'}.",
+        next_step=f"Nothing was published. See {home / LOG}.",
         nodes=names,
     )
 

@@ -20,10 +20,10 @@ def exports(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(exports, tmp_path_factory):
+def undisturbed(exports, tmp_path_factory, parsed):
     """A home that has published the older exports, whose source by now holds the newer; and the run's seconds."""
     then, now = exports
-    home = tmp_path_factory.mktemp("before") / "home"
+    home = parsed(tmp_path_factory.mktemp("before") / "home")
     ordeal.write_settings(home, then)
     started = time.monotonic()
     assert ordeal.run(home).returncode == 0

@@ -1,15 +1,15 @@
-"""A home filled by SQL, below ingestion, and built; one parsed dbt project serves all of them."""
+"""A home filled by SQL, below ingestion, and built."""
 
-import shutil
 import subprocess
 import sys
 from datetime import datetime
 
 import pytest
+from replay import replay_build
 
 from shipcast.settings import Settings
 from shipcast.warehouse.connection import open_built, open_work
-from shipcast.warehouse.transform import PROJECT, build
+from shipcast.warehouse.transform import PROJECT
 
 
 def insert(connection, table, rows):
@@ -28,9 +28,9 @@ def as_text(value):
 class Built:
     """A built home, to be asked about its tables."""
 
-    def __init__(self, settings, report):
+    def __init__(self, settings, counts):
         self.settings = settings
-        self.report = report
+        self.counts = counts
 
     def rows(self, query):
         """The rows of an answer, their instants as text to the minute."""
@@ -48,26 +48,23 @@ class Built:
 
 
 @pytest.fixture(scope="session")
-def empty(tmp_path_factory):
-    """A built home without a row of data."""
-    settings = Settings(home=tmp_path_factory.mktemp("empty"))
-    return Built(settings, build(settings))
-
-
-@pytest.fixture(scope="session")
-def build_of(empty, tmp_path_factory):
+def build_of(tmp_path_factory, builds, parsed):
     """A function that builds a home from raw rows by table."""
 
     def built(tables, **settings):
-        home = tmp_path_factory.mktemp("home")
-        shutil.copytree(empty.settings.home / "dbt", home / "dbt")
-        with open_work(home) as connection:
+        settings = Settings(home=parsed(tmp_path_factory.mktemp("home")), **settings)
+        with open_work(settings.home) as connection:
             for table, rows in tables.items():
                 insert(connection, table, rows)
-        settings = Settings(home=home, **settings)
-        return Built(settings, build(settings))
+        return Built(settings, replay_build(settings, builds))
 
     return built
+
+
+@pytest.fixture(scope="session")
+def empty(build_of):
+    """A built home without a row of data."""
+    return build_of({})
 
 
 @pytest.fixture(scope="session")

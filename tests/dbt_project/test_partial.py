@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from replay import Recorded, World, recorded
+from replay import World
 
 from shipcast.settings import Settings
 from shipcast.warehouse.tables import BY_NAME
-from shipcast.warehouse.transform import prepare_build
 
 SERVICES, ENVIRONMENTS = ["pay", "cart"], ["prod", "live", "qa", "eu"]
 DEPLOYMENT_IDS = [f"d{number}" for number in range(8)]
@@ -97,16 +96,6 @@ def by_key(name):
 
 
 loads = st.fixed_dictionaries({name: st.lists(row, max_size=5).map(by_key(name)) for name, row in ROWS.items()})
-
-
-@pytest.fixture(scope="module")
-def builds(tmp_path_factory):
-    """The statements of a full build, and of one that adds to it."""
-    home = tmp_path_factory.mktemp("recorded")
-    prepare_build(Settings(home=home), None)
-    full = recorded(home, "--full-refresh")
-    prepare_build(Settings(home=home), 0)
-    return Recorded(full, recorded(home))
 
 
 @pytest.mark.parametrize("attribution", ["explicit", "window"])

@@ -22,13 +22,13 @@ ASKED = ["--as-of", AS_OF]
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory):
+def company(tmp_path_factory, parsed):
     """Exports of a simulated company of three services over a quarter, and a home that holds them."""
     from shipcast.simulator import simulate
 
     folder = tmp_path_factory.mktemp("company")
     simulate(folder / "exports", seed=1, days=90, services=3)
-    home = str(folder / "home")
+    home = str(parsed(folder / "home"))
     assert run(["--home", home, "-q", "ingest", "files", str(folder / "exports")]) == 0
     assert run(["--home", home, "-q", "build"]) == 0
     return folder
@@ -261,9 +261,8 @@ def test_init_writes_once_and_never_overwrites(tmp_path, capsys):
     assert "left as it is" in capsys.readouterr().out
 
 
-def test_run_loads_every_configured_source_builds_and_publishes(company, tmp_path, capsys):
-    home = tmp_path / "home"
-    home.mkdir()
+def test_run_loads_every_configured_source_builds_and_publishes(company, parsed, tmp_path, capsys):
+    home = parsed(tmp_path / "home")
     gone = tmp_path / "gone"
     (home / "shipcast.toml").write_text(
         f'[[sources]]\npath = "{gone}"\n\n[[sources]]\npath = "{company / "exports"}"\n'
@@ -278,7 +277,8 @@ def test_run_loads_every_configured_source_builds_and_publishes(company, tmp_pat
     assert run(["--home", str(home), "metrics", *ASKED]) == 0
 
 
-def test_run_reads_repositories_too_and_says_what_is_wrong_with_how_one_is_configured(tmp_path, capsys):
+def test_run_reads_repositories_too_and_says_what_is_wrong_with_how_one_is_configured(parsed, tmp_path, capsys):
+    parsed(tmp_path)
     code = tmp_path / "pay"
     person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
     subprocess.run(["git", "init", "-q", str(code)], check=True)

@@ -1,6 +1,7 @@
-"""What dbt says to the database in a build, recorded once and said again to small databases in memory.
+"""What dbt says to the database in a build, recorded once and said again to small databases, on disk or in memory.
 
-Starting dbt costs seconds, its statements cost hundredths of one: so hundreds of small worlds can be built.
+Starting dbt costs seconds, its statements cost hundredths of one: so hundreds of small worlds can be built. That a home
+built so is what `build` makes, tests/dbt_project/test_marts.py holds.
 """
 
 import json
@@ -8,12 +9,13 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import duckdb
 
 from shipcast.settings import Settings
-from shipcast.warehouse.connection import create_raw
-from shipcast.warehouse.transform import PROJECT, limits, setting_rows
+from shipcast.warehouse.connection import create_raw, open_built
+from shipcast.warehouse.transform import PROJECT, finished, limits, prepare_build, setting_rows
 
 RECORDER = """
 import json, sys
@@ -48,11 +50,39 @@ def recorded(home, *options):
 TRANSACTION = re.compile(r"^\s*(/\*.*?\*/\s*)?(begin|commit)\b", re.IGNORECASE | re.DOTALL)
 
 
-class Recorded:
+@dataclass(frozen=True)
+class Builds:
     """The statements of a build in full, and of one that adds to what is there."""
 
-    def __init__(self, full, partial):
-        self.full, self.partial = full, partial
+    full: list[str]
+    partial: list[str]
+
+
+def record_builds(home):
+    """Both builds, by dbt, of a home that is made here; its folder `dbt` then holds the parsed models."""
+    prepare_build(Settings(home=home), None)
+    full = recorded(home, "--full-refresh")
+    prepare_build(Settings(home=home), 0)
+    return Builds(full, recorded(home))
+
+
+def replay(connection, statements):
+    """Say the statements of a build again; no test of theirs may fail."""
+    for statement in statements:
+        answer = connection.execute(statement)
+        if "as should_error" in statement:
+            assert answer.fetchone()[0] == 0, statement
+    for (name,) in connection.execute("select table_name from duckdb_tables() where temporary").fetchall():
+        connection.execute(f'drop table temp."{name}"')
+
+
+def replay_build(settings, builds):
+    """What `build` does for a home of which nothing is built, but that dbt is not started; the rows of each mart."""
+    load_id = prepare_build(settings, None)
+    with open_built(settings.home) as connection:
+        connection.execute("set preserve_insertion_order = false")
+        replay(connection, builds.full)
+    return finished(settings.home, load_id)
 
 
 class World:
@@ -82,16 +112,11 @@ class World:
                 self.connection.execute(f"insert into raw.{name} ({names}) values ({marks})", list(given.values()))
 
     def build(self, statements, since=None):
-        """Say the statements of a build again; no test of theirs may fail."""
+        """Say the statements of a build again, since a load for one that adds to what was built."""
         self.connection.execute("delete from raw._settings where name = 'built_load_id'")
         if since is not None:
             self.connection.execute("insert into raw._settings values ('built_load_id', ?)", [str(since)])
-        for statement in statements:
-            answer = self.connection.execute(statement)
-            if "as should_error" in statement:
-                assert answer.fetchone()[0] == 0, statement
-        for (name,) in self.connection.execute("select table_name from duckdb_tables() where temporary").fetchall():
-            self.connection.execute(f'drop table temp."{name}"')
+        replay(self.connection, statements)
 
     def clear(self):
         """Take away all that was built."""
