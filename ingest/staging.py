@@ -112,6 +112,8 @@ class Staging:
     now: datetime
     progress: Callable[[str], None]
     waiting: list[tuple[Part, Piece]] = field(default_factory=list)
+    rows_waiting: int = 0
+    bytes_waiting: int = 0
     recorded: list[tuple[int, str, str, str, str, int | None, str | None, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -165,22 +167,30 @@ class Staging:
         self.recorded.append((*names, header, part.stands_at, refused, part.is_addition))
 
     def forget(self, part: Part) -> None:
-        self.waiting = [(other, piece) for other, piece in self.waiting if other.number != part.number]
+        kept = [(other, piece) for other, piece in self.waiting if other.number != part.number]
+        self.waiting, self.rows_waiting, self.bytes_waiting = [], 0, 0
+        for other, piece in kept:
+            self.wait(other, piece)
         self.flush_records()
         for table in (self.table.name, "bad", "parts"):
             self.connection.execute(f"delete from scratch.{table} where _part = ?", [part.number])
 
     def take(self, part: Part, piece: Piece) -> None:
         """Small pieces wait for others, so that a thousand small files cost no thousand checks."""
-        self.waiting.append((part, piece))
-        rows = sum(piece.rows for _, piece in self.waiting)
-        if rows >= BATCH_ROWS or sum(piece.size for _, piece in self.waiting) >= BATCH_BYTES:
+        self.wait(part, piece)
+        if self.rows_waiting >= BATCH_ROWS or self.bytes_waiting >= BATCH_BYTES:
             self.flush()
+
+    def wait(self, part: Part, piece: Piece) -> None:
+        self.waiting.append((part, piece))
+        self.rows_waiting += piece.rows
+        self.bytes_waiting += piece.size
 
     def flush(self) -> None:
         """Check what waits and store it."""
         self.flush_records()
-        pieces, self.waiting = self.waiting, []
+        pieces = self.waiting
+        self.waiting, self.rows_waiting, self.bytes_waiting = [], 0, 0
         if not pieces:
             return
         self.store_broken(pieces)
@@ -228,13 +238,13 @@ class Staging:
         self.connection.execute(f"create or replace temp table offenders as {find}")
         places = self.connection.execute("select _part, _line from offenders order by _part, _line").fetchall()
         found = pl.DataFrame(places, schema={"_part": pl.Int32, "_line": pl.Int64}, orient="row")
+        of_part = {number: rows for (number,), rows in found.partition_by("_part", as_dict=True).items()}
+        bad = []
         for part, piece in pieces:
-            here = found.filter(pl.col("_part") == part.number).join(piece.frame, on="_line", how="semi")
+            here = of_part.get(part.number, found.clear()).join(piece.frame, on="_line", how="semi")
             if here.height:
-                self.add_bad(
-                    here.with_columns(piece.verbatim(here["_line"]).alias("row")),
-                    "select offenders.*, row from offenders join bad_rows using (_part, _line)",
-                )
+                bad.append(here.with_columns(piece.verbatim(here["_line"]).alias("row")))
+        self.add_bad(pl.concat(bad), "select offenders.*, row from offenders join bad_rows using (_part, _line)")
 
     def store_broken(self, pieces: list[tuple[Part, Piece]]) -> None:
         for part, piece in pieces:

@@ -1,15 +1,14 @@
-"""Fixtures that several parts of the tests share: data on disk, and homes built from it by the pipeline's own statements."""
+"""Fixtures that several parts of the tests share: data on disk, and homes built from it."""
 
 import csv
 import json
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from replay import Builds, record_builds, replay_build
+from replay import record_full, replay_build
 
 from shipcast.ingest.files import ingest_files
 from shipcast.settings import Settings
@@ -33,21 +32,20 @@ def write_tables(folder, tables):
 
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory):
-    """A folder that holds what dbt says in its builds, and its parsed models; made once for all workers."""
+    """A folder that holds what dbt says in a build, and its parsed models; made once for all workers."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "recording"
     with FileLock(f"{folder}.lock"):
-        if not (folder / "builds.json").exists():
+        if not (folder / "full.json").exists():
             folder.mkdir(exist_ok=True)
-            builds = record_builds(folder)
-            (folder / "builds.json").write_text(json.dumps(asdict(builds)), encoding="utf-8")
+            (folder / "full.json").write_text(json.dumps(record_full(folder)), encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="session")
-def builds(recording):
-    """The statements of a full build, and of one that adds to it."""
-    return Builds(**json.loads((recording / "builds.json").read_text(encoding="utf-8")))
+def full_build(recording):
+    """The statements of a build in full."""
+    return json.loads((recording / "full.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +61,7 @@ def parsed(recording):
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory, builds, parsed):
+def built(tmp_path_factory, full_build, parsed):
     """A function that ingests a folder or tables of rows, builds, publishes, and gives the settings of that home.
 
     Nothing to ingest makes a home that knows nothing.
@@ -75,7 +73,7 @@ def built(tmp_path_factory, builds, parsed):
         with run_lock(home.home, "test"):
             if source:
                 ingest_files(home, [folder])
-            replay_build(home, builds)
+            replay_build(home, full_build)
             publish(home.home, keep=1)
         return home
 

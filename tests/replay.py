@@ -9,16 +9,17 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import duckdb
 
 from shipcast.settings import Settings
 from shipcast.warehouse.connection import create_raw, open_built
+from shipcast.warehouse.dbt_process import SILENT
 from shipcast.warehouse.transform import PROJECT, finished, limits, prepare_build, setting_rows
 
 RECORDER = """
-import json, sys
+import gc, json, sys
+gc.disable()
 from dbt.adapters.sql.connections import SQLConnectionManager
 said, record = SQLConnectionManager.add_query, open(sys.argv.pop(1), "w")
 
@@ -35,14 +36,14 @@ cli()
 def recorded(home, *options):
     """The statements of a build of this home, in order."""
     record = home / "statements.jsonl"
-    folders = ["--target-path", str(home / "dbt" / "target"), "--log-path", str(home / "dbt" / "logs")]
+    folders = ["--target-path", str(home / "dbt" / "target"), "--log-path", str(home / "dbt" / "logs"), *SILENT]
     project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--exclude-resource-type", "unit_test"]
     done = subprocess.run(
         [sys.executable, "-P", "-c", RECORDER, str(record), "build", *options, *project, *folders],
         cwd=home, env={**os.environ, **limits(Settings(home=home), is_full=True)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.returncode == 0, done.stderr[-3000:]
     statements = [json.loads(line) for line in record.read_text().splitlines()]
     return [statement for statement in statements if not TRANSACTION.search(statement)]
 
@@ -50,20 +51,16 @@ def recorded(home, *options):
 TRANSACTION = re.compile(r"^\s*(/\*.*?\*/\s*)?(begin|commit)\b", re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Builds:
-    """The statements of a build in full, and of one that adds to what is there."""
-
-    full: list[str]
-    partial: list[str]
-
-
-def record_builds(home):
-    """Both builds, by dbt, of a home that is made here; its folder `dbt` then holds the parsed models."""
+def record_full(home):
+    """A build in full, by dbt, of a home that is made here; its folder `dbt` then holds the parsed models."""
     prepare_build(Settings(home=home), None)
-    full = recorded(home, "--full-refresh")
+    return recorded(home, "--full-refresh")
+
+
+def record_partial(home):
+    """A build that adds to it."""
     prepare_build(Settings(home=home), 0)
-    return Builds(full, recorded(home))
+    return recorded(home)
 
 
 def replay(connection, statements):
@@ -76,12 +73,12 @@ def replay(connection, statements):
         connection.execute(f'drop table temp."{name}"')
 
 
-def replay_build(settings, builds):
+def replay_build(settings, full_build):
     """What `build` does for a home of which nothing is built, but that dbt is not started; the rows of each mart."""
     load_id = prepare_build(settings, None)
     with open_built(settings.home) as connection:
         connection.execute("set preserve_insertion_order = false")
-        replay(connection, builds.full)
+        replay(connection, full_build)
     return finished(settings.home, load_id)
 
 

@@ -41,7 +41,8 @@ def tell(event: Any) -> None:
 
 
 def say(told: dict[str, Any]) -> None:
-    print(json.dumps(told), flush=True)
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
 
 
 def end_with_parent() -> None:

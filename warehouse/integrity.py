@@ -86,7 +86,8 @@ def unreadable(path: Path) -> list[str]:
     duckdb.Error
         The file cannot be opened at all.
     """
-    return [name for name in table_names(path) if not is_readable(path, name)]
+    names = table_names(path)
+    return [] if are_readable(path, names) else [name for name in names if not are_readable(path, [name])]
 
 
 def table_names(path: Path) -> list[str]:
@@ -97,12 +98,12 @@ def table_names(path: Path) -> list[str]:
     return [f"{schema}.{table}" for schema, table in rows]
 
 
-def is_readable(path: Path, name: str) -> bool:
-    """Whether every row of the table can be read, by a connection of its own, since damage ends a connection."""
-    schema, table = name.split(".", 1)
+def are_readable(path: Path, names: list[str]) -> bool:
+    """Whether every row of the tables can be read, by a connection of their own, since damage ends a connection."""
     try:
         with open_beside(path) as connection:
-            connection.execute(f'select count(*), bit_xor(hash(t)) from "{schema}"."{table}" t').fetchall()
+            for schema, table in (name.split(".", 1) for name in names):
+                connection.execute(f'select count(*), bit_xor(hash(t)) from "{schema}"."{table}" t').fetchall()
     except duckdb.Error as error:
         if is_fault_of_storage(error):
             return False

@@ -5,6 +5,7 @@ import time
 
 import ordeal
 import pytest
+from replay import replay_build
 
 from shipcast.ingest.files import ingest_files
 from shipcast.settings import load_settings
@@ -20,32 +21,22 @@ def exports(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(exports, tmp_path_factory, parsed):
-    """A home that has published the older exports, whose source by now holds the newer; and the run's seconds."""
+def before(exports, full_build, parsed, tmp_path_factory):
+    """A home that has published the older exports, whose source by now holds the newer."""
     then, now = exports
     home = parsed(tmp_path_factory.mktemp("before") / "home")
     ordeal.write_settings(home, then)
-    started = time.monotonic()
-    assert ordeal.run(home).returncode == 0
-    seconds = time.monotonic() - started
+    with run_lock(home, "test"):
+        replay_build(load(home), full_build)
+        publish(home, keep=3)
     ordeal.write_settings(home, now)
-    return home, seconds
+    return home
 
 
 @pytest.fixture(scope="session")
-def before(undisturbed):
-    return undisturbed[0]
-
-
-@pytest.fixture(scope="session")
-def seconds(undisturbed):
-    return undisturbed[1]
-
-
-@pytest.fixture(scope="session")
-def few(exports, tmp_path_factory):
+def few(exports, parsed, tmp_path_factory):
     """A home that holds older deployments only, whose source holds newer ones."""
-    home = tmp_path_factory.mktemp("few") / "home"
+    home = parsed(tmp_path_factory.mktemp("few") / "home")
     for folder, name in zip(exports, ("then", "now"), strict=True):
         (home.parent / name).mkdir()
         shutil.copy(folder / "deployments.csv", home.parent / name)
@@ -63,13 +54,24 @@ def load(home):
 
 
 @pytest.fixture(scope="session")
-def loaded(before, tmp_path_factory):
-    """The same, the newer exports loaded and built and not yet published."""
+def run_since(before, tmp_path_factory):
+    """The same after an undisturbed run that has not yet published, and how many seconds it took."""
     home = tmp_path_factory.mktemp("loaded") / "home"
     shutil.copytree(before, home)
+    started = time.monotonic()
     with run_lock(home, "test"):
         build(load(home))
-    return home
+    return home, time.monotonic() - started
+
+
+@pytest.fixture(scope="session")
+def loaded(run_since):
+    return run_since[0]
+
+
+@pytest.fixture(scope="session")
+def seconds(run_since):
+    return run_since[1]
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ class Built:
 
 
 @pytest.fixture(scope="session")
-def build_of(tmp_path_factory, builds, parsed):
+def build_of(tmp_path_factory, full_build, parsed):
     """A function that builds a home from raw rows by table."""
 
     def built(tables, **settings):
@@ -56,7 +56,7 @@ def build_of(tmp_path_factory, builds, parsed):
         with open_work(settings.home) as connection:
             for table, rows in tables.items():
                 insert(connection, table, rows)
-        return Built(settings, replay_build(settings, builds))
+        return Built(settings, replay_build(settings, full_build))
 
     return built
 

@@ -1,11 +1,12 @@
 """A build that adds what has changed leaves what a build of everything leaves, table by table and row by row."""
 
+import shutil
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from replay import World
+from replay import World, record_partial
 
 from shipcast.settings import Settings
 from shipcast.warehouse.tables import BY_NAME
@@ -98,6 +99,12 @@ def by_key(name):
 loads = st.fixed_dictionaries({name: st.lists(row, max_size=5).map(by_key(name)) for name, row in ROWS.items()})
 
 
+@pytest.fixture(scope="module")
+def partial_build(recording, tmp_path_factory):
+    """The statements of a build that adds to what is there."""
+    return record_partial(shutil.copytree(recording, tmp_path_factory.mktemp("partial") / "home"))
+
+
 @pytest.mark.parametrize("attribution", ["explicit", "window"])
 @settings(
     deadline=None,
@@ -106,17 +113,17 @@ loads = st.fixed_dictionaries({name: st.lists(row, max_size=5).map(by_key(name))
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(history=st.lists(loads, min_size=2, max_size=4))
-def test_adding_load_after_load_leaves_what_building_everything_leaves(builds, attribution, history):
+def test_adding_load_after_load_leaves_what_building_everything_leaves(full_build, partial_build, attribution, history):
     world = World(Settings(attribution=attribution))
     world.load(history[0])
-    world.build(builds.full)
+    world.build(full_build)
     for load in history[1:]:
         world.load(load)
-        world.build(builds.partial, since=world.load_id - 1)
+        world.build(partial_build, since=world.load_id - 1)
     added = world.built()
 
     world.clear()
-    world.build(builds.full)
+    world.build(full_build)
 
     for table, rows in world.built().items():
         assert added[table] == rows, table
@@ -126,7 +133,7 @@ def rows_of(name, *rows):
     return {name: [(BY_NAME[name].key, row) for row in rows]}
 
 
-def test_a_load_that_touches_no_change_adds_no_landing_to_one_with_a_position(builds):
+def test_a_load_that_touches_no_change_adds_no_landing_to_one_with_a_position(full_build, partial_build):
     change = {"change_id": "p1", "service": "pay", "commit_sha": "c2", "authored_at": at(0), "position": 2}
     shipped = [
         {"deployment_id": version, "service": "pay", "environment": "prod", "started_at": at(step),
@@ -139,29 +146,29 @@ def test_a_load_that_touches_no_change_adds_no_landing_to_one_with_a_position(bu
     ]
     world = World(Settings())
     world.load(rows_of("changes", change) | rows_of("deployments", *shipped) | rows_of("releases", *released))
-    world.build(builds.full)
+    world.build(full_build)
     before = world.built()
     world.load(rows_of("holds", {"service": "cart", "at": at(0), "active": True}))
-    world.build(builds.partial, since=1)
+    world.build(partial_build, since=1)
 
     landings = ("work", "intermediate", "int_change_landings")
     assert len(before[landings]) == 1
     assert world.built()[landings] == before[landings]
 
 
-def test_rows_that_say_nothing_of_production_and_rows_that_name_it_are_one_series_whatever_its_kind(builds):
+def test_rows_that_say_nothing_of_production_and_rows_that_name_it_are_one_series_whatever_its_kind(full_build):
     load = [
         {"service": "pay", "environment": environment, "observed_at": START + timedelta(minutes=minutes), "value": 5.0}
         for environment, minutes in ((None, 0), ("production", 20))
     ]
     world = World(Settings())
     world.load(rows_of("load", *load) | rows_of("environments", {"environment": "production", "kind": "staging"}))
-    world.build(builds.full)
+    world.build(full_build)
 
     assert len(world.built()["marts", "main", "fct_load_hourly"]) == 1
 
 
-def test_a_change_that_two_services_name_has_one_first_release(builds):
+def test_a_change_that_two_services_name_has_one_first_release(full_build):
     changes = [
         {"change_id": "7", "service": service, "commit_sha": "c1", "deployment_id": service, "authored_at": at(0),
          "position": 4}
@@ -173,6 +180,6 @@ def test_a_change_that_two_services_name_has_one_first_release(builds):
     ]
     world = World(Settings())
     world.load(rows_of("changes", *changes) | rows_of("releases", *releases))
-    world.build(builds.full)
+    world.build(full_build)
 
     assert len(world.built()["work", "intermediate", "int_change_releases"]) == 1

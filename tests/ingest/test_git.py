@@ -503,7 +503,7 @@ def grow(history, commits):
 
 
 @given(before=COMMITS, after=COMMITS, releases=st.sampled_from(["tags", "merges"]))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_reading_in_two_parts_gives_what_one_reading_gives(before, after, releases, tmp_path_factory):
     bench = Bench(tmp_path_factory.mktemp("bench"))
     grow(bench.history, before)

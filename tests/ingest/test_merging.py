@@ -170,7 +170,7 @@ def recounted(connection, load_id):
     ).fetchall()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 20), max_size=4))
 def test_however_rows_are_split_into_parts_the_tables_are_the_same_and_the_counts_add_up(rows, cuts):
     contents = []

@@ -1,5 +1,7 @@
 """The command line as its users type it: one small company, every verb, every kind of mistake."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -30,7 +32,9 @@ def company(tmp_path_factory, parsed):
     simulate(folder / "exports", seed=1, days=90, services=3)
     home = str(parsed(folder / "home"))
     assert run(["--home", home, "-q", "ingest", "files", str(folder / "exports")]) == 0
-    assert run(["--home", home, "-q", "build"]) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert run(["--home", home, "build"]) == 0
+    (folder / "said").write_text(said.getvalue(), encoding="utf-8")
     return folder
 
 
@@ -51,6 +55,11 @@ def schema_of(answer):
     return json.loads((SCHEMAS / f"{answer['schema'].split('/')[1]}.json").read_text(encoding="utf-8"))
 
 
+def assert_valid(answer):
+    assert answer.keys() >= {"schema", "generated_at", "as_of", "data_as_of", "items", "warnings"}
+    jsonschema.validate(answer, schema_of(answer), format_checker=jsonschema.FormatChecker())
+
+
 JSON_VERBS = [
     ["version"],
     ["doctor", *ASKED],
@@ -61,18 +70,24 @@ JSON_VERBS = [
     ["metrics", *ASKED, "--by", "environment"],
     ["windows", "checkout", "--duration", "45m", *ASKED],
     ["quarantine", "list"],
-    ["build"],
 ]
 
 
 @pytest.mark.parametrize("arguments", JSON_VERBS, ids=" ".join)
 def test_every_json_answer_is_valid_against_its_shipped_schema(ask, arguments):
     code, out, _ = ask("--json", *arguments)
-    answer = json.loads(out)
 
     assert code == 0
-    assert answer.keys() >= {"schema", "generated_at", "as_of", "data_as_of", "items", "warnings"}
-    jsonschema.validate(answer, schema_of(answer), format_checker=jsonschema.FormatChecker())
+    assert_valid(json.loads(out))
+
+
+def width(said):
+    assert said.strip()
+    return max(len(line) for line in said.splitlines() if not line.startswith("note: "))
+
+
+def test_what_a_build_says_reads_in_at_most_a_hundred_columns(company):
+    assert width((company / "said").read_text(encoding="utf-8")) <= 100
 
 
 @pytest.mark.parametrize("arguments", JSON_VERBS, ids=" ".join)
@@ -80,8 +95,7 @@ def test_every_answer_reads_in_at_most_a_hundred_columns(ask, arguments):
     code, out, _ = ask(*arguments)
 
     assert code == 0
-    assert out.strip()
-    assert max(len(line) for line in out.splitlines() if not line.startswith("note: ")) <= 100
+    assert width(out) <= 100
 
 
 @pytest.mark.parametrize("by", ["service", "environment", "team", "week"])
@@ -326,13 +340,15 @@ def test_simulate_does_not_write_over_files_that_were_not_simulated(tmp_path, ca
     assert (tmp_path / "deployments.csv").read_text() == "mine"
 
 
-def test_everything_written_lies_under_the_home(company, tmp_path, monkeypatch):
-    home = tmp_path / "elsewhere" / "home"
+def test_everything_written_lies_under_the_home(company, parsed, tmp_path, monkeypatch, capsys):
+    home = parsed(tmp_path / "elsewhere" / "home")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
 
     assert run(["--home", str(home), "ingest", "files", str(company / "exports")]) == 0
-    assert run(["--home", str(home), "build"]) == 0
+    capsys.readouterr()
+    assert run(["--home", str(home), "--json", "build"]) == 0
+    assert_valid(json.loads(capsys.readouterr().out))
     assert run(["--home", str(home), "metrics", *ASKED]) == 0
 
     assert {path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(home)} == set()

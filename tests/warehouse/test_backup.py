@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import tarfile
 
 import pytest
@@ -13,10 +14,9 @@ from shipcast.warehouse.errors import BackupRefused, NewerHome
 from shipcast.warehouse.snapshot import open_current, publish
 
 
-@pytest.fixture
-def home(tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    home = tmp_path_factory.mktemp("made")
     (home / "shipcast.toml").write_text('tz = "Asia/Tokyo"\n')
     with open_work(home) as connection:
         connection.execute("insert into raw.holds (service) values ('pay')")
@@ -25,6 +25,11 @@ def home(tmp_path):
     for _ in range(2):
         publish(home, keep=2)
     return home
+
+
+@pytest.fixture
+def home(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "home")
 
 
 @pytest.fixture

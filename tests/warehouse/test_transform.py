@@ -74,11 +74,6 @@ def test_a_build_reports_what_it_made_and_writes_nothing_into_the_project(settin
     assert dbt_files() == before
 
 
-def test_a_build_adds_to_the_last_one(settings):
-    assert built_before(settings) == 1
-    assert not build(settings).is_full
-
-
 @pytest.mark.parametrize(
     "lost",
     [
@@ -103,7 +98,10 @@ def test_other_settings_build_in_full(settings):
     assert built_before(settings.model_copy(update={"tz": "Asia/Tokyo"})) is not None
 
 
-def test_neither_a_users_folder_nor_the_environment_steers_a_build(settings, tmp_path, monkeypatch):
+def test_a_build_adds_to_the_last_one_and_neither_a_users_folder_nor_the_environment_steers_it(
+    settings, tmp_path, monkeypatch
+):
+    assert built_before(settings) == 1
     for name in ("dbt", "duckdb", "shipcast"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
         (settings.home / f"{name}.py").write_text("raise SystemExit('shadowed')")
@@ -112,7 +110,10 @@ def test_neither_a_users_folder_nor_the_environment_steers_a_build(settings, tmp
     monkeypatch.setenv("DBT_TARGET", "elsewhere")
     monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path))
 
-    assert build(settings).rows["fct_deployments"] == 2
+    report = build(settings)
+
+    assert not report.is_full
+    assert report.rows["fct_deployments"] == 2
 
 
 def test_a_test_that_fails_is_named_and_what_was_published_stays_in_force(built):
