@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-HOURS_OF_WEEK = 168
+DAY_HOURS = 24
+HOURS_OF_WEEK = 7 * DAY_HOURS
 
 Instants = NDArray[np.datetime64]
 

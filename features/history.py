@@ -14,7 +14,7 @@ import polars as pl
 
 from shipcast.features.clock import hour_of_week, hour_of_week_in, is_zone
 
-LOAD_WEEKS = 8
+LOAD_WEEKS = 16
 MOST_ROWS = 50_000  # of all services, learned from at the time of a question
 
 SERVICES = "select service, team, business_zone from dim_services order by service"

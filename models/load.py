@@ -1,8 +1,8 @@
-"""Requests per hour by local hour of the week: medians of the last weeks, each held to what its noise allows.
+"""Requests per hour ahead: five plain forecasts, each with the weight that its errors of the last weeks earn it.
 
-A cell of the week rests on a handful of weeks; the lowest of 168 such medians looks quieter than it is. So each hour
-of the day is drawn to the overall level, and each hour of the week to its hour of the day, by the share of their
-differences that noise explains (James and Stein).
+The weights are inverse to a power of the errors (as Bates and Granger, 1969, but sharper) of forecasts made as if from
+each of the last days; how far the weighted forecast was off then, by hour of the day and by days ahead, is how sure it
+is. A series of less than three weeks has a week that repeats, or a day, each hour held to what its noise allows.
 """
 
 from __future__ import annotations
@@ -13,18 +13,27 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shipcast.features.clock import HOURS_OF_WEEK, Instants, hours_of_week
+from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, hours_of_week
+from shipcast.models.hours import HOUR, HourlySeries, cleaned
 from shipcast.models.posterior import DRAWS, SEED, Floats
+from shipcast.models.seasonal import MEMBERS, Past
+from shipcast.models.shrinkage import FLOOR_SHARE, shrunken_week
 
-FLOOR_SHARE = 0.01  # of the mean load, added before logs are taken: an hour may well see nothing
-MEDIAN_EFFICIENCY = np.pi / 2  # the variance of a median over that of a mean
-SCATTER_OF_DEVIATION = 1.4826
-SHORT_HOURS = 14 * 24
-LEAST_SCATTER = 0.02
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+DAY_ALONE = 14 * DAY_HOURS  # hours below which the days of the week cannot be told apart
+WEEK_ALONE = 21 * DAY_HOURS  # below which a series is too short to be followed
+HORIZON = HOURS_OF_WEEK  # after which the forecast week repeats
+ORIGINS, LEAST_PAST, LEAST_AHEAD = 10, 17 * DAY_HOURS, 2 * DAY_HOURS
+POWER = 4  # of the mean absolute error that weights are inverse to
+WORTH = 20.0  # errors that those of the whole day count for, beside an hour's own
+# Ten origins of one series see too little of what can go wrong, and least of what seldom does.
+WIDENING = np.array([1.4, 1.25, 0.0, 1.25, 1.4])
+OUTAGE_HOURS = 4  # an outage meets the mean of some hours, of which errors are smaller than of one
+LARGEST_ERROR = 1.0  # in logs
 
 
 class LoadModel:
-    """A seasonal median that knows how sure it is.
+    """Requests per hour, and how sure they are.
 
     Attributes
     ----------
@@ -32,6 +41,8 @@ class LoadModel:
         Whether there is any load to speak of; without, nothing else may be asked.
     is_short
         Less than two weeks: the days of the week cannot be told apart, hours of the day at best.
+    weights_
+        Of each plain forecast, by name; none for a series that is too short to be followed.
     """
 
     def __init__(self, zone: str) -> None:
@@ -41,54 +52,109 @@ class LoadModel:
         """Learns from `History.hourly_load`, in requests per hour."""
         self.hours_ = len(load)
         self.is_known = len(load) > 0 and load["requests"].sum() > 0
-        self.is_short = len(load) < SHORT_HOURS
+        self.is_short = len(load) < DAY_ALONE
+        self.weights_: dict[str, float] = {}
         if self.is_known:
-            self.fit_week(load["requests"].to_numpy().astype(np.float64), load["hour_of_week"].to_numpy())
+            self.series_ = HourlySeries.of(load, self.zone)
+            if len(load) < max(WEEK_ALONE, len(self.series_.measured) / 2):  # or mostly gaps
+                self.fit_week()
+            else:
+                self.fit_members()
         return self
 
-    def fit_week(self, requests: Floats, hours: NDArray[np.int64]) -> None:
-        self.floor_ = FLOOR_SHARE * float(np.mean(requests))
-        logs = np.log(requests + self.floor_)
-        overall = float(np.median(logs))
-        day, day_error = shrunken(logs - overall, hours % 24, 24)
-        rest = np.zeros(HOURS_OF_WEEK), np.zeros(HOURS_OF_WEEK)
-        if not self.is_short:
-            rest = shrunken(logs - overall - day[hours % 24], hours, HOURS_OF_WEEK)
-        hour_of_day = np.arange(HOURS_OF_WEEK) % 24
-        self.week_ = overall + day[hour_of_day] + rest[0]
-        self.error_ = np.hypot(day_error[hour_of_day], rest[1])
+    def fit_week(self) -> None:
+        """One week that repeats, or one day."""
+        known = ~np.isnan(self.series_.measured)
+        requests, hours = self.series_.measured[known], self.series_.hours[known]
+        self.week_, error = shrunken_week(requests, hours, by_day_alone=self.is_short)
+        self.path_ = np.zeros(0)
+        self.fit_errors((requests - self.week_[hours])[None, :], hours[None, :] % DAY_HOURS)
+        self.outage_ = error.reshape(7, DAY_HOURS).mean(axis=0)
+
+    def fit_members(self) -> None:
+        """The weighted forecast of the week ahead, and its errors in the weeks behind."""
+        measured, hours = self.series_.measured, self.series_.hours
+        spare = len(measured) - LEAST_PAST
+        count = int(np.clip((spare - LEAST_AHEAD) // DAY_HOURS + 1, 1, ORIGINS))
+        ahead = min(HORIZON, spare - (count - 1) * DAY_HOURS)
+        origins = len(measured) - ahead - DAY_HOURS * np.arange(count)
+        coming = origins[:, None] + np.arange(ahead)
+        forecasts = np.array([self.members(origin, hours[origin : origin + ahead]) for origin in origins.tolist()])
+        errors = measured[coming][:, None, :] - forecasts
+        misses = np.nanmean(np.abs(errors), axis=(0, 2)) + 1e-9 * float(np.nanmean(np.abs(measured)))
+        weights = misses**-POWER / np.sum(misses**-POWER)
+        self.weights_ = dict(zip(MEMBERS, weights.tolist(), strict=True))
+        following = hours_of_week(self.series_.ends_at + np.arange(HORIZON) * HOUR, self.zone)
+        self.path_ = weights @ self.members(len(measured), following)
+        self.week_ = np.zeros(HOURS_OF_WEEK)
+        self.week_[following] = self.path_
+        self.fit_errors(np.einsum("omh,m->oh", errors, weights), hours[coming] % DAY_HOURS)
+
+    def members(self, origin: int, coming: NDArray[np.int64]) -> Floats:
+        """What each plain forecast says of the hours after the first `origin` ones."""
+        hours = self.series_.hours[:origin]
+        past = Past(cleaned(self.series_.measured[:origin], hours), hours, coming)
+        return np.array([member(past) for member in MEMBERS.values()])
+
+    def fit_errors(self, errors: Floats, of_day: NDArray[np.int64]) -> None:
+        """How far forecasts are off: one row an origin, one column an hour ahead; NaN where nothing was measured."""
+        self.scale_ = by_hour_of_day(errors, of_day)
+        relative = np.abs(errors) / self.scale_[of_day]
+        days = np.arange(errors.shape[1]) // DAY_HOURS if self.weights_ else np.zeros(errors.shape[1], dtype=np.int64)
+        known = ~np.isnan(relative)
+        sizes = np.bincount(days, known.sum(axis=0)) + WORTH
+        self.growth_ = np.maximum.accumulate((np.bincount(days, np.nansum(relative, axis=0)) + WORTH) / sizes)
+        standard = errors / (self.scale_[of_day] * self.growth_[days])
+        self.quantiles_ = WIDENING * np.nanquantile(standard, QUANTILES)
+        self.outage_ = by_hour_of_day(over_outages(errors), of_day)
 
     def predict(self, instants: Instants) -> Floats:
         """Requests per hour expected then."""
-        week = np.maximum(np.exp(self.week_) - self.floor_, 0)
-        return np.asarray(week[hours_of_week(instants, self.zone)])
+        ahead = self.series_.ahead(instants)
+        is_followed = (ahead >= 0) & (ahead < len(self.path_))
+        week = self.week_[hours_of_week(instants, self.zone)]
+        if not is_followed.any():
+            return np.asarray(week)
+        return np.asarray(np.where(is_followed, self.path_[np.where(is_followed, ahead, 0)], week))
+
+    def quantiles(self, instants: Instants) -> Floats:
+        """Requests in the hour of each instant, at `QUANTILES`: one row an instant."""
+        spread = self.spread(self.scale_, instants)[:, None] * self.quantiles_
+        return np.maximum.accumulate(np.maximum(self.predict(instants)[:, None] + spread, 0), axis=1)
 
     def draws(self, instants: Instants) -> Floats:
-        """Draws of the true load over the predicted one: one row a draw, one column an instant; about 1."""
+        """Draws of the load that an outage meets over the predicted one: one row a draw, one column an instant."""
+        expected = np.maximum(self.predict(instants), FLOOR_SHARE * max(float(self.week_.mean()), 1e-12))
+        relative = self.spread(self.outage_, instants) / expected
+        sigma = np.minimum(np.sqrt(np.log1p(relative**2)), LARGEST_ERROR)
         rng = np.random.default_rng([SEED, 3])
-        noise = rng.standard_normal((DRAWS, HOURS_OF_WEEK)) * self.error_ - self.error_**2 / 2
-        return np.asarray(np.exp(noise)[:, hours_of_week(instants, self.zone)])
+        noise = rng.standard_normal((DRAWS, HOURS_OF_WEEK))[:, hours_of_week(instants, self.zone)]
+        return np.asarray(np.exp(noise * sigma - sigma**2 / 2))
+
+    def spread(self, scale: Floats, instants: Instants) -> Floats:
+        """The scale of errors at the hour of the day of each instant, as many days ahead as it lies."""
+        of_day = hours_of_week(instants, self.zone) % DAY_HOURS
+        return scale[of_day] * self.growth_[self.day_ahead(self.series_.ahead(instants))]
+
+    def day_ahead(self, ahead: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.clip(ahead // DAY_HOURS, 0, len(self.growth_) - 1)
 
     def describe(self) -> dict[str, Any]:
         """What it rests on."""
-        return {"hours": self.hours_, "is_known": self.is_known, "is_short": self.is_short}
+        return {"hours": self.hours_, "is_known": self.is_known, "is_short": self.is_short, "weights": self.weights_}
 
 
-def shrunken(values: Floats, cells: NDArray[np.int64], count: int) -> tuple[Floats, Floats]:
-    """The median of every cell, drawn to 0 as far as noise explains their differences; and its standard error.
+def by_hour_of_day(errors: Floats, of_day: NDArray[np.int64]) -> Floats:
+    """The mean absolute error at every hour of the day, drawn to that of the whole day where there are few."""
+    known = ~np.isnan(errors)
+    sizes = np.bincount(of_day[known], minlength=DAY_HOURS)
+    sums = np.bincount(of_day[known], np.abs(errors[known]), minlength=DAY_HOURS)
+    overall = max(float(sums.sum()) / max(int(sizes.sum()), 1), 1e-12)
+    return np.asarray((sums + WORTH * overall) / (sizes + WORTH))
 
-    An empty cell is 0: it takes what the level above it says.
-    """
-    table = (
-        pl.DataFrame({"cell": cells, "value": values}).group_by("cell").agg(pl.median("value"), pl.len()).sort("cell")
-    )
-    filled, medians = table["cell"].to_numpy(), table["value"].to_numpy()
-    every = np.zeros(count)
-    every[filled] = medians
-    scatter = max(SCATTER_OF_DEVIATION * float(np.median(np.abs(values - every[cells]))), LEAST_SCATTER)
-    variance = MEDIAN_EFFICIENCY * scatter**2 / table["len"].to_numpy()
-    between = max(float(np.mean(medians**2 - variance)), 0.0)
-    kept = between / (between + variance)
-    centre, error = np.zeros(count), np.full(count, np.sqrt(between))
-    centre[filled], error[filled] = kept * medians, np.sqrt(kept * variance)
-    return centre, error
+
+def over_outages(errors: Floats) -> Floats:
+    """The mean error of the hours that an outage meets, for each hour in which it may begin."""
+    filled = np.nan_to_num(errors)
+    padded = np.hstack([filled, np.repeat(filled[:, -1:], OUTAGE_HOURS - 1, axis=1)])
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, OUTAGE_HOURS, axis=1).mean(axis=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -11,8 +12,10 @@ from shipcast import completion
 from shipcast.answers.words import hours, in_hundred, local_time
 from shipcast.ask import Ask, parse_duration, verb
 from shipcast.console import WIDTH, hint, say, show, table, tell
+from shipcast.settings.errors import StorageError
 
 if TYPE_CHECKING:
+    from shipcast.answers.forecast import ForecastAnswer, HourForecast
     from shipcast.answers.metrics import MetricItem, MetricsAnswer
     from shipcast.answers.windows import Window, WindowsAnswer
 
@@ -40,6 +43,7 @@ LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", 
 def add_verbs(app: typer.Typer) -> None:
     verb(app, "metrics", "shipcast metrics --by service --from 2025-01-01 --to 2026-01-01")(metrics_verb)
     verb(app, "windows", "shipcast windows checkout --duration 45m --lines 300")(windows_verb)
+    verb(app, "forecast", "shipcast forecast checkout --hours 48")(forecast_verb)
 
 
 def metrics_verb(
@@ -293,3 +297,71 @@ def number(value: float | None) -> str:
     if value < SMALLEST_SHOWN:
         return f"< {SMALLEST_SHOWN}"
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def forecast_verb(
+    ask: Ask,
+    service: Annotated[
+        str | None,
+        typer.Argument(metavar="SERVICE", help="One service; default: all.", autocompletion=completion.services),
+    ] = None,
+    hours_ahead: Annotated[int, typer.Option("--hours", min=1, metavar="N", help="How many hours ahead.")] = 168,
+    environment: Annotated[
+        str, typer.Option(metavar="E", help="Where.", autocompletion=completion.environments)
+    ] = "production",
+) -> None:
+    """The load of the coming hours, with intervals; it is stored in the home too, as forecasts/load.parquet."""
+    from shipcast.answers.forecast import forecast
+    from shipcast.answers.reading import open_reader
+    from shipcast.forecasts import store
+
+    with open_reader(ask.settings, ask.as_of) as reader:
+        answer = forecast(reader, service, hours=hours_ahead, environment=environment)
+    try:
+        store(ask.settings.home, answer)
+    except StorageError as error:  # a question can be asked of a home that only others may write
+        answer = answer.model_copy(update={"warnings": (*answer.warnings, f"Not stored: {error.detail}")})
+    show(ask, answer, lambda: show_forecast(ask, answer))
+
+
+def show_forecast(ask: Ask, answer: ForecastAnswer) -> None:
+    """One row per day of one service, or per service; every hour where asked to be verbose."""
+    say(answer.sentence)
+    zones = {series.service: series.business_zone for series in answer.series}
+    ends = ["quietest hour", "requests", "busiest hour", "requests "]
+    if ask.verbose:
+        columns = ["service", "hour", "5 of 100", "25 of 100", "50 of 100", "75 of 100", "95 of 100"]
+        table(columns, [hour_cells(item, zones[item.service]) for item in answer.items], numbers=columns[2:])
+    elif len(zones) == 1:
+        [(service, zone)] = zones.items()
+        table(
+            ["day", *ends], [[day, *extremes(items, zone, "%H:%M")] for day, items in by_day(answer, zone)], ends[1::2]
+        )
+        hint(ask, f"shipcast windows {service} --duration 30m, or -v for every hour")
+    elif zones:
+        of = {name: [item for item in answer.items if item.service == name] for name in zones}
+        rows = [[name, *extremes(of[name], zone, "%a %-d %H:%M")] for name, zone in zones.items()]
+        table(["service", *ends], rows, ends[1::2])
+        hint(ask, f"shipcast forecast {next(iter(zones))}")
+
+
+def by_day(answer: ForecastAnswer, zone: str) -> list[tuple[str, list[HourForecast]]]:
+    """The items of one service by the day in its zone."""
+    days: dict[str, list[HourForecast]] = {}
+    for item in answer.items:
+        days.setdefault(local_time(item.starts_at, zone)[:-6], []).append(item)
+    return list(days.items())
+
+
+def extremes(items: list[HourForecast], zone: str, clock: str) -> list[str]:
+    """The quietest and the busiest hour, each with its requests."""
+    from shipcast.answers.forecast import in_requests
+
+    chosen = min(items, key=lambda item: item.p50), max(items, key=lambda item: item.p50)
+    cells = [(f"{item.starts_at.astimezone(ZoneInfo(zone)):{clock}}", in_requests(item)) for item in chosen]
+    return [cell.replace(" requests", "") for pair in cells for cell in pair]
+
+
+def hour_cells(item: HourForecast, zone: str) -> list[str]:
+    values = (item.p05, item.p25, item.p50, item.p75, item.p95)
+    return [item.service, local_time(item.starts_at, zone), *(f"{value:,.0f}" for value in values)]

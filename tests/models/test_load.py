@@ -92,3 +92,98 @@ def test_twice_the_load_is_twice_the_prediction():
     once, twice = (LoadModel("UTC").fit(series(30, lambda local, _, k=k: k * (50.0 + local % 24))) for k in (1, 2))
 
     assert week(twice) == pytest.approx(2 * week(once))
+
+
+def ahead(hours):
+    return np.datetime64("2025-12-01", "us") + np.arange(hours) * HOUR
+
+
+def wave(local):
+    return 1000 * (2 + np.sin(local / 24 * 2 * np.pi)) * np.where(local < 120, 1.0, 0.7)
+
+
+def error(model, truth):
+    """Mean absolute error of the week ahead, as a share of what was to be forecast."""
+    return np.mean(np.abs(model.predict(ahead(168)) - truth)) / np.mean(truth)
+
+
+def test_a_level_that_shifted_a_week_ago_is_followed():
+    rng = np.random.default_rng(4)
+    shifted = series(
+        56, lambda local, place: wave(local) * np.where(place >= 49 * 24, 2.2, 1) * rng.lognormal(0, 0.05, len(local))
+    )
+
+    assert error(LoadModel("UTC").fit(shifted), 2.2 * wave(np.arange(168))) < 0.1
+
+
+def test_a_series_that_doubles_every_ten_days_does_not_explode():
+    growing = series(56, lambda local, place: wave(local) * 2 ** (place / 240))
+    last = growing["requests"][-4 * 168 :].to_numpy()
+
+    assert np.max(LoadModel("UTC").fit(growing).quantiles(ahead(168))[:, 2]) <= last.max() + np.ptp(last) / 2
+
+
+def test_gaps_and_nights_of_zeros_leave_a_forecast_for_every_hour():
+    load = series(56, lambda local, _: np.where(local % 24 < 6, 0.0, wave(local)))
+    holed = load.filter(~pl.int_range(pl.len()).is_between(900, 1250))
+    quantiles = LoadModel("UTC").fit(holed).quantiles(ahead(168))
+
+    assert np.all(np.isfinite(quantiles))
+    assert np.all(quantiles >= 0)
+    assert np.all(quantiles[:6, 2] < 50)
+
+
+def test_quantiles_hold_what_they_say_of_weeks_that_they_never_saw():
+    rng = np.random.default_rng(5)
+    inside = {50: [], 90: []}
+    for _ in range(30):
+        level = np.cumsum(rng.normal(0, 0.004, 63 * 24))
+        truth = wave(np.arange(63 * 24) % 168) * np.exp(level + rng.normal(0, 0.1, 63 * 24))
+        known, coming = truth[: 56 * 24], truth[56 * 24 :]
+        low, lower, _, upper, high = (
+            LoadModel("UTC").fit(series(56, lambda _, place, y=known: y[place])).quantiles(ahead(168)).T
+        )
+        inside[50].append(np.mean((coming >= lower) & (coming <= upper)))
+        inside[90].append(np.mean((coming >= low) & (coming <= high)))
+
+    assert 0.4 < np.mean(inside[50]) < 0.6
+    assert 0.84 < np.mean(inside[90]) < 0.96
+
+
+def test_each_plain_forecast_counts_by_its_errors():
+    load = LoadModel("UTC").fit(series(56, lambda local, place: wave(local) * (1 + place / 1344)))
+
+    assert sum(load.weights_.values()) == pytest.approx(1)
+    assert load.weights_["repeating week"] < min(load.weights_["last week"], load.weights_["autoregression"])
+
+
+@pytest.mark.parametrize(("days", "is_weighted"), [(20, False), (21, True)])
+def test_a_series_of_less_than_three_weeks_is_not_followed(days, is_weighted):
+    load = LoadModel("UTC").fit(series(days, lambda local, _: wave(local)))
+
+    assert bool(load.weights_) is is_weighted
+    assert error(load, wave(np.arange(168))) < 0.05
+
+
+def test_a_series_that_is_mostly_gaps_is_not_followed():
+    sparse = series(112, lambda local, _: wave(local)).filter(pl.int_range(pl.len()) % 4 == 0)
+
+    assert LoadModel("UTC").fit(sparse).weights_ == {}
+
+
+def test_past_a_week_ahead_the_forecast_week_repeats():
+    load = LoadModel("UTC").fit(series(56, lambda local, _: wave(local)))
+    weeks = load.predict(ahead(3 * 168)).reshape(3, 168)
+
+    assert np.array_equal(weeks[1], weeks[0])
+    assert np.array_equal(weeks[2], weeks[0])
+
+
+def test_the_order_of_the_rows_changes_nothing():
+    rng = np.random.default_rng(6)
+    load = series(56, lambda local, _: wave(local) * rng.lognormal(0, 0.2, len(local)))
+
+    shuffled = load.sample(fraction=1, shuffle=True, seed=1)
+    once, again = (LoadModel("UTC").fit(rows).quantiles(ahead(168)) for rows in (load, shuffled))
+
+    assert np.array_equal(once, again)

@@ -69,6 +69,8 @@ JSON_VERBS = [
     ["metrics", *ASKED, "--by", "team"],
     ["metrics", *ASKED, "--by", "environment"],
     ["windows", "checkout", "--duration", "45m", *ASKED],
+    ["forecast", "checkout", *ASKED],
+    ["forecast", "--hours", "3", *ASKED],
     ["quarantine", "list"],
 ]
 
@@ -227,6 +229,7 @@ MISTAKES = [
     (["windows", "chekout", "--duration", "45m"], 2, "checkout"),
     (["windows", "checkout", "--duration", "soon"], 2, "--duration"),
     (["windows", "checkout"], 2, "--duration"),
+    (["forecast", "checkout", "--hours", "900"], 2, "--hours"),
     (["sail"], 2, "sail"),
     (["metrics", "--as-of", "0001-01-01"], 2, "--as-of"),
     (["metrics", "--tz", "Mars/Olympus"], 3, "Mars/Olympus"),

@@ -1,0 +1,119 @@
+"""Five plain forecasts of an hourly series, none of which serves all: a week that repeats, and four that follow it.
+
+Each forecasts the hours after the end of what it is given, up to a week of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipcast.features.clock import HOURS_OF_WEEK
+from shipcast.models.hours import PROFILE_WEEKS
+from shipcast.models.posterior import Floats
+from shipcast.models.shrinkage import FLOOR_SHARE, shrunken_week
+
+Integers = NDArray[np.int64]
+
+LAGS: Integers = np.array([1, 2, 3, 23, 24, 25, 48, 72, 96, 120, 144, 167, 168, 169])
+NEAR_LAGS = LAGS[:6]
+RIDGE = 1e-5
+RANGE_WEEKS = 4
+WEEK_HARMONICS, DAY_HARMONICS = 6, 8
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of a series, and which hours of the week come.
+
+    Parameters
+    ----------
+    values
+        Requests per hour, without gaps; at least 170 hours.
+    hours, coming
+        Local hours of the week, of the values and of the hours to forecast.
+    """
+
+    values: Floats
+    hours: Integers
+    coming: Integers
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of the last four weeks and half of it on either side; never below nothing."""
+        last = self.values[-RANGE_WEEKS * HOURS_OF_WEEK :]
+        half = float(np.ptp(last)) / 2
+        return max(0.0, float(last.min()) - half), float(last.max()) + half
+
+
+def repeating_week(past: Past) -> Floats:
+    """The median of each hour of the week over the last eight, held to what its noise allows."""
+    last = slice(-PROFILE_WEEKS * HOURS_OF_WEEK, None)
+    return shrunken_week(past.values[last], past.hours[last])[0][past.coming]
+
+
+def autoregression(past: Past) -> Floats:
+    """A regression on the last hours and on the same hours of days and weeks before."""
+    return continued(past.values, len(past.coming), LAGS, past.bounds)
+
+
+def log_autoregression(past: Past) -> Floats:
+    """The same in logarithms: swings grow with the level."""
+    floor = FLOOR_SHARE * float(past.values.mean())
+    low, high = np.log(np.array(past.bounds) + floor)
+    return np.asarray(np.exp(continued(np.log(past.values + floor), len(past.coming), LAGS, (low, high))) - floor)
+
+
+def harmonic_regression(past: Past) -> Floats:
+    """Waves of the day and the week, and what they miss carried on from hour to hour."""
+    waves = harmonics(past.hours)
+    weights = least_squares(waves, past.values)
+    missed = continued(past.values - waves @ weights, len(past.coming), NEAR_LAGS)
+    return np.clip(harmonics(past.coming) @ weights + missed, *past.bounds)
+
+
+def last_week(past: Past) -> Floats:
+    """The week before, and how much it was passed by carried on from hour to hour."""
+    ahead = np.arange(len(past.coming)) % HOURS_OF_WEEK
+    grown = past.values[HOURS_OF_WEEK:] - past.values[:-HOURS_OF_WEEK]
+    return np.clip(past.values[-HOURS_OF_WEEK:][ahead] + continued(grown, len(past.coming), NEAR_LAGS), *past.bounds)
+
+
+MEMBERS: dict[str, Callable[[Past], Floats]] = {
+    "repeating week": repeating_week,
+    "autoregression": autoregression,
+    "autoregression of logarithms": log_autoregression,
+    "harmonic regression": harmonic_regression,
+    "last week": last_week,
+}
+
+
+def continued(values: Floats, count: int, lags: Integers, bounds: tuple[float, float] | None = None) -> Floats:
+    """The next values by a regression on lagged ones, each of which takes the forecasts before it for what was."""
+    centre, spread = float(values.mean()), float(values.std()) or 1.0
+    values = (values - centre) / spread
+    longest = int(lags.max())
+    lagged = np.column_stack([values[longest - lag : len(values) - lag] for lag in lags])
+    weights = least_squares(np.column_stack([lagged, np.ones(len(lagged))]), values[longest:])
+    low, high = ((bound - centre) / spread for bound in bounds or (-np.inf, np.inf))
+    path = np.append(values[-longest:], np.zeros(count))
+    for place in range(longest, longest + count):
+        path[place] = min(max(float(path[place - lags] @ weights[:-1] + weights[-1]), low), high)
+    return centre + spread * path[longest:]
+
+
+def least_squares(design: Floats, values: Floats) -> Floats:
+    """Weights that a tiny ridge keeps finite where columns say the same."""
+    gram = design.T @ design
+    gram[np.diag_indices(len(gram))] += RIDGE * max(float(np.trace(gram)) / len(gram), 1e-12)
+    return np.asarray(np.linalg.solve(gram, design.T @ values))
+
+
+def harmonics(hours: Integers) -> Floats:
+    """Sines and cosines of the hour of the week: of the week, of the day, and a constant."""
+    waves = np.concatenate([np.arange(1, WEEK_HARMONICS + 1), 7 * np.arange(1, DAY_HARMONICS + 1)])
+    angles = 2 * np.pi / HOURS_OF_WEEK * hours[:, None] * waves
+    return np.hstack([np.cos(angles), np.sin(angles), np.ones((len(hours), 1))])
