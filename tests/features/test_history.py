@@ -98,8 +98,8 @@ def test_load_is_known_when_its_hour_is_over(history):
     assert load[1]["requests"].to_list() == [10 * hour for hour in range(24)]
 
 
-def test_load_older_than_eight_weeks_is_left_out(history):
-    assert len(history("07-30").hourly_load("pay", "UTC")) == 0
+def test_load_older_than_sixteen_weeks_is_left_out(history):
+    assert len(history("09-30").hourly_load("pay", "UTC")) == 0
 
 
 def test_a_hold_is_in_force_until_it_is_released(history):
