@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import textwrap
 import time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 ERROR_LINES = 10
+QUESTIONS = ("forecast", "metrics", "windows")  # verbs whose answers are as of a time
 LONGEST = 120
 SPARE_SECONDS = 1.0
 UNUSUAL = re.compile(r"[^ -~\n]")
@@ -92,9 +94,28 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Ite
 
 
 def hint(ask: Ask, command: str) -> None:
-    """What to ask next; nothing where the user wants quiet."""
+    """What to ask next, of the same home and as of the same time; nothing where the user wants quiet."""
     if not ask.quiet:
-        say(f"next: {command}")
+        say(f"next: {with_flags(ask, command)}")
+
+
+def with_flags(ask: Ask, command: str) -> str:
+    """The commands in a hint with the home that was given to this one, and questions with its time too.
+
+    Examples
+    --------
+    >>> with_flags(Ask(home="my data", as_of_text="2025-12-01"), "correct them, then: shipcast build")
+    "correct them, then: shipcast --home 'my data' build"
+    >>> with_flags(Ask(as_of_text="2025-12-01"), "shipcast metrics, or with --how")
+    'shipcast --as-of 2025-12-01 metrics, or with --how'
+    """
+
+    def flagged(found: re.Match[str]) -> str:
+        given = {"--home": ask.home, "--as-of": ask.as_of_text if found[1] in QUESTIONS else None}
+        flags = [f"{flag} {shlex.quote(value)} " for flag, value in given.items() if value]
+        return f"shipcast {''.join(flags)}{found[1]}"
+
+    return re.sub(r"\bshipcast ([a-z]+)", flagged, command)
 
 
 def progress(ask: Ask) -> Callable[[str], None]:

@@ -114,6 +114,12 @@ def test_by_something_gives_a_row_each_with_a_column_for_every_metric(ask, by):
     assert {len([cell for cell in cells if cell.strip()]) for cells in rows.values()} == {len(metrics)}
 
 
+def test_a_hint_is_about_the_same_home_and_time(ask, company):
+    said = " ".join(ask("metrics", *ASKED)[1].split())
+
+    assert f"next: shipcast --home {company / 'home'} --as-of {AS_OF} metrics --by service" in said
+
+
 def test_one_metric_by_something_keeps_its_intervals(ask):
     assert "95 % interval" in ask("metrics", *ASKED, "--by", "service", "--metric", "change_failure_rate")[1]
     assert "95 % interval" in ask("metrics", *ASKED, "--by", "service", "-v")[1]
