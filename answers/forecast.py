@@ -104,6 +104,7 @@ def forecast(
     zones = dict(history.services().select("service", "zone").rows())
     if service is not None and zones and service not in zones:
         raise UnknownName("service", service, zones)
+    reader.check_environment(environment)
     instants = coming_hours(reader.at, hours)
     series, items, warnings = [], [], [*reader.warnings()]
     for name in sorted(zones) if service is None else [service]:
@@ -175,7 +176,7 @@ def unknown_warnings(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return [f"No load is known of {listed}: load it as the table `load`."]
+    return [f"No load is known of {listed} in the last {LOAD_WEEKS} weeks: load it as the table `load`."]
 
 
 def sentence(series: Sequence[Series], items: Sequence[HourForecast], hours: int) -> str:
@@ -205,5 +206,6 @@ def in_requests(item: HourForecast) -> str:
     >>> in_requests(HourForecast(service="pay", starts_at=noon, p05=1, p25=2, p50=3, p75=4, p95=1205))
     '3 requests (1 to 1,205)'
     """
-    low, middle, high = (count(round(value)) for value in (item.p05, item.p50, item.p95))
+    values = (item.p05, item.p50, item.p95)
+    low, middle, high = (count(round(value)) if value >= 10 else f"{value:.2g}" for value in values)
     return f"{middle} requests ({low} to {high})"

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from shipcast.answers.answer import in_utc, rfc3339
+from shipcast.answers.errors import UnknownName
 from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import open_current, reading
 
@@ -111,6 +112,18 @@ class Reader:
             ]
             newest = self.rows(f"select greatest({', '.join(f'({part})' for part in parts)})")[0][0]
         return newest.replace(tzinfo=UTC) if newest is not None else None
+
+    def check_environment(self, name: str) -> None:
+        """Refuse an environment that is not known; where none is known yet, any may be right.
+
+        Raises
+        ------
+        UnknownName
+            Naming the nearest ones.
+        """
+        known = [known for (known,) in self.rows("select environment from dim_environments")]
+        if known and name not in ("production", *known):
+            raise UnknownName("environment", name, ["production", *known])
 
     def envelope(self) -> dict[str, Any]:
         """The fields that every answer opens with."""

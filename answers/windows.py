@@ -165,7 +165,7 @@ def windows(
     zone = reader.settings.tz
     history = History(reader.connection, reader.at, environment, zone)
     change = known_change(history, service, lines, files, change_type)
-    check_environment(reader, environment)
+    reader.check_environment(environment)
     question = asked(reader, change, environment, duration, earliest, latest, top)
     starts = candidate_starts(question.earliest, question.latest, duration)
     models = fitted(history, change)
@@ -242,12 +242,6 @@ def known_change(
         raise UnknownName("service", service, services)
     row = services[service][0]
     return Change(service, row["team"], row["zone"], lines, files, change_type)
-
-
-def check_environment(reader: Reader, environment: str) -> None:
-    known = [name for (name,) in reader.rows("select environment from dim_environments")]
-    if known and environment not in ("production", *known):
-        raise UnknownName("environment", environment, ["production", *known])
 
 
 def fitted(history: History, change: Change) -> Models:

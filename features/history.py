@@ -35,10 +35,21 @@ from fct_incidents
 where {scope} and started_at <= $at and (service = $service or hash(incident_id) % $share = 0)
 order by incident_id
 """
+# Until when all environments are known that still report: a sum must not lack one that only reports later.
 LOAD = """
+with known as (
+    select environment, hour_at, requests from fct_load_hourly
+    where {scope} and service = $service and known_at <= $at and hour_at >= $since
+),
+ends as (
+    select max(hour_at) as ends_at from known group by environment
+),
+reporting as (
+    select min(ends_at) as until from ends where ends_at > (select max(ends_at) from ends) - interval 2 days
+)
 select hour_at, sum(requests) as requests
-from fct_load_hourly
-where {scope} and service = $service and known_at <= $at and hour_at >= $since
+from known
+where hour_at <= (select until from reporting)
 group by hour_at
 order by hour_at
 """

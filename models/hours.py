@@ -115,6 +115,8 @@ def shift_of_level(values: Floats) -> tuple[int, float]:
     days_ago = min(places, key=lambda place: scatter(logs[:place]) + scatter(logs[place:]))
     after, before = logs[:days_ago][:LEVEL_DAYS], logs[days_ago:][:LEVEL_DAYS]
     size = float(np.median(after) - np.median(before))
+    if any(abs(day - np.median(after)) > abs(day - np.median(before)) for day in logs[:SHORTEST_LEVEL]):
+        return 0, 0.0  # the newest days are not all on the level after: what was there is over, or has just begun
     spread = SCATTER_OF_DEVIATION * (scatter(after) + scatter(before)) / (len(after) + len(before))
     error = max(spread, LEAST_SCATTER) * np.sqrt(1 / len(after) + 1 / len(before))
     return (days_ago, size) if abs(size) >= max(LEAST_SHIFT, CLEAR_SHIFT * error) else (0, 0.0)

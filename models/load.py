@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, hours_of_week
 from shipcast.models.hours import HOUR, HourlySeries, cleaned
 from shipcast.models.posterior import DRAWS, SEED, Floats
-from shipcast.models.seasonal import MEMBERS, Past
+from shipcast.models.seasonal import MEMBERS, Past, repeating_week
 from shipcast.models.shrinkage import FLOOR_SHARE, shrunken_week
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -28,6 +29,11 @@ POWER = 4  # of the mean absolute error that weights are inverse to
 WORTH = 20.0  # errors that those of the whole day count for, beside an hour's own
 # Ten origins of one series see too little of what can go wrong, and least of what seldom does.
 WIDENING = np.array([1.4, 1.25, 0.0, 1.25, 1.4])
+TELLING = 0.5  # of the mean error: hours that are missed by less don't say how errors scatter
+UNSEEN = 0.5  # of the mean load, over the days known: the least that errors of a short series are taken for
+NORMAL: Floats = ndtri(np.array(QUANTILES)) * np.sqrt(
+    np.pi / 2
+)  # quantiles of normal errors over their mean absolute one
 OUTAGE_HOURS = 4  # an outage meets the mean of some hours, of which errors are smaller than of one
 LARGEST_ERROR = 1.0  # in logs
 
@@ -68,7 +74,9 @@ class LoadModel:
         requests, hours = self.series_.measured[known], self.series_.hours[known]
         self.week_, error = shrunken_week(requests, hours, by_day_alone=self.is_short)
         self.path_ = np.zeros(0)
-        self.fit_errors((requests - self.week_[hours])[None, :], hours[None, :] % DAY_HOURS)
+        # What a few days were missed by is less than what the next will be, since they made the week.
+        least = UNSEEN * float(self.week_.mean()) / (len(requests) / DAY_HOURS)
+        self.fit_errors((requests - self.week_[hours])[None, :], hours[None, :] % DAY_HOURS, least, NORMAL)
         self.outage_ = error.reshape(7, DAY_HOURS).mean(axis=0)
 
     def fit_members(self) -> None:
@@ -79,14 +87,19 @@ class LoadModel:
         ahead = min(HORIZON, spare - (count - 1) * DAY_HOURS)
         origins = len(measured) - ahead - DAY_HOURS * np.arange(count)
         coming = origins[:, None] + np.arange(ahead)
+        if np.sum(~np.isnan(measured[origins[-1] :])) < LEAST_AHEAD:
+            self.fit_week()  # what was measured lies before a hole: there is nothing to follow
+            return
         forecasts = np.array([self.members(origin, hours[origin : origin + ahead]) for origin in origins.tolist()])
         errors = measured[coming][:, None, :] - forecasts
         misses = np.nanmean(np.abs(errors), axis=(0, 2)) + 1e-9 * float(np.nanmean(np.abs(measured)))
-        weights = misses**-POWER / np.sum(misses**-POWER)
+        weights = (misses / misses.min()) ** -POWER
+        weights /= weights.sum()
         self.weights_ = dict(zip(MEMBERS, weights.tolist(), strict=True))
         following = hours_of_week(self.series_.ends_at + np.arange(HORIZON) * HOUR, self.zone)
         self.path_ = weights @ self.members(len(measured), following)
-        self.week_ = np.zeros(HOURS_OF_WEEK)
+        every_hour = np.arange(HOURS_OF_WEEK)  # one of which the week ahead may lack, where the clocks change in it
+        self.week_ = repeating_week(Past(cleaned(measured, hours), hours, every_hour))
         self.week_[following] = self.path_
         self.fit_errors(np.einsum("omh,m->oh", errors, weights), hours[coming] % DAY_HOURS)
 
@@ -96,16 +109,25 @@ class LoadModel:
         past = Past(cleaned(self.series_.measured[:origin], hours), hours, coming)
         return np.array([member(past) for member in MEMBERS.values()])
 
-    def fit_errors(self, errors: Floats, of_day: NDArray[np.int64]) -> None:
-        """How far forecasts are off: one row an origin, one column an hour ahead; NaN where nothing was measured."""
-        self.scale_ = by_hour_of_day(errors, of_day)
+    def fit_errors(
+        self, errors: Floats, of_day: NDArray[np.int64], least: float = 0.0, least_quantiles: Floats | float = 0.0
+    ) -> None:
+        """How far forecasts are off: one row an origin, one column an hour ahead; NaN where nothing was measured.
+
+        Errors are not taken to be smaller than `least`, nor to scatter less than `least_quantiles` of their mean size.
+        """
+        self.scale_ = np.maximum(by_hour_of_day(errors, of_day), least)
         relative = np.abs(errors) / self.scale_[of_day]
         days = np.arange(errors.shape[1]) // DAY_HOURS if self.weights_ else np.zeros(errors.shape[1], dtype=np.int64)
-        known = ~np.isnan(relative)
-        sizes = np.bincount(days, known.sum(axis=0)) + WORTH
-        self.growth_ = np.maximum.accumulate((np.bincount(days, np.nansum(relative, axis=0)) + WORTH) / sizes)
+        sizes = np.bincount(days, (~np.isnan(relative)).sum(axis=0)) + WORTH
+        growth = (np.bincount(days, np.nansum(relative, axis=0)) + WORTH) / sizes
+        self.growth_ = np.maximum.accumulate(growth) if self.weights_ else np.ones(1)
         standard = errors / (self.scale_[of_day] * self.growth_[days])
-        self.quantiles_ = WIDENING * np.nanquantile(standard, QUANTILES)
+        # Hours that see hardly anything are hardly missed; they say nothing of how far others are.
+        telling = standard[self.scale_[of_day] >= TELLING * self.scale_.mean()]
+        found = WIDENING * np.nanquantile(telling, QUANTILES)
+        found = np.where(np.abs(found) > np.abs(least_quantiles), found, least_quantiles)
+        self.quantiles_ = np.concatenate([np.minimum(found[:2], 0), [0.0], np.maximum(found[3:], 0)])
         self.outage_ = by_hour_of_day(over_outages(errors), of_day)
 
     def predict(self, instants: Instants) -> Floats:

@@ -62,7 +62,7 @@ def autoregression(past: Past) -> Floats:
 
 def log_autoregression(past: Past) -> Floats:
     """The same in logarithms: swings grow with the level."""
-    floor = FLOOR_SHARE * float(past.values.mean())
+    floor = max(FLOOR_SHARE * float(past.values.mean()), 1e-12)
     low, high = np.log(np.array(past.bounds) + floor)
     return np.asarray(np.exp(continued(np.log(past.values + floor), len(past.coming), LAGS, (low, high))) - floor)
 

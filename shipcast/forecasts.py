@@ -37,5 +37,5 @@ def store(home: Path, answer: ForecastAnswer) -> Path:
     except OSError as error:
         with suppress(OSError):
             beside.unlink()
-        raise StorageError(f"{path}: {error.strerror}.", next_step="See `shipcast doctor`.") from error
+        raise StorageError(f"{path}: {error.strerror or error}.", next_step="See `shipcast doctor`.") from error
     return path

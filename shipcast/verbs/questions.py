@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -337,12 +338,21 @@ def show_forecast(ask: Ask, answer: ForecastAnswer) -> None:
         table(
             ["day", *ends], [[day, *extremes(items, zone, "%H:%M")] for day, items in by_day(answer, zone)], ends[1::2]
         )
-        hint(ask, f"shipcast windows {service} --duration 30m, or -v for every hour")
+        hint(ask, f"shipcast windows {argument(service)} --duration 30m, or -v for every hour")
     elif zones:
         of = {name: [item for item in answer.items if item.service == name] for name in zones}
         rows = [[name, *extremes(of[name], zone, "%a %-d %H:%M")] for name, zone in zones.items()]
         table(["service", *ends], rows, ends[1::2])
-        hint(ask, f"shipcast forecast {next(iter(zones))}")
+        hint(ask, f"shipcast forecast {argument(next(iter(zones)))}")
+
+
+def argument(name: str) -> str:
+    """A name as it must be typed.
+
+    >>> argument("checkout"), argument("a b"), argument("--json")
+    ('checkout', "'a b'", '-- --json')
+    """
+    return ("-- " if name.startswith("-") else "") + shlex.quote(name)
 
 
 def by_day(answer: ForecastAnswer, zone: str) -> list[tuple[str, list[HourForecast]]]:

@@ -63,7 +63,7 @@ def test_what_is_short_or_not_known_is_said(reader):
     warnings = forecast(reader, hours=1).warnings
 
     assert any("load of new rests on 120 hours" in warning for warning in warnings)
-    assert "No load is known of web: load it as the table `load`." in warnings
+    assert "No load is known of web in the last 16 weeks: load it as the table `load`." in warnings
     assert forecast(reader, "web").sentence == "No load is known, so none can be forecast."
     assert forecast(reader, "web").items == ()
 
@@ -98,6 +98,19 @@ def test_no_other_number_of_hours_is_answered(reader, hours):
 def test_an_unknown_service_is_refused_with_the_nearest(reader):
     with pytest.raises(UnknownName, match="pay"):
         forecast(reader, "pya")
+
+
+def test_a_sum_over_environments_lacks_none_that_reports_later_and_an_unknown_one_is_refused(built):
+    eu = [{**row, "environment": "eu"} for row in measured("pay", 40)]
+    days = [{**row, "observed_at": (AS_OF.replace(hour=0, minute=0) - timedelta(days=n)).isoformat()} for n in range(40)
+            for row in [{"service": "pay", "environment": "us", "value": 240_000}]]  # fmt: skip
+    places = [{"environment": name, "kind": "production"} for name in ("eu", "us")]
+    with open_reader(built({"environments": places, "load": [*eu, *days]}), AS_OF) as reader:
+        items = forecast(reader, "pay", hours=24).items
+        with pytest.raises(UnknownName, match="nowhere"):
+            forecast(reader, environment="nowhere")
+
+    assert all(10_500 < item.p50 < 12_500 for item in items)
 
 
 def test_it_is_stored_whole_in_place_of_the_last_one(reader, tmp_path):

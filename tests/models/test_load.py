@@ -187,3 +187,63 @@ def test_the_order_of_the_rows_changes_nothing():
     once, again = (LoadModel("UTC").fit(rows).quantiles(ahead(168)) for rows in (load, shuffled))
 
     assert np.array_equal(once, again)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.1, 0.4, 5.0])
+def test_two_days_apart_that_are_over_do_not_become_the_forecast(factor):
+    rng = np.random.default_rng(7)
+    holiday = series(
+        56,
+        lambda local, place: (
+            wave(local)
+            * np.where((place >= 53 * 24) & (place < 55 * 24), factor, 1)
+            * rng.lognormal(0, 0.05, len(local))
+        ),
+    )
+
+    assert error(LoadModel("UTC").fit(holiday), wave(np.arange(168))) < 0.15
+
+
+@pytest.mark.parametrize("days", [9, 25])
+def test_a_service_that_was_silent_before_has_a_forecast(days):
+    silent = series(40, lambda local, place: np.where(place < (40 - days) * 24, 0.0, wave(local)))
+
+    assert np.all(np.isfinite(LoadModel("UTC").fit(silent).quantiles(ahead(168))))
+
+
+@pytest.mark.parametrize("until", ["2025-03-28", "2025-10-24"])
+def test_no_hour_is_lost_where_the_clocks_change_in_the_week_ahead(until):
+    load = LoadModel("Europe/London").fit(series(56, lambda local, _: wave(local), "Europe/London", until))
+    coming = np.datetime64(until, "us") + np.arange(5 * 168) * HOUR
+
+    assert load.predict(coming).min() > 0.8 * wave(np.arange(168)).min()
+
+
+def test_the_busy_hour_of_a_batch_has_an_interval_of_its_own():
+    rng = np.random.default_rng(9)
+    batch = series(60, lambda local, _: np.where(local % 24 == 3, 1e6 * rng.lognormal(0, 0.1, len(local)), 0.0))
+    low, lower, middle, upper, high = LoadModel("UTC").fit(batch).quantiles(ahead(24))[3]
+
+    assert 0.7e6 < low < lower < middle < upper < high < 1.5e6
+
+
+def test_a_bias_of_the_past_does_not_move_the_median():
+    growing = LoadModel("UTC").fit(series(112, lambda local, place: wave(local) * 1.05 ** (place / 24)))
+    quantiles = growing.quantiles(ahead(168))
+
+    assert np.array_equal(quantiles[:, 2], growing.predict(ahead(168)))
+    assert np.all(np.diff(quantiles, axis=1) >= 0)
+
+
+def test_a_few_hours_after_a_long_hole_are_not_all_there_is():
+    holed = series(112, lambda local, _: wave(local)).filter(~pl.int_range(pl.len()).is_between(2180, 2685))
+    load = LoadModel("UTC").fit(holed)
+
+    assert load.weights_ == {}
+    assert error(load, wave(np.arange(168))) < 0.05
+
+
+def test_little_is_said_with_little_certainty():
+    one_day = LoadModel("UTC").fit(series(1, lambda local, _: wave(local))).quantiles(ahead(24))
+
+    assert np.all(one_day[:, 4] - one_day[:, 0] > one_day[:, 2].mean())
