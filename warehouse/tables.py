@@ -339,7 +339,7 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "value",
                 "number",
-                "Requests in the interval; its length is inferred per series",
+                "Requests in the interval; its length is inferred from the series up to there",
                 required=True,
                 synonyms=("requests", "count", "load", "volume"),
                 minimum=0,

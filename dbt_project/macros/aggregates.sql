@@ -19,6 +19,24 @@
         filter (where {{ columns[0] }} is not null)
 {%- endmacro %}
 
+{#- Of several expressions the median, nulls left out; of an even number the lower of the middle two. -#}
+{% macro lower_median_of(values) -%}
+    {{ return(adapter.dispatch('lower_median_of')(values)) }}
+{%- endmacro %}
+
+{% macro duckdb__lower_median_of(values) -%}
+    list_aggregate([{{ values | join(', ') }}], 'quantile_disc', 0.5)
+{%- endmacro %}
+
+{#- The earliest of the latest so many values; of fewer, the earliest of all. -#}
+{% macro earliest_of_latest(value, count) -%}
+    {{ return(adapter.dispatch('earliest_of_latest')(value, count)) }}
+{%- endmacro %}
+
+{% macro duckdb__earliest_of_latest(value, count) -%}
+    list_min(max({{ value }}, {{ count }}))
+{%- endmacro %}
+
 {#- All values in order; an empty list where there are none. -#}
 {% macro sorted_list(value) -%}
     {{ return(adapter.dispatch('sorted_list')(value)) }}

@@ -1,5 +1,6 @@
 """A build that adds what has changed leaves what a build of everything leaves, table by table and row by row."""
 
+import random
 import shutil
 from datetime import datetime, timedelta
 
@@ -114,7 +115,11 @@ def partial_build(recording, tmp_path_factory):
 )
 @given(history=st.lists(loads, min_size=2, max_size=4))
 def test_adding_load_after_load_leaves_what_building_everything_leaves(full_build, partial_build, attribution, history):
-    world = World(Settings(attribution=attribution))
+    check(World(Settings(attribution=attribution)), full_build, partial_build, history)
+
+
+def check(world, full_build, partial_build, history):
+    """Both ways of building the loads of a history leave the same rows."""
     world.load(history[0])
     world.build(full_build)
     for load in history[1:]:
@@ -131,6 +136,18 @@ def test_adding_load_after_load_leaves_what_building_everything_leaves(full_buil
 
 def rows_of(name, *rows):
     return {name: [(BY_NAME[name].key, row) for row in rows]}
+
+
+def test_a_series_of_load_is_the_same_whether_its_rows_come_in_order_late_or_at_once(full_build, partial_build):
+    draw = random.Random(5)
+    steps = [(f"s{series}", step) for series in range(80) for step in range(40) if draw.random() < 0.6]
+    history = [[], [], [], []]
+    for service, step in steps:
+        is_late = draw.random() < 0.03
+        row = {"service": service, "observed_at": START + timedelta(minutes=20 * step), "value": 7.0}
+        history[3 if is_late else step // 10].append(row)
+
+    check(World(Settings()), full_build, partial_build, [rows_of("load", *rows) for rows in history])
 
 
 def test_a_load_that_touches_no_change_adds_no_landing_to_one_with_a_position(full_build, partial_build):

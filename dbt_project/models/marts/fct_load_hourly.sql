@@ -52,11 +52,11 @@ final as (
         is_production,
         hour_at,
         round(sum(value * (covered_seconds / interval_seconds)) * 3600 / sum(covered_seconds), 6) as requests,
-        interval_minutes,
+        min(interval_minutes) as interval_minutes,
         round(sum(covered_seconds) / 60, 6) as covered_minutes,
-        max(greatest(ended_at, hour_ends_at)) as known_at
+        case when bool_and(known_at is not null) then max(greatest(known_at, hour_ends_at)) end as known_at
     from pieces
-    group by service, environment, is_production, hour_at, interval_minutes
+    group by service, environment, is_production, hour_at
 )
 
 select * from final
