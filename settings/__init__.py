@@ -56,6 +56,7 @@ def check_memory(amount: str) -> str:
 Zone = Annotated[str, AfterValidator(check_zone)]
 Memory = Annotated[str, AfterValidator(check_memory)]
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(split_names)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -172,6 +173,10 @@ class Settings(BaseModel):
     holds: Literal["warn", "block"] = Field("warn", description="What a hold on a service does to its windows.")
     stale_days: Amount = Field(7, description="Age of the newest data, in days, from which answers warn.")
     keep_snapshots: int = Field(3, ge=1, description="How many published snapshots are kept.")
+    keep_models: int = Field(10, ge=1, description="How many trained models are kept, beside those that serve.")
+    retrain_days: Amount = Field(
+        28, description="Age in days from which `run` trains the serving model anew; 0: never."
+    )
     quarantine_days: Amount = Field(
         365,
         description="Days after which a refused row is dropped, if all its file now holds was loaded without fault "
@@ -183,7 +188,17 @@ class Settings(BaseModel):
         "in the home.",
     )
     threads: int = Field(0, ge=0, description="Processor cores for the database; 0: all.")
+    features: Paths = Field(
+        (),
+        description="Python files that define features of your own, relative to this file. They are run, as your "
+        "code, whenever models are trained or asked.",
+    )
     sources: Sources = Field((), description="What `shipcast run` loads: [[sources]] entries, each with a path.")
+
+
+def tell_libraries(variables: Mapping[str, str]) -> None:
+    """Set what a library reads from the environment of this process while it is imported."""
+    os.environ.update(variables)
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -244,7 +259,7 @@ def settings_file(home: Path) -> Path | None:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The file's keys; relative source paths are taken from the file's folder."""
+    """The file's keys; relative paths of sources and features are taken from the file's folder."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -261,4 +276,7 @@ def read_file(path: Path) -> dict[str, Any]:
     for source in sources if isinstance(sources, list) else []:
         if isinstance(source, dict) and isinstance(source.get("path"), str):
             source["path"] = path.parent / Path(source["path"]).expanduser()
+    features = content.get("features")
+    if isinstance(features, list) and all(isinstance(name, str) for name in features):
+        content["features"] = [path.parent / Path(name).expanduser() for name in features]
     return content
