@@ -19,6 +19,8 @@ class Change:
         Lines added and deleted; files touched.
     change_type
         The company's word: standard, normal, emergency.
+    commits, authors, bot_commits
+        Commits, the people who wrote them, and how many of them bots wrote.
     """
 
     service: str
@@ -27,3 +29,6 @@ class Change:
     lines: int | None = None
     files: int | None = None
     change_type: str | None = None
+    commits: int | None = None
+    authors: int | None = None
+    bot_commits: int | None = None

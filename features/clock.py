@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, timedelta
+from functools import cache
+from importlib import resources
 
 import numpy as np
 import polars as pl
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 DAY_HOURS = 24
 HOURS_OF_WEEK = 7 * DAY_HOURS
+WEEKEND_DAY = 5  # Saturday, as weekday() counts
 
 Instants = NDArray[np.datetime64]
 
@@ -51,3 +55,47 @@ def is_zone(name: str) -> bool:
     except pl.exceptions.PolarsError:
         return False
     return True
+
+
+def local_time(instants: pl.Series, zones: pl.Series) -> pl.Series:
+    """What the clocks of each row's zone show at a naive UTC instant, as a naive time."""
+    frame = pl.DataFrame({"instant": instants, "zone": zones})
+    shown = [
+        pl.when(pl.col("zone") == name).then(
+            pl.col("instant").dt.replace_time_zone("UTC").dt.convert_time_zone(name).dt.replace_time_zone(None)
+        )
+        for name in sorted(zones.unique())
+    ]
+    return frame.with_columns(shown=pl.coalesce(*shown, pl.lit(None, dtype=pl.Datetime("us"))))["shown"]
+
+
+@cache
+def countries() -> dict[str, str]:
+    """The country of each zone that lies in one, by the table that comes with the zones (two-letter codes)."""
+    table = (resources.files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
+    return {zone: country for country, _, zone, *_ in rows}
+
+
+@cache
+def public_holidays(zone: str, year: int) -> frozenset[date]:
+    """The public holidays of the zone's country in a year; none where the zone is no country's, or not known of."""
+    import holidays  # half a second that most questions need not wait
+
+    country = countries().get(zone)
+    if country is None or country not in holidays.list_supported_countries(include_aliases=False):
+        return frozenset()
+    return frozenset(holidays.country_holidays(country, years=year))
+
+
+def day_off(zone: str, day: date) -> date:
+    """The first Saturday, Sunday or public holiday from a day on.
+
+    Examples
+    --------
+    >>> day_off("Europe/London", date(2025, 12, 24)), day_off("Europe/London", date(2025, 12, 27))
+    (datetime.date(2025, 12, 25), datetime.date(2025, 12, 27))
+    """
+    while day.weekday() < WEEKEND_DAY and day not in public_holidays(zone, day.year):
+        day += timedelta(days=1)
+    return day

@@ -20,7 +20,7 @@ MOST_ROWS = 50_000  # of all services, learned from at the time of a question
 SERVICES = "select service, team, business_zone from dim_services order by service"
 # An outcome counts once it has settled, when a failure had as much time to show as a success.
 OUTCOMES = """
-select service, team, started_at, lines_changed as lines, files_changed as files, change_type,
+select deployment_id, service, team, started_at, lines_changed as lines, files_changed as files, change_type,
     coalesce(failed_at <= $at, false) as is_failed
 from fct_deployments
 where {scope} and started_at <= $at and settled_at <= $at
@@ -29,7 +29,7 @@ where {scope} and started_at <= $at and settled_at <= $at
 order by deployment_id
 """
 RESTORES = """
-select service, team, started_at, resolved_at is null or resolved_at > $at as is_open,
+select service, team, started_at, severity, resolved_at is null or resolved_at > $at as is_open,
     epoch(least(coalesce(resolved_at, $at), $at) - started_at) / 60 as minutes
 from fct_incidents
 where {scope} and started_at <= $at and (service = $service or hash(incident_id) % $share = 0)
@@ -64,6 +64,12 @@ qualify row_number() over (partition by service, environment, kind order by swit
 order by switched_at, kind
 """
 KNOWN = "select count(*) from {table} where {scope} and started_at <= $at"
+DURATIONS = """
+select median(epoch(finished_at - started_at) / 60) as minutes, count(*) as deployments
+from fct_deployments
+where {scope} and service = $service and started_at <= $at and finished_at <= $at
+    and status in ('failed', 'rolled_back', 'succeeded')
+"""
 ENVIRONMENTS = "select environment from dim_environments where is_production or environment = 'production' order by 1"
 
 
@@ -91,7 +97,8 @@ class History:
         """One row per settled deployment that was no rollback: whether it had failed, as known.
 
         Of services other than the one named, where they have very many, an equal share of each (`share_of_others`).
-        Columns: service, team, started_at, lines, files, change_type (null: unknown), is_failed, hour_of_week.
+        Columns: deployment_id, service, team, zone, started_at, lines, files, change_type (null: unknown), is_failed,
+        hour_of_week.
         """
         share = self.share_of_others("fct_deployments")
         return self.on_local_clock(self.frame(OUTCOMES, service=service, share=share))
@@ -99,7 +106,8 @@ class History:
     def restores(self, service: str) -> pl.DataFrame:
         """One row per incident: minutes to its resolution or, where `is_open`, minutes it had lasted already.
 
-        Of other services as in `outcomes`. Columns: service, team, started_at, is_open, minutes, hour_of_week.
+        Of other services as in `outcomes`. Columns: service, team, zone, started_at, severity (null:
+        unknown), is_open, minutes, hour_of_week.
         """
         share = self.share_of_others("fct_incidents")
         return self.on_local_clock(self.frame(RESTORES, service=service, share=share))
@@ -122,6 +130,11 @@ class History:
         """How many deployments had started."""
         return int(self.frame(KNOWN.replace("{table}", "fct_deployments")).item())
 
+    def median_minutes(self, service: str) -> tuple[float | None, int]:
+        """How long its deployments took that had ended, and how many there were; null: none had."""
+        minutes, deployments = self.frame(DURATIONS, service=service).row(0)
+        return minutes, deployments
+
     def services(self) -> pl.DataFrame:
         """One row per service: team, and `zone`, the clock it keeps to. `business_zone` is as the data names it."""
         if "services" not in self.cache:
@@ -143,7 +156,7 @@ class History:
             pl.col("zone").fill_null(self.default_zone)
         )
         hours = hour_of_week_in(pl.col("started_at"), pl.col("zone"), local["zone"].unique())
-        return local.with_columns(hour_of_week=hours).drop("zone")
+        return local.with_columns(hour_of_week=hours)
 
     def frame(self, query: str, **parameters: Any) -> pl.DataFrame:
         """The rows of a query; `{scope}` becomes the condition that the environment sets."""

@@ -1,0 +1,81 @@
+"""The one table that models of failure see: a row per deployment, with every feature as known when it started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import polars as pl
+
+from shipcast.features.change import Change
+from shipcast.features.clock import Instants, hour_of_week
+from shipcast.features.feature import Feature, with_features
+from shipcast.features.history import History
+from shipcast.features.past import Past
+
+SIZES = ("lines", "files", "commits", "authors", "bot_commits")
+LOAD_WEEKS = 10  # that the possible starts of a change look back
+MOST_ROWS = 200_000  # learned from; of more, an equal share of each service's
+# Staging is the last place before production; where the kind is not known, these names mean it.
+STAGING = ("staging", "stage", "preproduction", "pre-production", "preprod", "pre-prod", "uat", "acceptance")
+
+ROWS = """
+select deployment_id, service, team, started_at, settled_at, change_type,
+    case when version is not null then hash(version) end as version,
+    lines_changed::double as lines, files_changed::double as files, commits::double as commits,
+    authors::double as authors, bot_commits::double as bot_commits,
+    case when failed_at <= $at then failed_at end as failed_at, rollback_of is not null as is_rollback
+from fct_deployments
+where {scope} and started_at <= $at and status in ('failed', 'rolled_back', 'succeeded')
+    and hash(deployment_id) % $share = 0
+order by deployment_id
+"""
+EVENTS = """
+select service, started_at, case when failed_at <= $at then failed_at end as failed_at,
+    case when version is not null then hash(version) end as version, rollback_of is not null as is_rollback,
+    case when {scope} then 'here'
+        when coalesce(kind, lower(environment)) in (select unnest($staging::varchar[])) then 'staging'
+        else 'test' end as place
+from fct_deployments left join (select environment, kind from dim_environments) using (environment)
+where started_at <= $at and ($service is null or service = $service)
+order by started_at, deployment_id
+"""
+LOAD = """
+select service, hour_at, sum(requests) as requests
+from fct_load_hourly
+where {scope} and known_at <= $at and hour_at >= coalesce($since, hour_at) and ($service is null or service = $service)
+group by service, hour_at
+order by service, hour_at
+"""
+
+
+def matrix(history: History, features: Iterable[Feature] | None = None) -> pl.DataFrame:
+    """One row per deployment that had started by the history's instant and has ended, rollbacks included.
+
+    Columns: deployment_id, service, team, zone, hour_of_week, started_at, settled_at, failed_at (null: not known to
+    have failed), is_rollback, change_type, what is known of the change, and one for each feature. A feature of a row
+    uses nothing that became known at its start or later, so that one matrix serves every earlier cut-off.
+    """
+    share = max(1, -(-history.started() // MOST_ROWS))
+    rows = history.on_local_clock(history.frame(ROWS, share=share))
+    return with_features(rows, past(history), features)
+
+
+def past(history: History, service: str | None = None) -> Past:
+    """What had happened by the history's instant: to every service, or to one."""
+    since = None if service is None else history.at - timedelta(weeks=LOAD_WEEKS)
+    load = history.frame(LOAD, service=service, since=since)
+    return Past(history.frame(EVENTS, service=service, staging=list(STAGING)), load)
+
+
+def request_rows(change: Change, starts: Instants) -> pl.DataFrame:
+    """One row per possible start of a change, with what is said of it; what is not said is null."""
+    rows = pl.DataFrame({"started_at": starts.astype("datetime64[us]")}).with_columns(
+        service=pl.lit(change.service),
+        team=pl.lit(change.team, pl.String),
+        zone=pl.lit(change.zone),
+        version=pl.lit(None, pl.UInt64),
+        change_type=pl.lit(change.change_type, pl.String),
+        **{size: pl.lit(getattr(change, size), pl.Float64) for size in SIZES},
+    )
+    return rows.with_columns(hour_of_week=hour_of_week(pl.col("started_at"), change.zone))
