@@ -1,197 +1,290 @@
-"""The chance that a change fails: the service's rate, pooled with its team's and the company's, moved by hour and size.
+"""The chance that a deployment fails: a regression in which every service has a level of its own.
 
-log odds(failure) = log odds(rate of the service) + week(local hour) + slope x log(size / typical size) + kind of change
+log odds(failure) = common level + level of the service + features + week(local hour), where the week is the company's,
+bent by each service. How far a family of features may reach, and how unlike services are, is what makes the failures
+seen most probable (MacKay, 1992, evidence); of the week several strengths are averaged, half of the belief being that
+the hour has no effect at all.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, logit
+from scipy.special import expit, logit
+from threadpoolctl import threadpool_limits
 
-from shipcast.features.change import Change
-from shipcast.features.clock import Instants, hours_of_week
-from shipcast.models.posterior import DRAWS, SEED, Binomial, Floats
-from shipcast.models.week import WeekEffect
+from shipcast.features.feature import Feature
+from shipcast.models.encoding import Column, columns, encoded, unknown_to_a_request
+from shipcast.models.grouped import GroupedPosterior, Levels, grouped_laplace
+from shipcast.models.posterior import DRAWS, SEED, Binomial, Floats, Mixture, averaged
+from shipcast.models.week import COMPANY, MIX_WORTH, OWN, service_means, week_basis
 
-RATES = expit(np.linspace(logit(0.0005), logit(0.95), 80))
-STRENGTHS = np.geomspace(4, 1024, 9)
-RATE_PRIOR = (0.8, 9.0)  # before any data: about 8 in 100, anything from 0.1 to 27
-FURTHER_SPREAD = 0.5
-SIZE_STEP, LARGEST_SIZE = 0.25, 3.0
-ENOUGH_SIZES = 5
-SIZES = ("lines", "files")
-NEAR_HOURS = 2
-WEEKEND = 5 * 24
+Integers = NDArray[np.int64]
+
+FAMILY_SPREADS = (0.02, 0.08, 0.2, 0.5)  # per spread of the feature, in log odds
+LEVEL_SPREADS = (0.1, 0.3, 0.7)
+FIRST_SPREAD, FIRST_LEVEL = 0.2, 0.3
+ROUNDS = 3
+COMMON_SPREAD = 1.5
+ARRAYS = ("usual_", "mixes_", "week_means_", "week_beliefs_", "failed_", "hours_", "predictor_")
+NUMBERS = ("base_", "family_spreads_", "level_spread_", "crowding_")
+ASSUMED_RATE, RATE_WORTH = 0.06, 2.0  # before any deployment has settled: 6 in 100
 
 
 class FailureModel:
-    """Partial pooling from company over team to service, times a week that all share and each may bend.
+    """Partial pooling over services, the effect of time given the change, and features by evidence.
+
+    Parameters
+    ----------
+    features
+        What it may learn from, beside kind of change, team, service and hour; those that tell nothing are left out.
 
     Attributes
     ----------
-    counts_
-        Settled deployments and failures by service, with its team.
-    typical_
-        Median lines and files by service; the row without a service holds the company's.
+    columns_
+        What of the features and categories tells deployments apart.
+    family_spreads_, level_spread_
+        How far each family may move the log odds, and how unlike services are.
+    crowding_
+        How much less than single failures tell those that come on one day, of several services at once (at least 1).
+    weeks_
+        Under each strength of the company's week, how probable it is and what follows.
     """
 
-    def fit(self, outcomes: pl.DataFrame) -> FailureModel:
-        """Learns from settled outcomes (`History.outcomes`)."""
-        self.counts_ = outcomes.group_by("service", maintain_order=True).agg(
-            pl.first("team"),
-            pl.len().alias("trials"),
-            pl.sum("is_failed").cast(pl.Float64).alias("failures"),
-            pl.min("started_at").alias("first"),
-            pl.max("started_at").alias("last"),
-        )
-        self.number_ = {name: number for number, name in enumerate(self.counts_["service"])}
-        self.trials_ = self.counts_["trials"].cast(pl.Float64).to_numpy()
-        self.failures_ = self.counts_["failures"].to_numpy()
-        self.typical_ = typical_sizes(outcomes)
-        self.types_ = outcomes["change_type"].unique().drop_nulls().sort().to_list()
-        self.levels_ = pooled_levels(self.trials_, self.failures_)
-        self.fit_week(outcomes)
+    def __init__(self, features: Sequence[Feature] = ()) -> None:
+        self.features = tuple(features)
+
+    def fit(self, rows: pl.DataFrame) -> FailureModel:
+        """Learns from settled deployments: `matrix` rows with `is_failed`, none of them a rollback.
+
+        On one thread: more of them gain nothing at these sizes, and add numbers up in another order.
+        """
+        with threadpool_limits(limits=1):
+            self.learn(rows)
         return self
 
-    def fit_week(self, outcomes: pl.DataFrame) -> None:
-        cells = (
-            outcomes.with_columns(size=(relative_size(outcomes, self.typical_) / SIZE_STEP).round() * SIZE_STEP)
-            .group_by("service", "hour_of_week", "size", "change_type", maintain_order=True)
-            .agg(pl.len().cast(pl.Float64).alias("trials"), pl.sum("is_failed").cast(pl.Float64).alias("failures"))
-        )
-        services = np.array([self.number_[name] for name in cells["service"]], dtype=np.int64)
-        kinds = [cells["change_type"].eq_missing(kind).cast(pl.Float64).to_numpy() for kind in self.types_]
-        further = np.column_stack([cells["size"].to_numpy(), *kinds])
-        trials, failures = cells["trials"].to_numpy(), cells["failures"].to_numpy()
-        rate, strength = expected_level(self.levels_)
-        level = logit((strength * rate + self.failures_) / (strength + self.trials_))[services]
+    def learn(self, rows: pl.DataFrame) -> None:
+        rows = rows.sort("service", "started_at", "deployment_id")
+        names = rows["service"].unique(maintain_order=True)
+        self.number_ = {name: number for number, name in enumerate(names)}
+        self.groups_ = Levels(np.array([self.number_[name] for name in rows["service"]], dtype=np.int64))
+        self.failed_ = rows["is_failed"].cast(pl.Float64).to_numpy()
+        self.base_ = float(logit((self.failed_.sum() + RATE_WORTH * ASSUMED_RATE) / (len(rows) + RATE_WORTH)))
+        self.columns_ = columns(rows, self.features)
+        self.hours_ = rows["hour_of_week"].cast(pl.Int64).to_numpy()
+        self.design_ = encoded(rows, self.columns_)
+        self.mixes_ = self.means_of(week_basis()[self.hours_])
+        self.fit_spreads()
+        self.fit_week(rows["started_at"])
+        self.usual_ = self.means_of(self.design_)
 
-        def likelihood(rows: NDArray[np.bool_], offset: Floats) -> Binomial:
-            return Binomial(failures[rows], trials[rows], level[rows] + offset)
+    def means_of(self, design: Floats) -> Floats:
+        """The mean row of every service, drawn to the company's where it has few; the last row is the company's."""
+        if not len(design):
+            return np.zeros((1, design.shape[1]))
+        company = design.mean(axis=0)
+        counts = self.groups_.sums(np.ones(len(design)))[:, None]
+        own = (self.groups_.sums(design) + MIX_WORTH * company) / (counts + MIX_WORTH)
+        return np.vstack([own, company])
 
-        hours = cells["hour_of_week"].to_numpy()
-        self.week_ = WeekEffect(services, services, hours, further, FURTHER_SPREAD, trials).fit(likelihood)
+    def fit_spreads(self) -> None:
+        """Finds how far each family reaches and how unlike services are, by the evidence."""
+        spreads, level = {column.family: FIRST_SPREAD for column in self.columns_}, FIRST_LEVEL
+        best = self.posterior(self.design_, spreads, level)
+        for _ in range(ROUNDS):
+            before = spreads, level
+            spreads = self.likelier(best, spreads)
+            best = self.posterior(self.design_, spreads, level, best)
+            for value in LEVEL_SPREADS:
+                tried = self.posterior(self.design_, spreads, value, best) if value != level else best
+                if tried.log_evidence > best.log_evidence:
+                    best, level = tried, value
+            if (spreads, level) == before:
+                break
+        self.family_spreads_, self.level_spread_, self.steady_ = spreads, level, best
 
-    def draws(self, change: Change, starts: Instants) -> Floats:
-        """Draws of the chance that the change fails when started then: one row a draw, one column a start."""
-        rng = np.random.default_rng([SEED, 1])
-        rates = self.rate_draws(change.service, change.team, rng)
-        number = self.number_.get(change.service)
-        effect = self.week_.draws(number, number, self.further(change), rng)
-        hours = hours_of_week(starts, change.zone)
-        return np.asarray(expit(logit(rates)[:, None] + effect)[:, hours])
+    def likelier(self, found: GroupedPosterior, spreads: dict[str, float]) -> dict[str, float]:
+        """The spreads of greatest evidence near a posterior, where the likelihood is taken for what it curves like."""
+        curvature = found.factor @ found.factor.T
+        pull, information = curvature @ found.mean, curvature - np.diag(self.prior_spread(spreads) ** -2.0)
+        evidence = near_evidence(information, pull, self.prior_spread(spreads))
+        for _ in range(ROUNDS):
+            for family in spreads:
+                for value in FAMILY_SPREADS:
+                    tried = {**spreads, family: value}
+                    its = near_evidence(information, pull, self.prior_spread(tried))
+                    if its > evidence:
+                        evidence, spreads = its, tried
+        return spreads
 
-    def rate_draws(self, service: str, team: str | None, rng: np.random.Generator) -> Floats:
-        """Draws of the service's rate at its usual hours: company, then team, then service, each on top of the last.
+    def prior_spread(self, spreads: dict[str, float], week_spread: float = 0.0, week: int = 0) -> Floats:
+        """The prior spread of every weight: the common one, those of the columns, and those of the week's curves."""
+        return np.array([COMMON_SPREAD, *(spreads[column.family] for column in self.columns_), *[week_spread] * week])
 
-        The team's rate is that of its other services, each counted for no more than it can tell about another.
+    def posterior(
+        self,
+        design: Floats,
+        spreads: dict[str, float],
+        level: float,
+        start: GroupedPosterior | None = None,
+        week_spread: float = 0.0,
+    ) -> GroupedPosterior:
+        """What follows from these spreads; columns past those of the features are the week's."""
+        spread = self.prior_spread(spreads, week_spread, design.shape[1] - len(self.columns_))
+        chances = Binomial(self.failed_, np.ones(len(design)), np.full(len(design), self.base_))
+        return grouped_laplace(with_common(design), self.groups_, spread, level, chances, start)
+
+    def fit_week(self, started: pl.Series) -> None:
+        """The company's week, from contrasts within services, given all else; under each of several strengths.
+
+        Failures that came together tell less than so many single ones: the prior counts for `crowding_` times as
+        much, the evidence for so much less, and what is left in doubt grows (Varin, Reid and Firth, 2011).
         """
-        rate, strength = self.level_draws(rng)
-        number = self.number_.get(service)
-        mates = [n for n, name in enumerate(self.counts_["team"]) if team is not None and name == team and n != number]
-        told = self.trials_[mates] / (1 + (self.trials_[mates] - 1) / (strength[:, None] + 1))
-        failed = told * self.failures_[mates] / self.trials_[mates]
-        rate = beta_draws(
-            rng, strength * rate + failed.sum(axis=1), strength * (1 - rate) + (told - failed).sum(axis=1)
-        )
-        trials, failures = (self.trials_[number], self.failures_[number]) if number is not None else (0.0, 0.0)
-        return beta_draws(rng, strength * rate + failures, strength * (1 - rate) + trials - failures)
+        week = week_basis()[self.hours_]
+        self.week_means_ = service_means(week, self.groups_.numbers, np.ones(len(week))) if len(week) else week
+        week = week - self.week_means_[self.groups_.numbers]
+        self.crowding_ = self.crowding(week, started)
+        design = np.hstack([self.design_, week])
+        parts: list[GroupedPosterior] = []
+        for strength, _ in COMPANY:
+            spread = strength / np.sqrt(self.crowding_)
+            start = parts[-1] if parts else None
+            parts.append(self.posterior(design, self.family_spreads_, self.level_spread_, start, spread))
+        gains = np.array([part.log_evidence for part in parts]) / self.crowding_
+        chance = np.exp(gains - gains.max()) * [belief for _, belief in COMPANY]
+        self.week_beliefs_, self.weeks_ = chance / chance.sum(), tuple(parts)
+        fitted = np.array([part.predictor(with_common(design), self.groups_) for part in parts])
+        self.predictor_ = self.base_ + self.week_beliefs_ @ fitted
 
-    def level_draws(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Draws of the company's rate, and of how alike its services are (in deployments)."""
-        chosen = rng.choice(self.levels_.size, DRAWS, p=self.levels_.ravel())
-        rates, strengths = np.unravel_index(chosen, self.levels_.shape)
-        return RATES[rates], STRENGTHS[strengths]
+    def crowding(self, week: Floats, started: pl.Series) -> float:
+        """How much more the week's scores scatter by days than they would if failures came one by one."""
+        if not self.failed_.any():
+            return 1.0
+        chance = expit(self.base_ + self.steady_.predictor(with_common(self.design_), self.groups_))
+        scores = (self.failed_ - chance)[:, None] * week
+        days = Levels(started.dt.date().rank("dense").cast(pl.Int64).to_numpy() - 1)
+        order = np.argsort(days.numbers, kind="stable")
+        daily = Levels(days.numbers[order]).sums(scores[order])
+        information = (week * (chance * (1 - chance))[:, None]).T @ week + np.eye(week.shape[1])
+        together, alone = (np.trace(np.linalg.solve(information, part.T @ part)) for part in (daily, scores))
+        return max(1.0, float(together / alone)) if alone > 0 else 1.0
 
-    def further(self, change: Change) -> Floats:
-        """The change's size and kind as columns; what it does not say is the service's mean."""
-        size = pl.DataFrame(
-            {"service": [change.service], "lines": [change.lines], "files": [change.files]},
-            schema_overrides={"lines": pl.Float64, "files": pl.Float64},
-        )
-        usual = self.week_.mix(self.number_.get(change.service))[self.week_.curves :]
-        is_sized = change.lines is not None or change.files is not None
-        given = relative_size(size, self.typical_)[0] if is_sized else usual[0]
-        kinds = usual[1:] if change.change_type is None else [float(change.change_type == kind) for kind in self.types_]
-        return np.array([given, *kinds])
+    def predict(self, rows: pl.DataFrame) -> Floats:
+        """The expected chance that each deployment fails, one a row."""
+        return np.asarray(expit(self.draws(rows)).mean(axis=0))
 
-    def own_counts(self, service: str) -> tuple[int, int]:
-        """Settled deployments of a service, and how many of them failed."""
-        number = self.number_.get(service)
-        return (0, 0) if number is None else (int(self.trials_[number]), int(self.failures_[number]))
+    def draws(self, rows: pl.DataFrame, *, is_request: bool = False) -> Floats:
+        """Draws of the log odds of a failure: one row a draw, one column a deployment.
 
-    def own_near(self, service: str, hour: int) -> int:
-        """Settled deployments of a service within two hours of that local time of day, on days of the same kind."""
-        number = self.number_.get(service)
-        if number is None:
-            return 0
-        hours = self.week_.hours
-        apart = np.abs(hours - hour) % 24
-        is_near = (np.minimum(apart, 24 - apart) <= NEAR_HOURS) & ((hours >= WEEKEND) == (hour >= WEEKEND))
-        return int(self.week_.weights[is_near & (self.week_.services == number)].sum())
+        Of a request, what it does not say and what nobody could know yet is taken as usual for the service.
+        """
+        rng = np.random.default_rng([SEED, 1])
+        numbers = [self.number_.get(name) for name in rows["service"]]
+        design = self.design(rows, numbers, is_request=is_request)
+        week = week_basis()[rows["hour_of_week"].cast(pl.Int64).to_numpy()] - self.mixes_[places(numbers)]
+        drawn = [
+            self.part_draws(part, count, design, week, numbers, rng)
+            for part, count in zip(self.weeks_, shares(self.week_beliefs_), strict=True)
+        ]
+        found = rng.permutation(np.concatenate(drawn))
+        for number in sorted({number for number in numbers if number is not None}):
+            its = np.flatnonzero([other == number for other in numbers])
+            found[:, its] += self.own(number).draws(rng) @ week[its].T
+        return np.asarray(self.base_ + found)
 
-    def own_period(self, service: str) -> tuple[datetime | None, datetime | None]:
-        """When the first and the last of them started (naive, UTC)."""
-        number = self.number_.get(service)
-        return (None, None) if number is None else (self.counts_["first"][number], self.counts_["last"][number])
+    def design(self, rows: pl.DataFrame, numbers: Sequence[int | None], *, is_request: bool) -> Floats:
+        design = encoded(rows, self.columns_)
+        if not is_request:
+            return design
+        return np.where(unknown_to_a_request(rows, self.columns_), self.usual_[places(numbers)], design)
+
+    def part_draws(
+        self,
+        part: GroupedPosterior,
+        count: int,
+        design: Floats,
+        week: Floats,
+        numbers: Sequence[int | None],
+        rng: np.random.Generator,
+    ) -> Floats:
+        """Draws under one strength of the week, without what bends it for a service."""
+        weights = part.draws(rng, count)
+        known = sorted({-1 if number is None else number for number in numbers})
+        levels = {
+            number: part.level_draws(weights, None if number < 0 else number, self.level_spread_, rng)
+            for number in known
+        }
+        first = 1 + design.shape[1]
+        effect = part.mean[first:] + np.sqrt(self.crowding_) * (weights[:, first:] - part.mean[first:])
+        level = np.column_stack([levels[-1 if number is None else number] for number in numbers])
+        return np.asarray(weights[:, :1] + weights[:, 1:first] @ design.T + effect @ week.T + level)
+
+    def own(self, number: int) -> Mixture:
+        """How a service bends the company's week."""
+        rows = self.groups_.numbers == number
+        trials = np.full(int(rows.sum()), 1 / self.crowding_)
+        chances = Binomial(self.failed_[rows] * trials, trials, self.predictor_[rows])
+        week = week_basis()[self.hours_[rows]] - self.week_means_[number]
+        spreads = [np.full(week.shape[1], strength) for strength, _ in OWN]
+        return averaged(week, spreads, [belief for _, belief in OWN], chances)
+
+    def state(self) -> dict[str, Any]:
+        """All that answers need of it, as arrays, numbers and words, from which `from_state` makes it again."""
+        return {
+            "columns": [asdict(column) for column in self.columns_],
+            "services": list(self.number_),
+            "weeks": [asdict(part) for part in self.weeks_],
+            **{name: getattr(self, name) for name in ARRAYS + NUMBERS},
+            "groups_": self.groups_.numbers,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> FailureModel:
+        """A model that answers like the one whose state it is."""
+        model = cls()
+        model.columns_ = [Column(**column) for column in state["columns"]]
+        model.number_ = {name: number for number, name in enumerate(state["services"])}
+        model.weeks_ = tuple(GroupedPosterior(**part) for part in state["weeks"])
+        model.groups_ = Levels(state["groups_"])
+        for name in ARRAYS + NUMBERS:
+            setattr(model, name, state[name])
+        return model
 
     def describe(self) -> dict[str, Any]:
         """What it rests on, and what it found about the company."""
-        rate, strength = expected_level(self.levels_)
         return {
-            "deployments": int(self.trials_.sum()),
-            "failures": int(self.failures_.sum()),
-            "services": len(self.counts_),
-            "rate": rate,
-            "strength": strength,
-            "no_time_effect": float(self.week_.company_.weights[0]),
+            "deployments": len(self.failed_),
+            "failures": int(self.failed_.sum()),
+            "services": len(self.number_),
+            "families": self.family_spreads_,
+            "level_spread": self.level_spread_,
+            "crowding": self.crowding_,
+            "no_time_effect": float(self.week_beliefs_[0]),
         }
 
 
-def pooled_levels(trials: Floats, failures: Floats) -> Floats:
-    """How probable each company rate (rows) and likeness of services (columns) is: the beta-binomial's posterior."""
-    first, second = RATES[:, None] * STRENGTHS, (1 - RATES[:, None]) * STRENGTHS
-    score = (RATE_PRIOR[0] * np.log(RATES) + RATE_PRIOR[1] * np.log1p(-RATES))[:, None] - betaln(first, second) * len(
-        trials
-    )
-    for count, failed in zip(trials, failures, strict=True):
-        score = score + betaln(first + failed, second + count - failed)
-    chance = np.exp(score - score.max())
-    return np.asarray(chance / chance.sum())
+def near_evidence(information: Floats, pull: Floats, spread: Floats) -> float:
+    """The log evidence of a quadratic likelihood under a normal prior, up to what does not depend on the prior."""
+    factor = np.linalg.cholesky(information + np.diag(spread**-2.0))
+    half = np.linalg.solve(factor, pull)
+    return float(0.5 * half @ half - np.sum(np.log(np.diag(factor))) - np.sum(np.log(spread)))
 
 
-def expected_level(levels: Floats) -> tuple[float, float]:
-    """The expected rate, and the expected likeness (on the log scale)."""
-    return float(levels.sum(axis=1) @ RATES), float(np.exp(levels.sum(axis=0) @ np.log(STRENGTHS)))
+def with_common(design: Floats) -> Floats:
+    """The design with a column of ones before it, for the level that all share."""
+    return np.hstack([np.ones((len(design), 1)), design])
 
 
-def beta_draws(rng: np.random.Generator, first: Floats, second: Floats) -> Floats:
-    """Beta draws kept off 0 and 1, where log odds end."""
-    return np.clip(rng.beta(first, second), 1e-9, 1 - 1e-9)
+def places(numbers: Sequence[int | None]) -> Integers:
+    """Where the mean rows of services lie; the last is that of a service not known."""
+    return np.array([-1 if number is None else number for number in numbers], dtype=np.int64)
 
 
-def typical_sizes(outcomes: pl.DataFrame) -> pl.DataFrame:
-    """Median size by service, the company's where too few are known; the row without a service is the company's."""
-    company = outcomes.select(pl.lit(None, dtype=pl.String).alias("service"), *(pl.median(size) for size in SIZES))
-    own = [pl.when(pl.col(size).count() >= ENOUGH_SIZES).then(pl.median(size)).alias(size) for size in SIZES]
-    by_service = outcomes.group_by("service", maintain_order=True).agg(own)
-    filled = by_service.with_columns(pl.coalesce(size, pl.lit(company[size].max(), pl.Float64)) for size in SIZES)
-    return pl.concat([company.head(1), filled], how="vertical_relaxed")
-
-
-def relative_size(changes: pl.DataFrame, typical: pl.DataFrame) -> pl.Series:
-    """Log of size over the service's typical size, the mean of what is known of lines and files; 0 where nothing is."""
-    company = typical.filter(pl.col("service").is_null())
-    beside = changes.join(typical, on="service", how="left", suffix="_typical", maintain_order="left")
-    logs = [
-        (pl.col(size).cast(pl.Float64) + 1).log()
-        - (pl.coalesce(f"{size}_typical", pl.lit(company[size].max(), pl.Float64)) + 1).log()
-        for size in SIZES
-    ]
-    mean = pl.mean_horizontal(*logs).fill_null(0.0).clip(-LARGEST_SIZE, LARGEST_SIZE)
-    return beside.select(mean.alias("size")).to_series()
+def shares(beliefs: Floats) -> list[int]:
+    """How many of the draws each belief gets; they add up to all."""
+    return [int(share) for share in np.diff(np.rint(np.cumsum(np.append(0, beliefs)) * DRAWS))]

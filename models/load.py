@@ -7,6 +7,7 @@ is. A series of less than three weeks has a week that repeats, or a day, each ho
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ NORMAL: Floats = ndtri(np.array(QUANTILES)) * np.sqrt(
 )  # quantiles of normal errors over their mean absolute one
 OUTAGE_HOURS = 4  # an outage meets the mean of some hours, of which errors are smaller than of one
 LARGEST_ERROR = 1.0  # in logs
+LAST_DAYS = 28  # in which a service whose load is known has seen a request
 
 
 class LoadModel:
@@ -57,7 +59,8 @@ class LoadModel:
     def fit(self, load: pl.DataFrame) -> LoadModel:
         """Learns from `History.hourly_load`, in requests per hour."""
         self.hours_ = len(load)
-        self.is_known = len(load) > 0 and load["requests"].sum() > 0
+        recent = load.filter(pl.col("hour_at") > pl.col("hour_at").max() - timedelta(days=LAST_DAYS))
+        self.is_known = len(load) > 0 and recent["requests"].sum() > 0
         self.is_short = len(load) < DAY_ALONE
         self.weights_: dict[str, float] = {}
         if self.is_known:
@@ -137,7 +140,8 @@ class LoadModel:
         week = self.week_[hours_of_week(instants, self.zone)]
         if not is_followed.any():
             return np.asarray(week)
-        return np.asarray(np.where(is_followed, self.path_[np.where(is_followed, ahead, 0)], week))
+        followed = self.path_[np.where(is_followed, ahead, 0)]
+        return np.asarray(np.maximum(np.where(is_followed, followed, week), 0))
 
     def quantiles(self, instants: Instants) -> Floats:
         """Requests in the hour of each instant, at `QUANTILES`: one row an instant."""

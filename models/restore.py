@@ -1,7 +1,6 @@
-"""Minutes to restore after a failure: log-normal, its median pooled over services and moved by the local hour.
+"""Minutes to restore after a failure: log-normal, its median pooled over services, longer while nobody is on duty.
 
-log(minutes) = level of the service + week(local hour) + scatter. Who is on duty shows in the week, of
-which every team has its own.
+log(minutes) = level of the service + severity + log(factor) outside the team's staffed hours + scatter
 """
 
 from __future__ import annotations
@@ -15,14 +14,16 @@ from scipy.special import log_ndtr
 
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants, hours_of_week
-from shipcast.models.posterior import DRAWS, SEED, Floats, Normal
-from shipcast.models.week import WeekEffect
+from shipcast.models.duty import SLOWER, Duty, duty, weeks
+from shipcast.models.posterior import DRAWS, SEED, Floats
 
 ASSUMED_MINUTES, ASSUMED_DOUBT = 60.0, 1.2  # before any incident: 60 minutes, give or take a factor of 3
 BETWEEN_SERVICES = 0.6
 ASSUMED_SPREAD, SPREAD_WORTH = 1.0, 4
+SEVERITY_WORTH = 4.0  # incidents of a severity, below which it hardly counts
 SHORTEST_MINUTES, LONGEST_MINUTES = 1.0, 14 * 24 * 60.0
-IMPUTATIONS = 4
+ROUNDS = 5
+OWN_WEEK = 0.5  # how far a team's week is believed beforehand to be like other teams'
 
 
 class RestoreModel:
@@ -34,71 +35,95 @@ class RestoreModel:
     Attributes
     ----------
     spread_
-        Spread of log(minutes) about its median.
+        Spread of log(minutes) about its median, severities as they come.
+    duties_
+        What is believed of every team's staffed hours; of a service without a team, its own.
     """
 
     def fit(self, restores: pl.DataFrame) -> RestoreModel:
         """Learns from incidents (`History.restores`); without any, the assumed 60 minutes and their doubt remain."""
-        self.incidents_ = len(restores)
-        self.open_ = int(restores["is_open"].sum())
-        names = restores["service"].unique(maintain_order=True)
-        self.number_ = {name: number for number, name in enumerate(names)}
-        teams = restores.select(pl.coalesce("team", "service")).to_series()
-        self.team_number_ = {name: number for number, name in enumerate(teams.unique(maintain_order=True))}
-        self.teams_ = np.array([self.team_number_[name] for name in teams], dtype=np.int64)
-        self.services_ = np.array([self.number_[name] for name in restores["service"]], dtype=np.int64)
-        self.counts_ = np.bincount(self.services_, minlength=len(names)).astype(np.float64)
+        self.incidents_, self.open_ = len(restores), int(restores["is_open"].sum())
+        self.services_, self.number_ = numbered(restores["service"])
+        self.team_of_, self.team_number_ = numbered(restores.select(pl.coalesce("team", "service")).to_series())
+        self.severity_of_, _ = numbered(restores["severity"].fill_null(""))
+        self.hours_ = restores["hour_of_week"].to_numpy().astype(np.int64)
+        self.counts_ = np.bincount(self.services_, minlength=len(self.number_)).astype(np.float64)
         lasted = np.log(restores["minutes"].clip(SHORTEST_MINUTES, LONGEST_MINUTES).to_numpy())
         is_open = restores["is_open"].to_numpy().astype(bool)
-        self.spread_, values = ASSUMED_SPREAD, lasted
-        for _ in range(IMPUTATIONS if is_open.any() else 2):
-            self.fit_values(values, restores["hour_of_week"].to_numpy().astype(np.int64))
-            expected = self.expected_values()
-            squares = np.sum((values - expected) ** 2) + SPREAD_WORTH * ASSUMED_SPREAD**2
-            self.spread_ = float(np.sqrt(squares / (len(values) + SPREAD_WORTH)))
-            values = np.where(is_open, expected_beyond(lasted, expected, self.spread_), lasted)
+        values, self.scatter_, self.severe_ = lasted, ASSUMED_SPREAD, np.zeros(len(lasted))
+        self.duties_: list[Duty] = []
+        self.effect_ = np.zeros(len(lasted))
+        for _ in range(ROUNDS):
+            self.fit_levels(values - self.severe_ - self.effect_)
+            self.fit_severities(values - self.levels()[self.services_] - self.effect_)
+            self.fit_duties(values - self.severe_)
+            expected = self.levels()[self.services_] + self.effect_ + self.severe_
+            self.scatter_ = spread_of(values - expected)
+            values = np.where(is_open, expected_beyond(lasted, expected, self.scatter_), lasted)
+        self.fit_levels(values - self.severe_ - self.effect_)
+        self.spread_ = float(np.hypot(self.scatter_, self.severe_.std() if len(lasted) else 0.0))
         return self
 
-    def fit_values(self, values: Floats, hours: NDArray[np.int64]) -> None:
-        """The week, from contrasts within services; then the level of each service, as a mean and its precision."""
-        counts, spread = self.counts_, self.spread_
-        self.means_ = np.bincount(self.services_, values, len(counts)) / counts
-        about_mean = values - self.means_[self.services_]
-
-        def likelihood(rows: NDArray[np.bool_], offset: Floats) -> Normal:
-            return Normal(about_mean[rows] - offset, spread)
-
-        nothing = np.zeros((len(values), 0))
-        self.week_ = WeekEffect(self.services_, self.teams_, hours, nothing, 1.0, np.ones(len(values))).fit(likelihood)
-        precision = 1 / (BETWEEN_SERVICES**2 + spread**2 / counts)
+    def fit_levels(self, values: Floats) -> None:
+        """The level of each service, as the mean of its own and their precision; and the company's."""
+        self.means_ = np.bincount(self.services_, values, len(self.counts_)) / self.counts_
+        precision = 1 / (BETWEEN_SERVICES**2 + self.scatter_**2 / self.counts_)
         self.company_precision_ = ASSUMED_DOUBT**-2 + float(np.sum(precision))
         prior = np.log(ASSUMED_MINUTES) * ASSUMED_DOUBT**-2
         self.company_ = (prior + float(np.sum(precision * self.means_))) / self.company_precision_
 
-    def expected_values(self) -> Floats:
-        return np.asarray(self.levels()[self.services_] + self.week_.fitted())
+    def fit_severities(self, values: Floats) -> None:
+        """How much longer each severity takes; about 0 over all incidents, since the next one's is not known."""
+        counts = np.bincount(self.severity_of_)
+        effects = np.bincount(self.severity_of_, values) / (counts + SEVERITY_WORTH)
+        self.severe_ = effects[self.severity_of_] if len(values) else values
+        self.severe_ = self.severe_ - (self.severe_.mean() if len(values) else 0.0)
+
+    def fit_duties(self, values: Floats) -> None:
+        """Every team's staffed hours: first each on its own, then those of the others as what is likely beforehand."""
+        found = [self.duty(values, team, weeks()[1], SLOWER) for team in range(len(self.team_number_))]
+        self.duties_ = [
+            self.duty(values, team, *beforehand(found[:team] + found[team + 1 :])) for team in range(len(found))
+        ]
+        self.unseen_ = self.duty(values, len(found), *beforehand(found))
+        effects = np.array([one.effect() for one in self.duties_])
+        self.effect_ = effects[self.team_of_, self.hours_] if len(values) else np.zeros(0)
+
+    def duty(self, values: Floats, team: int, beliefs: Floats, slower: float) -> Duty:
+        rows = self.team_of_ == team
+        services, own = self.services_[rows], values[rows] - self.company_
+        within = np.unique(services, return_inverse=True)[1]
+        return duty(own, within, self.hours_[rows], self.scatter_, BETWEEN_SERVICES, beliefs, slower)
 
     def levels(self) -> Floats:
-        """The expected log median of every service."""
-        own, shared = self.counts_ / self.spread_**2, BETWEEN_SERVICES**-2
+        """The expected log median of every service while its team is on duty."""
+        own, shared = self.counts_ / self.scatter_**2, BETWEEN_SERVICES**-2
         return np.asarray((own * self.means_ + shared * self.company_) / (own + shared))
 
     def draws(self, change: Change, outages: Instants) -> Floats:
         """Draws of log(median minutes) of an outage that begins then: one row a draw, one column an outage."""
         rng = np.random.default_rng([SEED, 2])
-        number = self.number_.get(change.service)
-        level = self.level_draws(number, rng)
         team = self.team_number_.get(change.team or change.service)
-        effect = self.week_.draws(number, team, np.zeros(0), rng)
-        return np.asarray((level[:, None] + effect)[:, hours_of_week(outages, change.zone)])
+        believed = self.unseen_ if team is None else self.duties_[team]
+        chosen, slower = believed.draws(rng, DRAWS)
+        outside = weeks()[0][chosen]
+        level = self.level_draws(change.service, chosen, slower, believed, rng)
+        return np.asarray((level[:, None] + slower[:, None] * outside)[:, hours_of_week(outages, change.zone)])
 
-    def level_draws(self, number: int | None, rng: np.random.Generator) -> Floats:
+    def level_draws(
+        self, service: str, chosen: NDArray[np.int64], slower: Floats, believed: Duty, rng: np.random.Generator
+    ) -> Floats:
+        """Draws of the level on duty: a larger factor means a lower one, where much of what was seen began outside."""
         company = self.company_ + rng.standard_normal(DRAWS) / np.sqrt(self.company_precision_)
-        own = self.counts_[number] / self.spread_**2 if number is not None else 0.0
-        mean = self.means_[number] if number is not None else 0.0
-        precision = own + BETWEEN_SERVICES**-2
-        centre = (own * mean + BETWEEN_SERVICES**-2 * company) / precision
-        return np.asarray(centre + rng.standard_normal(DRAWS) / np.sqrt(precision))
+        number, shared = self.number_.get(service), BETWEEN_SERVICES**-2
+        if number is None:
+            return np.asarray(company + rng.standard_normal(DRAWS) * BETWEEN_SERVICES)
+        mates = np.unique(self.services_[self.team_of_ == self.team_of_[self.services_ == number][0]])
+        share = believed.shares[int(np.searchsorted(mates, number)), chosen]
+        expected = self.effect_[self.services_ == number].mean()
+        own = self.counts_[number] / self.scatter_**2
+        centre = (own * (self.means_[number] + expected - slower * share) + shared * company) / (own + shared)
+        return np.asarray(centre + rng.standard_normal(DRAWS) / np.sqrt(own + shared))
 
     def own_count(self, service: str) -> int:
         """Incidents of a service."""
@@ -112,8 +137,29 @@ class RestoreModel:
             "open": self.open_,
             "median_minutes": float(np.exp(self.company_)),
             "spread": self.spread_,
-            "no_time_effect": float(self.week_.company_.weights[0]),
+            "no_time_effect": {name: float(self.duties_[n].beliefs[0]) for name, n in self.team_number_.items()},
         }
+
+
+def numbered(names: pl.Series) -> tuple[NDArray[np.int64], dict[str, int]]:
+    """The number of each row's name, from 0 in the order of the alphabet."""
+    numbers = {name: number for number, name in enumerate(names.unique().sort())}
+    return np.array([numbers[name] for name in names], dtype=np.int64), numbers
+
+
+def spread_of(values: Floats) -> float:
+    """The spread of values about 0, drawn to the one assumed where they are few."""
+    squares = np.sum(values**2) + SPREAD_WORTH * ASSUMED_SPREAD**2
+    return float(np.sqrt(squares / (len(values) + SPREAD_WORTH)))
+
+
+def beforehand(others: list[Duty]) -> tuple[Floats, float]:
+    """What is likely of a team's week and factor before its own outages are looked at: partly what other teams have."""
+    if not others:
+        return weeks()[1], SLOWER
+    alike = np.mean([one.beliefs for one in others], axis=0)
+    slower = [float(one.beliefs @ one.slower / max(1 - one.beliefs[0], 1e-9)) for one in others]
+    return OWN_WEEK * weeks()[1] + (1 - OWN_WEEK) * alike, float(np.mean([*slower, SLOWER]))
 
 
 def expected_beyond(lower: Floats, centre: Floats, spread: float) -> Floats:

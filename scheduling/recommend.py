@@ -30,6 +30,17 @@ def level(relative_cost: float) -> str:
     return next((word for bound, word in LEVELS if relative_cost < bound), "storm")
 
 
+def calmer_bound(relative_cost: float) -> float | None:
+    """The relative cost below which the level is one calmer; null: it is calm already.
+
+    Examples
+    --------
+    >>> calmer_bound(1.0), calmer_bound(3.0), calmer_bound(0.3)
+    (0.8, 2.0, None)
+    """
+    return max((bound for bound, _ in LEVELS if relative_cost >= bound), default=None)
+
+
 def robust_costs(costs: Floats) -> Floats:
     """The expected cost of every start, some of which happen one slot late; the last has no slot after it.
 
@@ -60,15 +71,17 @@ def diverse(scores: Floats, top: int, duration: timedelta) -> list[int]:
     return chosen
 
 
-def is_clearly_better(costs: Floats) -> bool:
+def is_clearly_better(costs: Floats, against: Floats | None = None) -> bool:
     """Whether the best of these starts (columns; rows are draws) truly beats choosing freely among them.
 
     Chosen by one half of the draws, judged by the other, so that the luck that made it the best does not vouch for it:
-    it must cost less than the mean start in 39 of 40 draws, and be at least a tenth cheaper on the whole.
+    it must cost less than the mean start in 39 of 40 draws, and be at least a tenth cheaper on the whole. Where
+    `against` is given, the cost of one start in every draw, it must beat that one instead of the mean.
     """
     half = len(costs) // 2
     best = int(np.argmin(robust_costs(costs[:half].mean(axis=0))))
-    cost, free = costs[half:, best], costs[half:].mean(axis=1)
+    cost = costs[half:, best]
+    free = costs[half:].mean(axis=1) if against is None else against[half:]
     return bool(np.mean(cost < free) >= SURE and cost.mean() < WORTHWHILE * free.mean())
 
 
@@ -97,6 +110,12 @@ def factors(risk: Risk) -> dict[str, Floats]:
         return {"failure chance": chance, "restore time": cost / chance}
     minutes = risk.minutes.mean(axis=0)
     return {"failure chance": chance, "restore time": minutes, "load": cost / (chance * minutes)}
+
+
+def factor_draws(risk: Risk) -> dict[str, Floats]:
+    """The same factors in every draw: one row a draw, one column a start; those of a draw multiply to its cost."""
+    found = {"failure chance": risk.failure, "restore time": risk.minutes}
+    return found | ({"load": risk.costs / (risk.failure * risk.minutes)} if risk.has_load else {})
 
 
 def points(ratios: Mapping[str, float]) -> dict[str, float]:

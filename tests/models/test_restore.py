@@ -11,14 +11,15 @@ from shipcast.models.restore import RestoreModel
 
 WEEK = np.datetime64("2025-12-01T00:00", "us") + np.arange(168) * np.timedelta64(1, "h")
 SCHEMA = {
-    "service": pl.String, "team": pl.String, "started_at": pl.Datetime("us"), "is_open": pl.Boolean,
-    "minutes": pl.Float64, "hour_of_week": pl.Int64,
+    "service": pl.String, "team": pl.String, "started_at": pl.Datetime("us"), "severity": pl.String,
+    "is_open": pl.Boolean, "minutes": pl.Float64, "hour_of_week": pl.Int64,
 }  # fmt: skip
 
 
 def restores(service, hours, minutes, is_open=False, team=None):
     count = len(hours)
-    columns = ([service] * count, [team] * count, [datetime.fromisoformat("2025-01-01")] * count, [is_open] * count)
+    starts = [datetime.fromisoformat("2025-01-01")] * count
+    columns = ([service] * count, [team] * count, starts, [None] * count, [is_open] * count)
     return pl.DataFrame([*columns, list(map(float, minutes)), list(map(int, hours))], schema=SCHEMA)
 
 
@@ -35,7 +36,7 @@ def spread_hours(count):
 
 
 def test_without_incidents_an_hour_is_assumed_with_much_doubt():
-    draws = RestoreModel().fit(restores("pay", [], [])).draws(Change("pay", None, "UTC"), WEEK)[:, 0]
+    draws = RestoreModel().fit(restores("pay", [], [])).draws(Change("pay", None, "UTC"), WEEK)[:, 12]
 
     assert 45 < np.exp(draws.mean()) < 80
     assert np.quantile(draws, 0.95) - np.quantile(draws, 0.05) > np.log(20)
@@ -75,6 +76,38 @@ def test_a_team_has_its_own_hours():
     day, always = medians(model, "a", "day"), medians(model, "b", "round the clock")
 
     assert day[3] / day[13] > 1.7 * always[3] / always[13]
+
+
+def test_the_hours_on_duty_are_found_to_the_hour():
+    rng = np.random.default_rng(3)
+    hours = rng.integers(0, 168, 150)
+    is_staffed = (hours % 24 >= 10) & (hours % 24 < 19) & (hours < 120)
+    model = RestoreModel().fit(restores("pay", hours, np.where(is_staffed, 1, 4) * 30 * rng.lognormal(0, 0.6, 150)))
+    week = medians(model)
+
+    assert week[7] > 2.5 * week[12]
+    assert week[20] > 2.5 * week[12]
+    assert week[5 * 24 + 13] > 2.5 * week[12]
+
+
+def test_a_shift_that_runs_past_midnight_belongs_to_the_day_it_began_on():
+    hours = np.arange(1008) % 168
+    is_staffed = ((hours - 20) % 24 < 9) & ((hours - 20) // 24 % 7 < 5)
+    week = medians(RestoreModel().fit(restores("pay", hours, np.where(is_staffed, 1, 4) * log_normal(30, 1008))))
+
+    assert week[5 * 24 + 3] < 0.5 * week[5 * 24 + 21]
+
+
+def test_what_is_severe_takes_longer_and_how_severe_the_next_one_is_nobody_knows():
+    rng = np.random.default_rng(4)
+    severe = rng.random(400) < 0.5
+    minutes = np.where(severe, 120, 30) * rng.lognormal(0, 0.3, 400)
+    frame = restores("pay", rng.integers(0, 168, 400), minutes)
+    told = frame.with_columns(severity=pl.Series(np.where(severe, "sev1", "sev3")))
+    blind, seeing = (RestoreModel().fit(one) for one in (frame, told))
+
+    assert seeing.scatter_ == pytest.approx(0.3, abs=0.05)
+    assert seeing.spread_ == pytest.approx(blind.spread_, rel=0.05)
 
 
 def test_an_open_incident_counts_as_longer_than_it_has_lasted():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipcast.scheduling.recommend import Usual, diverse, is_clearly_better, level, points
+from shipcast.scheduling.recommend import Usual, diverse, factor_draws, is_clearly_better, level, points
 from shipcast.scheduling.risk import Forecast, risk
 
 RATIOS = st.floats(0, 20, allow_nan=False)
@@ -79,6 +79,22 @@ def test_a_difference_too_small_to_matter_is_none():
     costs = np.where(np.arange(672) < 24, 0.95, 1.0) * np.ones((400, 1))
 
     assert not is_clearly_better(costs)
+
+
+def test_it_may_be_held_against_one_start_instead_of_the_mean():
+    costs = np.where(np.arange(672) < 24, 0.5, 1.0) * np.ones((400, 1))
+
+    assert is_clearly_better(costs, against=costs[:, 600])
+    assert not is_clearly_better(costs, against=costs[:, 3])
+
+
+@pytest.mark.parametrize("has_load", [True, False])
+def test_the_factors_of_every_draw_multiply_to_its_cost(has_load):
+    rng = np.random.default_rng(1)
+    load = rng.uniform(1, 9, 50 + 1344) if has_load else None
+    costs = risk(Forecast(rng.uniform(0.01, 0.2, (40, 50)), rng.normal(3, 1, (40, 50)), 0.8, load))
+
+    assert np.prod(list(factor_draws(costs).values()), axis=0) == pytest.approx(costs.costs)
 
 
 def test_a_single_start_is_no_difference():

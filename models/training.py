@@ -1,0 +1,218 @@
+"""A training: the candidates compete on what came last, the best learns from all, and a gate judges it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from shipcast.models.backtest import Backtest, backtest, settled
+from shipcast.models.candidates import CANDIDATES, Candidate, log_odds, maker
+from shipcast.models.scores import Calibration, Gain, auc, calibration, gain, log_losses, top_tenth
+from shipcast.models.serving import Served
+
+JUDGED = timedelta(days=182)  # before the cut-off, in which candidates are judged
+EVERY = timedelta(days=28)
+COMPETING = ("rate", "regression", "blend")
+UNJUDGED = "regression"  # drawn to the rate of all where little is known, so it may serve unjudged
+ENOUGH, ENOUGH_FAILURES = 100, 5  # forecasts that have settled, and failures among them, from which one may judge
+STEEPEST = (0.5, 2.0)  # slopes of calibration within which a model may be promoted
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How a candidate forecast the deployments before the cut-off, each from what was known some weeks before it.
+
+    Parameters
+    ----------
+    gain
+        Against the rate known at the time.
+    auc, calibration, top_tenth
+        Null where they cannot be told.
+    """
+
+    name: str
+    n: int
+    failures: int
+    log_loss: float
+    gain: Gain
+    auc: float | None
+    calibration: Calibration | None
+    top_tenth: float | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model, what it learned from, and how it and the others were judged.
+
+    Parameters
+    ----------
+    judgements
+        Of every candidate by name; empty where too little has settled to judge.
+    forecasts
+        Those that the chosen candidate was judged by.
+    """
+
+    name: str
+    model: Candidate
+    cut_off: datetime
+    deployments: int
+    failures: int
+    fingerprint: str
+    judgements: Mapping[str, Judgement]
+    forecasts: pl.DataFrame
+
+
+def train(
+    rows: pl.DataFrame,
+    cut_off: datetime,
+    only: str | Any | None = None,
+    progress: Callable[[str], None] = lambda message: None,
+) -> Trained:
+    """The best candidate, or the one named, trained on all that had settled by the cut-off (naive UTC).
+
+    Parameters
+    ----------
+    rows
+        As `matrix` gives them; rollbacks are left out, since no one asks when to roll back.
+    only
+        A name in `CANDIDATES`, a candidate, or an estimator of one's own, as `maker` takes them.
+    """
+    rows = rows.filter(~pl.col("is_rollback"))
+    makers = competing(only)
+    tests = {name: tested(rows, name, make, cut_off, progress) for name, make in makers.items()}
+    judgements = judged(tests)
+    name = best(tests, judgements) if only is None else next(reversed(makers))
+    known = settled(rows, cut_off)
+    progress(f"training {name} on {len(known):,} deployments")
+    return Trained(
+        name,
+        makers[name]().fit(known),
+        cut_off,
+        len(known),
+        int(known["is_failed"].sum()),
+        fingerprint(known),
+        judgements,
+        tests[name].forecasts,
+    )
+
+
+def competing(only: str | Any | None) -> dict[str, Callable[[], Candidate]]:
+    """What makes the candidates that are judged, by name, the rate first; the one asked for is the last."""
+    if only is None:
+        return {name: CANDIDATES[name] for name in COMPETING}
+    return {"rate": CANDIDATES["rate"], **dict([maker(only)])}
+
+
+def tested(
+    rows: pl.DataFrame,
+    name: str,
+    make: Callable[[], Candidate],
+    cut_off: datetime,
+    progress: Callable[[str], None],
+) -> Backtest:
+    begins = cut_off - JUDGED
+    return backtest(rows, make, begins, cut_off, EVERY, cut_off, lambda step: progress(f"judging {name}: {step}"))
+
+
+def judged(tests: Mapping[str, Backtest]) -> dict[str, Judgement]:
+    """How each did on the deployments that have settled; nothing where these are too few."""
+    known = {name: test.forecasts.filter("is_settled") for name, test in tests.items()}
+    if any(len(one) < ENOUGH or one["is_failed"].sum() < ENOUGH_FAILURES for one in known.values()):
+        return {}
+    return {name: judgement(name, one) for name, one in known.items()}
+
+
+def judgement(name: str, forecasts: pl.DataFrame) -> Judgement:
+    chance, failed = forecasts["chance"].to_numpy(), forecasts["is_failed"].to_numpy().astype(bool)
+    days, losses = days_of(forecasts), log_losses(chance, failed)
+    return Judgement(
+        name,
+        len(failed),
+        int(failed.sum()),
+        float(losses.mean()),
+        gain(losses, log_losses(forecasts["base"].to_numpy(), failed), days),
+        auc(chance, failed),
+        calibration(log_odds(chance), failed, days),
+        top_tenth(chance, failed),
+    )
+
+
+def best(tests: Mapping[str, Backtest], judgements: Mapping[str, Judgement]) -> str:
+    """The simplest candidate that none clearly beats.
+
+    The regression if it did better than the rate, and the blend in its place if that was clearly better still.
+    """
+    if not judgements:
+        return UNJUDGED
+    if judgements["regression"].log_loss >= judgements["rate"].log_loss:
+        return "rate"
+    between = compared(*(tests[name].forecasts.filter("is_settled") for name in ("blend", "regression")))
+    return "blend" if between.high < 0 else "regression"
+
+
+def compared(forecasts: pl.DataFrame, others: pl.DataFrame) -> Gain:
+    """What forecasts gained on others of the same deployments."""
+    failed = forecasts["is_failed"].to_numpy().astype(bool)
+    mine, theirs = (log_losses(one["chance"].to_numpy(), failed) for one in (forecasts, others))
+    return gain(mine, theirs, days_of(forecasts))
+
+
+def refusals(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> list[str]:
+    """Why the model must not be promoted, in words; empty: it passes the gate.
+
+    It may be neither clearly worse than the rate nor than the champion on deployments that the champion has not
+    learned from, and must be calibrated, as far as can be told.
+    """
+    own = trained.judgements.get(trained.name)
+    if own is None:
+        return []
+    reasons = []
+    if own.gain.low > 0:
+        reasons.append("it is clearly worse than the rate of all deployments")
+    found = own.calibration
+    if found is not None and (found.slope_high < STEEPEST[0] or found.slope_low > STEEPEST[1]):
+        reasons.append(f"it is not calibrated: a slope of {found.slope:.2f}, where 1 is right")
+    if champion is not None and (between := against(trained, rows, champion)) is not None and between.low > 0:
+        reasons.append(f"it is clearly worse than the champion, version {champion.entry.version}")
+    return reasons
+
+
+def against(trained: Trained, rows: pl.DataFrame, champion: Served) -> Gain | None:
+    """What the model gained on the champion since the champion's cut-off; null: too little has settled since."""
+    since = trained.forecasts.filter(pl.col("is_settled"), pl.col("started_at") >= champion.entry.cut_off)
+    if len(since) < ENOUGH or since["is_failed"].sum() < ENOUGH_FAILURES:
+        return None
+    seen = since.select("deployment_id").join(rows, on="deployment_id", how="left", maintain_order="left")
+    return compared(since, since.with_columns(chance=pl.Series(champion.model.predict(seen))))
+
+
+def days_of(forecasts: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    return forecasts["started_at"].to_numpy().astype("datetime64[D]")
+
+
+def fingerprint(rows: pl.DataFrame) -> str:
+    """A digest of the rows, whatever their order."""
+    text = rows.sort("deployment_id").select(sorted(rows.columns)).write_csv()
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def metrics_of(found: Judgement) -> dict[str, float]:
+    """The scores as numbers by name, as a registry keeps them; what cannot be told is left out."""
+    values: dict[str, float | None] = {
+        "n": found.n,
+        "failures": found.failures,
+        "log_loss": found.log_loss,
+        "skill": found.gain.skill,
+        "skill_low": found.gain.skill_low,
+        "skill_high": found.gain.skill_high,
+        "auc": found.auc,
+        "calibration_slope": None if found.calibration is None else found.calibration.slope,
+        "top_tenth": found.top_tenth,
+    }
+    return {name: float(value) for name, value in values.items() if value is not None}
