@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, rfc3339
-from shipcast.answers.errors import UnknownName
+from shipcast.answers.ground import Ground
 from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import proxy_said
+from shipcast.answers.pricing import (
+    Models,
+    Question,
+    asked,
+    fitted,
+    known_change,
+    priced,
+    spread,
+    utc,
+)
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants, hours_of_week
 from shipcast.features.history import LOAD_WEEKS, History
-from shipcast.models.failure import FailureModel
 from shipcast.models.load import LoadModel
-from shipcast.models.posterior import Floats
+from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
 from shipcast.scheduling.recommend import Usual, diverse, is_clearly_better, level, points, robust_costs
-from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, Risk, risk
-from shipcast.scheduling.windows import SLOT_STEP, WEEK, candidate_starts, first_slot
-from shipcast.settings.errors import UsageError
+from shipcast.scheduling.risk import Risk
+from shipcast.scheduling.windows import candidate_starts
 
 Verdict = Literal["recommend", "no_clear_difference", "no_window"]
 Unit = Literal["requests", "disruption_minutes"]
 
-FARTHEST = timedelta(days=35)
 FEW_DEPLOYMENTS = 30
 FEW_INCIDENTS = 5
 FEW_NEAR = 5
-TAIL = 0.025
 
 
 class Reason(Part):
@@ -67,6 +72,14 @@ class Window(Part):
     approvals: tuple[str, ...] = ()
 
 
+class TrainedModel(Part):
+    """The champion that gave the chances of failure: how it was made, its version, and up to when it learned."""
+
+    recipe: str
+    version: Count
+    cut_off: Instant
+
+
 class Blocked(Part):
     """A span in which a rule lets nothing of this service start."""
 
@@ -90,6 +103,9 @@ class WindowsAnswer(Answer):
         The settled deployments of this service that the chance of failure rests on, and when they started.
     n_pooled
         Those of all services, from which it borrows.
+    model
+        The trained model that gave the chances of failure; null: none was trained on what was known by then, so that
+        services, hours and sizes were looked at when it was asked.
     """
 
     schema_name: Literal["shipcast/windows/1"] = Field("shipcast/windows/1", alias="schema")
@@ -102,31 +118,11 @@ class WindowsAnswer(Answer):
     n: Count
     failures: Count
     n_pooled: Count
+    model: TrainedModel | None
     period_start: Instant | None
     period_end: Instant | None
     items: tuple[Window, ...]
     blocked: tuple[Blocked, ...] = ()
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked, with every default filled in; instants are naive and in UTC."""
-
-    change: Change
-    environment: str
-    duration: timedelta
-    earliest: datetime
-    latest: datetime
-    top: int
-
-
-@dataclass(frozen=True)
-class Models:
-    """The three forecasts, fitted to what was known."""
-
-    failure: FailureModel
-    restore: RestoreModel
-    load: LoadModel
 
 
 def windows(
@@ -168,13 +164,10 @@ def windows(
     reader.check_environment(environment)
     question = asked(reader, change, environment, duration, earliest, latest, top)
     starts = candidate_starts(question.earliest, question.latest, duration)
-    models = fitted(history, change)
-    warnings = [*reader.warnings(), *proxy_warnings(reader, question), *clock_warnings(history, change)]
-    warnings += [*past_warnings(reader, earliest), *sample_warnings(history)]
+    models = fitted(history, change, reader.settings)
     holds = history.holds(service)
-    warnings += [
-        f"A hold is in force on {service}: {kind or 'hold'}, since {rfc3339(utc(since))}." for kind, since in holds
-    ]
+    warnings = [*data_warnings(reader, history, question), *past_warnings(reader, earliest)]
+    warnings += [*sample_warnings(history), *hold_warnings(service, holds)]
     blocked = hold_blocks(reader, question, holds)
     if len(starts) == 0 or blocked:
         return envelope(reader, question, models, "no_window", (), warnings, blocked)
@@ -190,85 +183,16 @@ def forecast(
     reader: Reader, question: Question, models: Models, starts: Instants, warnings: Sequence[str]
 ) -> WindowsAnswer:
     """The answer where there are windows and a history."""
-    grid = evaluated_starts(reader.at, starts)
-    costs = risk(forecasts(models, question, grid))
-    usual = Usual(costs, grid < np.datetime64(reader.at, "us") + np.timedelta64(WEEK, "us"))
-    candidates = np.searchsorted(grid, starts)
+    prices = priced(reader.at, models, question, starts)
+    costs, usual = prices.risk, prices.usual
+    candidates = np.searchsorted(prices.starts, starts)
     expected = costs.costs.mean(axis=0)[candidates]
     chosen = diverse(robust_costs(expected), question.top, question.duration)
     chosen.sort(key=lambda place: (expected[place], place))
     verdict: Verdict = "recommend" if is_clearly_better(costs.costs[:, candidates]) else "no_clear_difference"
     items = [window(costs, usual, int(candidates[place]), starts[place], question.duration) for place in chosen]
-    rare = rare_warnings(question.change, models.failure, starts[chosen[:1]])
+    rare = rare_warnings(question.change, models.ground, starts[chosen[:1]])
     return envelope(reader, question, models, verdict, items, [*warnings, *rare])
-
-
-def asked(
-    reader: Reader,
-    change: Change,
-    environment: str,
-    duration: timedelta,
-    earliest: datetime | None,
-    latest: datetime | None,
-    top: int,
-) -> Question:
-    """The question with its defaults; nothing starts before it is asked."""
-    if duration <= timedelta(0):
-        raise UsageError(
-            f"A deployment takes some time; got a duration of {duration}.", next_step="Ask with --duration 30m."
-        )
-    if top < 1:
-        raise UsageError(f"At least one window must be asked for; got {top}.", next_step="Ask with --top 3.")
-    begins = max(in_utc(earliest).replace(tzinfo=None), reader.at) if earliest else reader.at
-    ends = in_utc(latest).replace(tzinfo=None) if latest else reader.at + WEEK
-    if ends > reader.at + FARTHEST:
-        raise UsageError(
-            f"Forecasts reach {FARTHEST.days} days ahead, to {rfc3339(utc(reader.at + FARTHEST))}.",
-            next_step="Ask with an earlier --latest.",
-        )
-    return Question(change, environment, duration, begins, ends, top)
-
-
-def known_change(
-    history: History, service: str, lines: int | None, files: int | None, change_type: str | None
-) -> Change:
-    """The change with what is known of its service; where no service is known at all, any may be asked about."""
-    if min(lines or 0, files or 0) < 0:
-        raise UsageError(f"A change has no negative size; got {lines} lines, {files} files.")
-    services = history.services().rows_by_key("service", named=True)
-    if not services:
-        return Change(service, None, history.default_zone, lines, files, change_type)
-    if service not in services:
-        raise UnknownName("service", service, services)
-    row = services[service][0]
-    return Change(service, row["team"], row["zone"], lines, files, change_type)
-
-
-def fitted(history: History, change: Change) -> Models:
-    """The three models, each fitted to what was known."""
-    return Models(
-        FailureModel().fit(history.outcomes(change.service)),
-        RestoreModel().fit(history.restores(change.service)),
-        LoadModel(change.zone).fit(history.hourly_load(change.service, change.zone)),
-    )
-
-
-def evaluated_starts(at: datetime, starts: Instants) -> Instants:
-    """All quarter hours from `as_of` to the last candidate, and at least for 7 days: the usual cost is a week's."""
-    begins = np.datetime64(first_slot(at), "us")
-    ends = max(starts[-1] + SLOT_STEP, begins + np.timedelta64(WEEK, "us"))
-    return np.arange(begins, ends, SLOT_STEP)
-
-
-def forecasts(models: Models, question: Question, starts: Instants) -> Forecast:
-    """The three forecasts for every start; an outage begins when the deployment ends."""
-    change = question.change
-    outages = starts + np.timedelta64(question.duration, "us")
-    failure, restore = models.failure.draws(change, starts), models.restore.draws(change, outages)
-    if not models.load.is_known:
-        return Forecast(failure, restore, models.restore.spread_)
-    ahead = outages[0] + np.arange(len(outages) + OUTAGE_QUARTERS) * SLOT_STEP
-    return Forecast(failure, restore, models.restore.spread_, models.load.predict(ahead), models.load.draws(outages))
 
 
 def window(costs: Risk, usual: Usual, place: int, start: np.datetime64, duration: timedelta) -> Window:
@@ -302,19 +226,21 @@ def unknown(start: np.datetime64, duration: timedelta) -> Window:
     return Window(start=begins, end=begins + duration, **dict.fromkeys(fields))  # type: ignore[arg-type]
 
 
-def spread(draws: Floats) -> tuple[float, float, float]:
-    """The mean of draws and the interval that holds 95 % of them, widened where a long tail puts the mean outside."""
-    low, high = np.quantile(draws, (TAIL, 1 - TAIL))
-    mean = float(draws.mean())
-    return mean, min(float(low), mean), max(float(high), mean)
-
-
 def hold_blocks(reader: Reader, question: Question, holds: Sequence[tuple[str | None, datetime]]) -> list[Blocked]:
     """What holds block: all, where the setting says so, since nobody knows when one ends."""
     if reader.settings.holds != "block" or not holds:
         return []
     ends = max(question.earliest, question.latest)
     return [Blocked(start=utc(question.earliest), end=utc(ends), rule=f"hold: {kind or 'hold'}") for kind, _ in holds]
+
+
+def data_warnings(reader: Reader, history: History, question: Question) -> list[str]:
+    """What is to be known of the data, of the service's deployments in it, and of the service's clock."""
+    return [*reader.warnings(), *proxy_warnings(reader, question), *clock_warnings(history, question.change)]
+
+
+def hold_warnings(service: str, holds: Sequence[tuple[str | None, datetime]]) -> list[str]:
+    return [f"A hold is in force on {service}: {kind or 'hold'}, since {rfc3339(utc(since))}." for kind, since in holds]
 
 
 def sample_warnings(history: History) -> list[str]:
@@ -353,7 +279,7 @@ def model_warnings(question: Question, models: Models) -> list[str]:
     """What the reader should know about the ground each forecast stands on."""
     return [
         *typical_warnings(question.change),
-        *failure_warnings(question.change, models.failure),
+        *failure_warnings(question.change, models.ground),
         *restore_warnings(question.change, models.restore),
         *load_warnings(question.change, models.load),
     ]
@@ -365,9 +291,9 @@ def typical_warnings(change: Change) -> list[str]:
     return [f"Taken as typical of {change.service}: {', '.join(missing)}."] if missing else []
 
 
-def failure_warnings(change: Change, failure: FailureModel) -> list[str]:
-    own = failure.own_counts(change.service)[0]
-    if failure.describe()["deployments"] == 0:
+def failure_warnings(change: Change, ground: Ground) -> list[str]:
+    own = ground.count
+    if ground.pooled == 0:
         return ["No deployment has settled yet: the chance of failure is assumed, 2 to 20 in 100."]
     if own < FEW_DEPLOYMENTS:
         has = f"{change.service} has {plural(own, 'settled deployment') if own else 'no settled deployment'} of its own"
@@ -375,15 +301,14 @@ def failure_warnings(change: Change, failure: FailureModel) -> list[str]:
     return []
 
 
-def rare_warnings(change: Change, failure: FailureModel, best: Instants) -> list[str]:
+def rare_warnings(change: Change, ground: Ground, best: Instants) -> list[str]:
     """Whether the service itself has hardly ever shipped at the hours of the best window."""
-    own = failure.own_counts(change.service)[0]
-    near = failure.own_near(change.service, int(hours_of_week(best, change.zone)[0]))
-    if own < FEW_DEPLOYMENTS or near >= FEW_NEAR:
+    near = ground.near(int(hours_of_week(best, change.zone)[0]))
+    if ground.count < FEW_DEPLOYMENTS or near >= FEW_NEAR:
         return []
     return [
-        f"Only {near} of {plural(own, 'deployment')} of {change.service} started within two hours of the best window's "
-        "time of day: its chance of failure there rests on other hours and services."
+        f"Only {near} of {plural(ground.count, 'deployment')} of {change.service} started within two hours of the best "
+        "window's time of day: its chance of failure there rests on other hours and services."
     ]
 
 
@@ -423,26 +348,39 @@ def envelope(
     blocked: Sequence[Blocked] = (),
 ) -> WindowsAnswer:
     """The answer with what it rests on."""
-    own, failures = models.failure.own_counts(question.change.service)
-    begins, ends = models.failure.own_period(question.change.service)
     answer = WindowsAnswer(
         **reader.envelope(),
+        **basis(question, models),
         verdict=verdict,
-        service=question.change.service,
-        environment=question.environment,
-        duration_minutes=question.duration / timedelta(minutes=1),
-        unit="requests" if models.load.is_known else "disruption_minutes",
-        business_zone=question.change.zone,
-        n=own,
-        failures=failures,
-        n_pooled=models.failure.describe()["deployments"],
-        period_start=utc(begins) if begins else None,
-        period_end=utc(ends) if ends else None,
         items=tuple(items),
         warnings=tuple(warnings),
         blocked=tuple(blocked),
     )
     return answer.model_copy(update={"sentence": sentence(answer)})
+
+
+def basis(question: Question, models: Models) -> dict[str, Any]:
+    """The fields that say what was asked, and what the answer rests on."""
+    begins, ends = models.ground.period
+    return {
+        "service": question.change.service,
+        "environment": question.environment,
+        "duration_minutes": question.duration / timedelta(minutes=1),
+        "unit": "requests" if models.load.is_known else "disruption_minutes",
+        "business_zone": question.change.zone,
+        "n": models.ground.count,
+        "failures": models.ground.failures,
+        "n_pooled": models.ground.pooled,
+        "model": trained_model(models.served),
+        "period_start": utc(begins) if begins else None,
+        "period_end": utc(ends) if ends else None,
+    }
+
+
+def trained_model(served: Champion | None) -> TrainedModel | None:
+    if served is None:
+        return None
+    return TrainedModel(recipe=served.recipe, version=served.version, cut_off=utc(served.cut_off))
 
 
 def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
@@ -471,8 +409,3 @@ def no_window_sentence(answer: WindowsAnswer) -> str:
     return (
         f"No window for {answer.service}: no {minutes} minutes from a quarter hour on fit between earliest and latest."
     )
-
-
-def utc(moment: datetime) -> datetime:
-    """A naive UTC instant, aware."""
-    return moment.replace(tzinfo=UTC)

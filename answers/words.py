@@ -68,6 +68,17 @@ def count(value: float | None) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
+def times(value: float) -> str:
+    """How many times something else, with as many digits as tell it from that.
+
+    >>> times(0.123), times(1.04), times(1234.5)
+    ('0.12', '1.0', '1,234')
+    """
+    if value >= 10:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
 def plural(number: int, noun: str) -> str:
     """
     >>> plural(1, "deployment"), plural(1200, "deployment")

@@ -1,0 +1,176 @@
+"""The verbs about one time: whether to go now, and why a time is good or bad."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from shipcast.answers.answer import rfc3339
+from shipcast.answers.words import in_hundred, local_time, times
+from shipcast.ask import Ask, parse_duration, verb
+from shipcast.console import hint, say, show, table
+from shipcast.verbs.questions import (
+    DURATION,
+    ChangeType,
+    Environment,
+    Files,
+    Lines,
+    Service,
+    argument,
+    number,
+    reasons_in_words,
+    window_cells,
+)
+
+if TYPE_CHECKING:
+    from shipcast.answers.advice import AdviceAnswer
+    from shipcast.answers.explain import Alike, ExplainAnswer, Factor
+    from shipcast.answers.now import NowAnswer
+
+UNSAID = f"{DURATION} Default: as the service's usually take."
+LONGEST_ID = 40
+Duration = Annotated[str | None, typer.Option(metavar="TIME", help=UNSAID)]
+ROWS = {
+    "failure chance": "chance of failure",
+    "restore time": "minutes to restore",
+    "median restore time": "… their median",
+    "load": "requests per hour",
+}
+
+
+def add_verbs(app: typer.Typer) -> None:
+    verb(app, "now", "shipcast now checkout --duration 45m --lines 300")(now_verb)
+    verb(app, "explain", "shipcast explain checkout --at 2025-12-16T06:15Z --duration 45m --lines 300")(explain_verb)
+
+
+def now_verb(
+    ask: Ask,
+    service: Service,
+    duration: Duration = None,
+    environment: Environment = "production",
+    lines: Lines = None,
+    files: Files = None,
+    change_type: ChangeType = None,
+) -> None:
+    """Whether to ship now, or until when to wait."""
+    from shipcast.answers.now import now
+    from shipcast.answers.reading import open_reader
+
+    with open_reader(ask.settings, ask.as_of) as reader:
+        answer = now(
+            reader,
+            service,
+            duration=optional_duration(duration),
+            environment=environment,
+            lines=lines,
+            files=files,
+            change_type=change_type,
+        )
+    show(ask, answer, lambda: show_now(ask, answer, {"lines": lines, "files": files, "type": change_type}))
+
+
+def optional_duration(text: str | None) -> timedelta | None:
+    return None if text is None else parse_duration(text)
+
+
+def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
+    """The sentence, and the starts it compares."""
+    say(answer.sentence)
+    if not answer.items or answer.items[0].failure_probability is None:
+        return
+    zone = answer.business_zone
+    table(
+        ["start", f"({zone})", "level", "chance of failure", *unit_columns(answer), "of now"],
+        [
+            [
+                item.when if item.when == "now" else f"best {item.when}",
+                local_time(item.start, zone),
+                *window_cells(item)[:3],
+                None if item.relative_to_now is None else times(item.relative_to_now),
+            ]
+            for item in answer.items
+        ],
+        numbers=("of now",),
+    )
+    start = answer.wait_until or answer.items[0].start
+    hint(ask, f"shipcast explain {argument(answer.service)} --at {rfc3339(start)}{flags(answer, change)}")
+
+
+def unit_columns(answer: AdviceAnswer) -> list[str]:
+    return ["requests affected" if answer.unit == "requests" else "minutes of disruption"]
+
+
+def flags(answer: AdviceAnswer, change: Mapping[str, object]) -> str:
+    """What was asked about, as it would be typed."""
+    given = {"duration": f"{answer.duration_minutes:.0f}m", **change}
+    if answer.environment != "production":
+        given["environment"] = answer.environment
+    return "".join(f" --{flag}={shlex.quote(str(value))}" for flag, value in given.items() if value is not None)
+
+
+def explain_verb(
+    ask: Ask,
+    service: Service,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The start to explain.")],
+    duration: Duration = None,
+    environment: Environment = "production",
+    lines: Lines = None,
+    files: Files = None,
+    change_type: ChangeType = None,
+) -> None:
+    """Why a time is good or bad for a change, and what would make it better."""
+    from shipcast.answers.explain import explain
+    from shipcast.answers.reading import open_reader
+
+    moment = ask.instant(at, "--at")
+    with open_reader(ask.settings, ask.as_of) as reader:
+        answer = explain(
+            reader,
+            service,
+            at=moment,
+            duration=optional_duration(duration),
+            environment=environment,
+            lines=lines,
+            files=files,
+            change_type=change_type,
+        )
+    show(ask, answer, lambda: show_explain(ask, answer, {"lines": lines, "files": files, "type": change_type}))
+
+
+def show_explain(ask: Ask, answer: ExplainAnswer, change: Mapping[str, object]) -> None:
+    """The sentence, the factors, what adds up to the price, the deployments most alike, and all of it in words."""
+    say(answer.sentence)
+    if not answer.factors:
+        return
+    rows = sorted(answer.factors, key=lambda factor: list(ROWS).index(factor.factor))
+    table(["factor", "then", "usual", "of usual", ""], [factor_cells(factor) for factor in rows])
+    say(reasons_in_words(answer.items[0]))
+    table(
+        ["most alike", f"started ({answer.business_zone})", "lines", "followed by"],
+        [alike_cells(one, answer.business_zone) for one in answer.alike],
+        numbers=("lines",),
+    )
+    for said in answer.explanation:
+        say(said)
+    hint(ask, f"shipcast windows {argument(answer.service)}{flags(answer, change)}")
+
+
+def factor_cells(factor: Factor) -> list[str]:
+    of_usual = f"{times(factor.ratio)} ({times(factor.ratio_low)} to {times(factor.ratio_high)})"
+    if factor.unit == "share":
+        then = in_hundred(factor.value, factor.low, factor.high).removeprefix("about ")
+        return [ROWS[factor.factor], then, in_hundred(factor.usual).removeprefix("about "), of_usual, factor.compared]
+    then = f"{number(factor.value)} ({number(factor.low)} to {number(factor.high)})"
+    return [ROWS[factor.factor], then, number(factor.usual), of_usual, factor.compared]
+
+
+def alike_cells(one: Alike, zone: str) -> list[object]:
+    started = f"{one.started_at.astimezone(ZoneInfo(zone)):%a %-d %b %Y %H:%M}"
+    name = one.deployment_id if len(one.deployment_id) <= LONGEST_ID else f"{one.deployment_id[: LONGEST_ID - 1]}…"
+    size = None if one.lines is None else f"{one.lines:,}"
+    return [name, started, size, "failure" if one.failed else "no failure"]

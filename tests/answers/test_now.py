@@ -1,0 +1,119 @@
+"""`now`: go where the time is good or waiting brings nothing, wait where a day ahead is clearly better."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from test_windows import AS_OF, HALF_HOUR, company, cut, said, without_clock
+
+from shipcast.answers.errors import UnknownName
+from shipcast.answers.now import now
+from shipcast.answers.reading import open_reader
+from shipcast.answers.windows import windows
+from shipcast.settings.errors import UsageError
+
+NOON = datetime(2025, 6, 3, 12, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def home(built):
+    return built(company())
+
+
+def ask(home, service="pay", as_of=AS_OF, **more):
+    with open_reader(home, as_of) as opened:
+        return now(opened, service, **{"duration": HALF_HOUR, **more})
+
+
+def test_at_a_bad_hour_it_says_until_when_to_wait(home):
+    answer = ask(home, as_of=NOON)
+    first, of_day, _ = answer.items
+
+    assert (answer.verdict, first.level, answer.wait_until) == ("wait", "moderate", of_day.start)
+    assert first.start == NOON.replace(minute=15)
+    assert NOON < of_day.start < NOON + DAY
+    assert answer.sentence.startswith("Wait until ")
+    assert " of the cost of now" in answer.sentence
+
+
+def test_at_a_good_hour_it_says_go(home):
+    answer = ask(home, as_of=NOON.replace(hour=20))
+
+    assert (answer.verdict, answer.wait_until) == ("go", None)
+    assert answer.items[0].level in ("calm", "fair")
+    assert answer.sentence.startswith("Ship pay now: about ")
+
+
+def test_the_starts_cost_what_windows_says_they_cost_number_for_number(home):
+    with open_reader(home, AS_OF) as reader:
+        answer = now(reader, "pay", duration=HALF_HOUR)
+        best = windows(reader, "pay", duration=HALF_HOUR, top=1).items[0]
+        first = windows(
+            reader, "pay", duration=HALF_HOUR, latest=answer.items[0].end, earliest=answer.items[0].start
+        ).items[0]
+
+    fields = type(best).model_fields
+    assert {name: getattr(answer.items[2], name) for name in fields} == dict(best)
+    assert {name: getattr(answer.items[0], name) for name in fields} == dict(first)
+
+
+def test_costs_are_told_against_now(home):
+    first, of_day, of_week = ask(home, as_of=NOON).items
+
+    assert (first.relative_to_now, first.to_now_low, first.to_now_high, first.is_clearly_better) == (1, 1, 1, False)
+    assert of_week.expected_cost <= of_day.expected_cost < first.expected_cost
+    for item in (of_day, of_week):
+        assert item.relative_to_now == pytest.approx(item.expected_cost / first.expected_cost)
+        assert item.to_now_low <= item.relative_to_now <= item.to_now_high
+
+
+def test_nothing_known_later_changes_the_answer(home, built):
+    before = built(cut(company(), AS_OF))
+
+    for service in ("pay", "web", "new"):
+        answers = [without_clock(ask(each, service, duration=None)) for each in (home, before)]
+        assert answers[0] == answers[1]
+
+
+def test_where_hours_say_nothing_there_is_no_clear_difference(built):
+    one = {"deployment_id": "d1", "service": "pay", "environment": "production", "status": "succeeded"}
+    answer = ask(built({"deployments": [one | {"started_at": "2025-05-01T10:00Z"}]}), as_of=NOON.replace(hour=1))
+
+    assert answer.items[0].level in ("moderate", "rough")
+    assert answer.verdict == "no_clear_difference"
+    assert answer.sentence.startswith("Ship pay now or later: ")
+
+
+def test_a_hold_blocks_only_where_the_setting_says_so(home):
+    blocked = ask(home.model_copy(update={"holds": "block"}), "web")
+
+    assert (blocked.verdict, blocked.items, blocked.blocked[0].rule) == ("no_window", (), "hold: freeze")
+    assert blocked.sentence == "No window for web now: blocked by hold: freeze."
+    assert said(ask(home, "web"), "A hold is in force on web")
+
+
+def test_a_deployment_longer_than_a_week_can_be_asked_about(home):
+    answer = ask(home, duration=9 * DAY)
+
+    assert {item.start for item in answer.items} == {answer.items[0].start}
+
+
+def test_before_the_first_deployment_nothing_can_be_said(home):
+    answer = ask(home, as_of=datetime(2024, 6, 1, tzinfo=UTC))
+
+    assert (answer.verdict, len(answer.items)) == ("no_clear_difference", 1)
+    assert answer.items[0].expected_cost is answer.items[0].relative_to_now is None
+    assert "Nothing is known" in answer.sentence
+
+
+def test_an_empty_home_answers_for_any_service(built):
+    answer = ask(built({}), "anything", duration=None)
+
+    assert (answer.verdict, answer.duration_minutes) == ("no_clear_difference", 30)
+
+
+def test_what_cannot_be_asked_is_refused(home):
+    with pytest.raises(UnknownName, match="pay"):
+        ask(home, "pya")
+    with pytest.raises(UsageError, match="duration"):
+        ask(home, duration=timedelta(0))
