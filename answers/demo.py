@@ -8,6 +8,7 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Number, Part, Share
 from shipcast.answers.metrics import MetricItem, MetricsAnswer
+from shipcast.answers.training import TrainAnswer
 from shipcast.answers.windows import WindowsAnswer
 
 
@@ -47,5 +48,6 @@ class DemoAnswer(Answer):
     rows: Count
     metrics: MetricsAnswer
     idle: MetricsAnswer
+    training: TrainAnswer
     windows: WindowsAnswer
     verification: Verification

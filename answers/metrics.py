@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from shipcast.answers.answer import Answer, Count, Instant, Number, Part
 from shipcast.answers.errors import UnknownName, listed
 from shipcast.answers.metric_figures import FAMILIES, METRICS, NOTHING, Record, Unit
 from shipcast.answers.metric_queries import By, Scope
-from shipcast.answers.periods import DAY, Span, day_of, instant_of, iso_week, iso_weeks, naive
+from shipcast.answers.periods import DAY, Span, day_of, days_said, instant_of, iso_week, iso_weeks, naive
 from shipcast.answers.reading import Reader
 from shipcast.settings.errors import UsageError
 
@@ -499,7 +499,7 @@ def said(item: MetricItem, value: float | None) -> str:
 def sentence(question: Question, items: Iterable[MetricItem]) -> str:
     """What the numbers come to, in one sentence."""
     found = list(items)
-    period = period_said(question)
+    period = days_said(question.period, question.zone)
     if question.scope.by:
         groups = len({getattr(one, question.scope.by) for one in found})
         if not groups:
@@ -522,14 +522,6 @@ def sentence(question: Question, items: Iterable[MetricItem]) -> str:
 def named(metric: str) -> str:
     """A metric's name as a sentence begins with it."""
     return metric.replace("_", " ").capitalize()
-
-
-def period_said(question: Question) -> str:
-    """The period in days, its last one included; one that is empty by the instant it stands at."""
-    first, last = (instant.astimezone(question.zone) for instant in question.period)
-    if first == last:
-        return f"by {first:%-d %b %Y}"
-    return f"from {first:%-d %b %Y} to {last - timedelta(microseconds=1):%-d %b %Y}"
 
 
 def interval_said(item: MetricItem) -> str:

@@ -65,9 +65,12 @@ class BuildAnswer(Answer):
 
 
 class RunAnswer(Answer):
+    """What a run loaded and published. `training` says what was trained; null: no training was due."""
+
     schema_name: Literal["shipcast/run/1"] = Field("shipcast/run/1", alias="schema")
     items: tuple[IngestItem, ...]
     snapshot: str
+    training: str | None
     sentence: str
 
 
@@ -173,6 +176,7 @@ def run_answer(
     snapshot: Snapshot,
     as_of: datetime,
     dropped: int = 0,
+    training: str | None = None,
 ) -> RunAnswer:
     """What one run loaded and published; a refused source is a warning, and the others count."""
     reports = [load for load in loads.values() if not isinstance(load, Exception)]
@@ -182,6 +186,7 @@ def run_answer(
         items=tuple(item for load in reports for item in ingest_items(load.items)),
         warnings=(*refusals, *(warning for load in reports for warning in load.warnings), *pruned(dropped)),
         snapshot=snapshot.snapshot_id,
+        training=training,
         sentence=" ".join([*(load_sentence(load, dry_run=False) for load in reports), built_sentence(report)]),
     )
 

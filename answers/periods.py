@@ -50,6 +50,20 @@ def iso_week(instant: datetime, zone: ZoneInfo) -> str:
     return f"{year:04}-W{week:02}"
 
 
+def days_said(period: Span, zone: ZoneInfo) -> str:
+    """The period in days of the zone, its last one included; one that is empty by the instant it stands at.
+
+    Examples
+    --------
+    >>> days_said(Span(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 2, 1, tzinfo=UTC)), ZoneInfo("UTC"))
+    'from 1 Jan 2025 to 31 Jan 2025'
+    """
+    first, last = (instant.astimezone(zone) for instant in period)
+    if first == last:
+        return f"by {first:%-d %b %Y}"
+    return f"from {first:%-d %b %Y} to {last - timedelta(microseconds=1):%-d %b %Y}"
+
+
 def naive(instant: datetime) -> datetime:
     """The instant as the marts hold it: in UTC, without saying so."""
     return instant.astimezone(UTC).replace(tzinfo=None)

@@ -103,8 +103,8 @@ def parse_day(text: str, flag: str) -> date:
         raise UsageError(f"{flag} must be a date such as 2025-12-15. Got {text!r} instead.") from error
 
 
-def parse_duration(text: str, flag: str = "--duration") -> timedelta:
-    """Elapsed time as typed: `45m`, `2h`, `1h30m`, or minutes alone: `45`.
+def parse_duration(text: str, flag: str = "--duration", longest_days: int = 31) -> timedelta:
+    """Elapsed time as typed: `45m`, `2h`, `1h30m`, `28d`, or minutes alone: `45`.
 
     >>> parse_duration("1h30m")
     datetime.timedelta(seconds=5400)
@@ -112,8 +112,11 @@ def parse_duration(text: str, flag: str = "--duration") -> timedelta:
     match = re.fullmatch(r"(?:(\d+)\s*d)?\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*(?:m|min)?)?", text.strip().lower())
     days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     length = timedelta(days=min(days, 400), hours=min(hours, 10_000), minutes=min(minutes, 600_000))
-    if not timedelta() < length <= timedelta(days=31):
-        raise UsageError(f"{flag} must be a duration such as 45m or 1h30m, at most 31 days. Got {text!r} instead.")
+    if not timedelta() < length <= timedelta(days=longest_days):
+        such = "28d or 36h" if flag == "--every" else "45m or 1h30m"
+        raise UsageError(
+            f"{flag} must be a duration such as {such}, at most {longest_days} days. Got {text!r} instead."
+        )
     return length
 
 

@@ -1,4 +1,4 @@
-"""What a shell offers for completion: metrics, keys, and the names that the published data knows.
+"""What a shell offers for completion: metrics, keys, models, and the names that the published data knows.
 
 Whatever goes wrong offers nothing, since a shell has no place for an error.
 """
@@ -26,6 +26,12 @@ def keys(incomplete: str) -> list[str]:
     from shipcast.answers.metrics import KEYS
 
     return beginning(KEYS, incomplete)
+
+
+def models(incomplete: str) -> list[str]:
+    from shipcast.models.candidates import CANDIDATES
+
+    return beginning(CANDIDATES, incomplete)
 
 
 def services(context: typer.Context, incomplete: str) -> list[str]:

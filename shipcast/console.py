@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 ERROR_LINES = 10
-QUESTIONS = ("forecast", "metrics", "windows")  # verbs whose answers are as of a time
+QUESTIONS = (
+    "backtest",
+    "explain",
+    "forecast",
+    "metrics",
+    "now",
+    "quality",
+    "windows",
+)  # verbs whose answers are as of a time
 LONGEST = 120
 SPARE_SECONDS = 1.0
 UNUSUAL = re.compile(r"[^ -~\n]")

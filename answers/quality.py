@@ -1,0 +1,132 @@
+"""`quality`: how the models did, so that anybody can say whether to believe them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import Field
+
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part
+from shipcast.answers.backtest import aware
+from shipcast.answers.failure_quality import Band, FailureQuality, failure_quality
+from shipcast.answers.load_quality import LoadQuality, load_quality
+from shipcast.answers.reading import Reader
+from shipcast.answers.restore_quality import RestoreQuality, restore_quality
+from shipcast.answers.words import age
+from shipcast.features.history import History
+from shipcast.models.registry import Champion, champion
+
+ENVIRONMENT = "production"  # models are trained for no other
+DAY = timedelta(days=1)
+NOT_TRAINED = "No model was trained on what was known by then."
+NO_DECISIONS = "What was decided after an answer is not kept yet, so whether it paid to follow them cannot be said."
+
+
+class ServingModel(Part):
+    """The champion that answers as of the question's time.
+
+    `is_due`: it is older, by its cut-off, than the `retrain_days` of the settings.
+    """
+
+    recipe: str
+    version: Count
+    cut_off: Instant
+    age_days: Number
+    retrain_days: Number
+    is_due: bool
+
+
+class QualityAnswer(Answer):
+    """How the models did, by all outcomes known at `as_of` and none known later. A part is null where that is unknown.
+
+    Parameters
+    ----------
+    items
+        What was said of the chance of failure, and what became of it.
+    model
+        Null: none was trained on what was known by then.
+    decisions
+        Not kept yet.
+    missing
+        Why a part is null, by its name.
+    """
+
+    schema_name: Literal["shipcast/quality/1"] = Field("shipcast/quality/1", alias="schema")
+    environment: str
+    items: tuple[Band, ...]
+    model: ServingModel | None
+    failure: FailureQuality | None
+    load: LoadQuality | None
+    restore: RestoreQuality | None
+    decisions: None
+    missing: dict[str, str]
+
+
+def quality(reader: Reader, progress: Callable[[str], None] = lambda message: None) -> QualityAnswer:
+    """How the three forecasts of production did, as known at the reader's `as_of`.
+
+    Raises
+    ------
+    ModelError
+        The list of champions is damaged, or of a later version.
+    """
+    history = History(reader.connection, reader.at, ENVIRONMENT, reader.settings.tz)
+    entry = champion(reader.settings.home, reader.at)
+    parts: dict[str, Any] = {
+        "failure": NOT_TRAINED if entry is None else failure_quality(history, reader.settings.home, entry),
+        "load": load_quality(history, progress),
+        "restore": restore_quality(history),
+        "decisions": NO_DECISIONS,
+    }
+    missing = {name: part for name, part in parts.items() if isinstance(part, str)}
+    known: dict[str, Any] = {name: None if name in missing else part for name, part in parts.items()}
+    model = None if entry is None else serving(reader, entry)
+    failure: FailureQuality | None = known["failure"]
+    return QualityAnswer(
+        **reader.envelope(),
+        **known,
+        environment=ENVIRONMENT,
+        items=() if failure is None else failure.bands,
+        model=model,
+        missing=missing,
+        warnings=(*reader.warnings(), *due_warnings(model)),
+        sentence=sentence(reader, model, failure, missing),
+    )
+
+
+def serving(reader: Reader, entry: Champion) -> ServingModel:
+    days = (reader.at - entry.cut_off) / DAY
+    return ServingModel(
+        recipe=entry.recipe,
+        version=entry.version,
+        cut_off=aware(entry.cut_off),
+        age_days=days,
+        retrain_days=reader.settings.retrain_days,
+        is_due=days > reader.settings.retrain_days,
+    )
+
+
+def due_warnings(model: ServingModel | None) -> list[str]:
+    if model is None or not model.is_due:
+        return []
+    return [f"The model is due to be trained again: it is older than {model.retrain_days:g} days."]
+
+
+def sentence(
+    reader: Reader, model: ServingModel | None, failure: FailureQuality | None, missing: dict[str, str]
+) -> str:
+    """Whether the chances of failure are to be believed, in one sentence."""
+    if model is None:
+        when = f"{reader.as_of:%-d %b %Y %H:%M} UTC"
+        return f"No model was trained on what was known by {when}, so there is none whose past could be judged."
+    return missing["failure"] if failure is None else failure.sentence
+
+
+def serving_said(model: ServingModel) -> str:
+    """Who serves, since when, and whether it is due, in one sentence."""
+    due = "is due to be trained again" if model.is_due else "is not due to be trained again"
+    old = age(timedelta(days=model.age_days))
+    learned = f"it learned from what was known by {model.cut_off:%-d %b %Y %H:%M} UTC, {old} before"
+    return f"Version {model.version} ({model.recipe}) serves: {learned}, and {due} (at {model.retrain_days:g} days)."

@@ -1,0 +1,289 @@
+"""`quality`: what the models said held against what came, by the outcomes known when it is asked and none later."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from jsonschema import Draft202012Validator
+
+from shipcast.__main__ import run
+from shipcast.answers.answer import json_schema
+from shipcast.answers.failure_quality import levels_said, on_the_whole, sentence
+from shipcast.answers.quality import QualityAnswer, quality
+from shipcast.answers.reading import open_reader
+from shipcast.answers.statistics import wilson
+from shipcast.models.errors import ModelDamaged
+
+CUT = datetime(2025, 6, 2, 9, tzinfo=UTC)
+LATER = CUT + timedelta(days=20)
+HOUR = timedelta(hours=1)
+
+
+def instant(moment):
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def deployments():
+    """Some 200 days of two services, of which deployments of many lines fail more."""
+    rng = np.random.default_rng(7)
+    for number in range(500):
+        start = CUT - timedelta(minutes=int(rng.integers(0, 200 * 24 * 60)))
+        lines = int(rng.lognormal(4, 1.2))
+        yield {
+            "deployment_id": f"d{number}", "service": "pay" if number % 2 else "web", "environment": "production",
+            "started_at": instant(start), "finished_at": instant(start + HOUR / 3),
+            "lines_changed": lines, "status": "failed" if rng.random() < lines / 700 else "succeeded",
+        }  # fmt: skip
+
+
+def incidents(ends=LATER):
+    """One every four days; of the last, open at LATER, it is said when they end, and what broke after LATER."""
+    rng = np.random.default_rng(8)
+    for number in range(80):
+        begins = CUT - timedelta(days=300 - 4 * number)
+        lasted = timedelta(minutes=float(rng.lognormal(2.5 + number % 2 * 2, 0.5)))
+        ended = ends + HOUR if begins > LATER - timedelta(days=5) else begins + lasted
+        yield {"incident_id": f"i{number}", "service": "pay" if number % 2 else "web", "started_at": instant(begins),
+               "resolved_at": instant(ended), "deployment_id": None}  # fmt: skip
+
+
+def load(factor=1.0):
+    """Six weeks of a daily curve up to LATER, and a week beyond that is `factor` times as high."""
+    rng = np.random.default_rng(9)
+    begins = LATER - timedelta(days=42)
+    for number in range(49 * 24):
+        at = begins + number * HOUR
+        value = 1000 * (2 - abs(at.hour - 12) / 12) * rng.lognormal(0, 0.1) * (factor if at >= LATER else 1)
+        yield {"service": "web", "observed_at": instant(at), "value": round(value)}
+
+
+DEPLOYED = [*deployments()]
+COMPANY = {"deployments": DEPLOYED, "incidents": [*incidents()], "load": [*load()]}
+
+
+def asked(settings, at=LATER):
+    with open_reader(settings, at) as reader:
+        return quality(reader)
+
+
+@pytest.fixture(scope="module")
+def home(built):
+    """A home with a training as of CUT."""
+    settings = built(COMPANY)
+    code = run(["--home", str(settings.home), "-q", "--as-of", instant(CUT), "train", "--model", "regression"])
+    assert code == 0
+    return settings
+
+
+@pytest.fixture(scope="module")
+def answer(home):
+    return asked(home)
+
+
+@pytest.fixture
+def other_models(home, tmp_path):
+    """The home with models of its own, which may be damaged."""
+    settings = home.model_copy(update={"home": tmp_path / "home"})
+    shutil.copytree(home.home, settings.home)
+    return settings
+
+
+def test_it_fits_its_schema(answer):
+    schema = Draft202012Validator(json_schema(QualityAnswer), format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+    assert list(schema.iter_errors(answer.as_dict())) == []
+
+
+def test_it_says_who_serves_and_whether_it_is_due(home, answer):
+    assert answer.model.model_dump() == {
+        "recipe": "regression", "version": 1, "cut_off": CUT, "age_days": 20, "retrain_days": 28, "is_due": False,
+    }  # fmt: skip
+    aged = asked(home, CUT + timedelta(days=29))
+
+    assert aged.model.is_due
+    assert "due to be trained again" in " ".join(aged.warnings)
+
+
+def test_what_has_settled_since_the_training_counts(home, answer):
+    """All that started in the half year before the cut-off and had ended by then."""
+    since = instant(CUT - timedelta(days=182))
+    judged = [row for row in DEPLOYED if row["started_at"] >= since and row["finished_at"] <= instant(CUT)]
+    failed = sum(row["status"] == "failed" for row in judged)
+    at_once = asked(home, CUT).failure
+
+    assert (answer.failure.summary.n, answer.failure.summary.failures) == (len(judged), failed)
+    assert answer.failure.unsettled == 0
+    assert at_once.summary.n < len(judged)
+    assert at_once.summary.n + at_once.unsettled == len(judged)
+
+
+def test_what_was_said_stands_beside_what_came(answer):
+    for part in (answer.failure.bands, answer.failure.levels):
+        assert sum(one.n for one in part) == answer.failure.summary.n
+        assert sum(one.failures for one in part) == answer.failure.summary.failures
+        assert all((one.observed_low, one.observed_high) == wilson(one.failures, one.n) for one in part)
+    assert answer.items == answer.failure.bands
+    assert all(band.said_from <= band.forecast <= band.said_to for band in answer.items)
+    assert [one.level for one in answer.failure.levels] == ["calm", "fair", "moderate", "rough", "storm"]
+    assert answer.failure.levels[0].observed < answer.failure.levels[-1].observed
+
+
+def test_the_levels_are_the_chance_against_the_mean_of_the_service(home, answer):
+    [path] = home.home.glob("models/artifacts/*/artifacts/forecasts.parquet")
+    forecasts = pl.read_parquet(path)
+    means = dict(forecasts.group_by("service").agg(pl.mean("chance")).rows())
+    calm = sum(chance < 0.5 * means[service] for service, chance in forecasts.select("service", "chance").rows())
+
+    assert answer.failure.levels[0].level == "calm"
+    assert answer.failure.levels[0].n == calm
+
+
+def test_skill_is_said_in_words(answer):
+    summary = answer.failure.summary
+
+    assert summary.skill_low > 0
+    assert answer.sentence.startswith(f"Forecasts of {summary.n} deployments from ")
+    assert "better than the base rate (" in answer.sentence
+    assert "clearly less failed" in levels_said(answer.failure.levels)
+
+
+def test_forecasts_that_beat_nothing_are_said_to(answer):
+    summary = answer.failure.summary.model_copy(update={"skill": 0.01, "skill_low": -0.1, "skill_high": 0.1})
+
+    assert "were not clearly better than the base rate" in sentence(summary, "regression", CUT, LATER)
+    assert "tells no good time from a bad one" in sentence(summary, "rate", CUT, LATER)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.01, 0.03, "too high"), (-0.03, -0.01, "too low"), (-0.1, 0.1, "neither clearly too high nor too low")],
+)
+def test_chances_that_are_too_high_or_low_on_the_whole_are_said_to_be(answer, low, high, words):
+    found = answer.failure.model_copy(update={"bias": (low + high) / 2, "bias_low": low, "bias_high": high})
+
+    assert on_the_whole(found).endswith(f": {words}.")
+
+
+def test_the_load_of_a_week_ago_is_held_against_what_was_measured(answer):
+    found = answer.load
+
+    assert [(one.service, one.n) for one in found.services] == [("web", 168)]
+    assert (found.period_start, found.period_end) == (LATER - timedelta(days=7), LATER)
+    assert 0.35 < found.coverage_50 < 0.75
+    assert 0.8 < found.coverage_90 <= 1
+    assert 0.4 < found.mase < 1  # the noise of one value against that of the difference of two
+
+
+def test_times_to_restore_are_judged_from_half_a_year_before(answer):
+    found, since = answer.restore, LATER - timedelta(days=182)
+    rows = [row for row in COMPANY["incidents"] if instant(since) <= row["started_at"] <= instant(LATER)]
+    still = sum(row["resolved_at"] > instant(LATER) for row in rows)
+
+    assert (found.n, found.open, still) == (len(rows) - still, still, 1)
+    assert found.learned_from == sum(row["started_at"] <= instant(since) for row in COMPANY["incidents"])
+    assert found.concordance_low > 0.5  # the one service takes seven times as long as the other
+    assert found.coverage_90_low < 0.9 <= found.coverage_90_high
+
+
+def test_what_became_known_later_changes_nothing(built, home, answer):
+    """After LATER what is open ends elsewhen, deployments turn out to have failed, and the load is another."""
+    causes = [
+        {"incident_id": f"x{number}", "service": row["service"], "started_at": instant(LATER + HOUR),
+         "resolved_at": instant(LATER + 2 * HOUR), "deployment_id": row["deployment_id"]}
+        for number, row in enumerate(DEPLOYED[:100])
+    ]  # fmt: skip
+    changed = built(
+        {
+            "deployments": DEPLOYED,
+            "incidents": [*incidents(LATER + timedelta(days=3)), *causes],
+            "load": [*load(factor=9)],
+        }
+    )
+    shutil.copytree(home.home / "models", changed.home / "models")
+    found, after = asked(changed), asked(changed, LATER + timedelta(days=2))
+
+    assert found.model_copy(update={"generated_at": answer.generated_at}) == answer
+    assert after.failure.summary.failures > answer.failure.summary.failures
+    assert after.load.mase > 1 > answer.load.mase
+
+
+def test_without_a_training_it_says_so_and_judges_the_rest(home):
+    found = asked(home, CUT - timedelta(days=1))
+
+    assert (found.model, found.failure, found.items) == (None, None, ())
+    assert found.sentence.startswith("No model was trained on what was known by 1 Jun 2025")
+    assert found.missing.keys() == {"failure", "decisions"}
+    assert None not in (found.load, found.restore)
+
+
+def test_nothing_known_is_nothing_judged(built):
+    found = asked(built({}))
+
+    assert (found.model, found.failure, found.load, found.restore, found.decisions) == (None,) * 5
+    assert found.missing.keys() == {"failure", "load", "restore", "decisions"}
+
+
+def test_too_little_gives_counts_and_no_scores(built):
+    settings = built({"deployments": DEPLOYED[:60]})
+    assert run(["--home", str(settings.home), "-q", "--as-of", instant(CUT), "train", "--model", "rate"]) == 0
+    found = asked(settings)
+
+    assert 0 < found.failure.summary.n < 60
+    assert (found.failure.summary.skill, found.failure.bias) == (None, None)
+    assert on_the_whole(found.failure).endswith("too few to say more.")
+    assert "cannot be judged: that takes 100 that have settled and 5 failures" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: path.unlink(), "were not kept"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "cannot be read"),
+        (lambda path: pl.DataFrame({"chance": [2.0]}).write_parquet(path), "cannot be read"),
+        (
+            lambda path: pl.read_parquet(path).with_columns(chance=pl.lit(2.0)).write_parquet(path),
+            "chances that are none",
+        ),
+        (lambda path: pl.read_parquet(path).with_columns(base=pl.lit("1")).write_parquet(path), "does not hold"),
+    ],
+)
+def test_forecasts_that_cannot_be_read_are_missing(other_models, damage, words):
+    [path] = other_models.home.glob("models/artifacts/*/artifacts/forecasts.parquet")
+    damage(path)
+    found = asked(other_models)
+
+    assert found.failure is None
+    assert words in found.sentence
+    assert found.load is not None
+
+
+def test_a_damaged_list_of_champions_is_an_error(other_models):
+    (other_models.home / "models" / "champions.json").write_text("{}")
+
+    with pytest.raises(ModelDamaged):
+        asked(other_models)
+
+
+def test_the_verb_prints_tables_and_the_same_numbers_as_json(home, answer, capsys):
+    flags = ["--home", str(home.home), "--as-of", instant(LATER), "quality"]
+    codes = [run(flags)]
+    printed = capsys.readouterr().out
+    codes.append(run([*flags, "--json", "-q"]))
+    written = json.loads(capsys.readouterr().out)
+
+    assert codes == [0, 0]
+    assert answer.sentence in " ".join(printed.split())
+    assert max(map(len, printed.splitlines())) <= 100
+    assert all(
+        word in printed for word in ("when we said", "by chance alone", "Load, 7 days", "Time to restore", "next:")
+    )
+    assert written["failure"] == answer.as_dict()["failure"]
+
+
+def test_without_a_model_the_next_step_is_to_train(home, capsys):
+    run(["--home", str(home.home), "--as-of", instant(CUT - HOUR), "quality"])
+
+    assert " train\n" in capsys.readouterr().out
