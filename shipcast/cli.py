@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from shipcast.ask import keep_flags
-from shipcast.verbs import data, home, questions
+from shipcast.verbs import advice, data, home, models, questions
 
 HELP = """The shipping forecast for software: when should this change go, and how sure are we?
 
@@ -29,6 +29,8 @@ keep_flags(app, HELP)
 home.add_verbs(app)
 data.add_verbs(app)
 questions.add_verbs(app)
+advice.add_verbs(app)
+models.add_verbs(app)
 
 
 def command() -> Any:

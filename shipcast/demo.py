@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shipcast.ask import Ask
 from shipcast.console import progress
-from shipcast.pipeline import built
+from shipcast.pipeline import built, train
 from shipcast.settings import load_settings
 from shipcast.settings.errors import InputRefused, UsageError
 from shipcast.warehouse.lock import run_lock
@@ -84,6 +84,7 @@ def demo(ask: Ask) -> DemoAnswer:
         simulate(company, until=ask.as_of.date())
         loaded = ingest_files(settings, [company], progress=tell)
         built(settings, tell)
+    training = train(settings, ask.as_of, "regression", promote=True, progress=tell)
     with open_reader(settings, ask.as_of) as reader:
         delivery = metrics(reader)
         idle = metrics(reader, metric="environment_idle", by="environment")
@@ -97,6 +98,7 @@ def demo(ask: Ask) -> DemoAnswer:
         rows=rows,
         metrics=delivery,
         idle=idle,
+        training=training,
         windows=by_service[SERVICE],
         verification=verified(by_service[SERVICE], list(by_service.values()), truth),
         warnings=(SIMULATED,),

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shipcast.settings import GitopsSource, GitSource, Settings, Source
-from shipcast.settings.errors import ConfigurationError, InputRefused, StorageError, UsageError
+from shipcast.settings.errors import ConfigurationError, InputRefused, ModelError, StorageError, UsageError
+from shipcast.settings.files import UNFINISHED
 from shipcast.warehouse.connection import WORK_FILE
-from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error
+from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error, told
 from shipcast.warehouse.errors import DamagedFile, OutOfSpace
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import Snapshot, publish
 
 if TYPE_CHECKING:
+    from shipcast.answers.reading import Reader
+    from shipcast.answers.training import TrainAnswer
     from shipcast.ingest.files import LoadReport
+    from shipcast.models.registry import Champion, Version
+    from shipcast.models.serving import Served
+    from shipcast.models.training import Trained
     from shipcast.warehouse.transform import BuildReport, TransformFailed
 
 Progress = Callable[[str], None]
+SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,167 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
         raise ConfigurationError(
             f"[[sources]] {source.path}: {error.detail}", next_step=error.next_step, key="sources"
         ) from error
+
+
+def train(
+    settings: Settings, as_of: datetime, only: str | Any | None, *, promote: bool, progress: Progress
+) -> TrainAnswer:
+    """Train the chance of failure on what was known at `as_of`, as `trained` does."""
+    from shipcast.answers.reading import open_reader
+
+    check_candidate(only)
+    with open_reader(settings, as_of) as reader:
+        return trained(reader, only, promote=promote, progress=progress)
+
+
+def train_when_due(settings: Settings, as_of: datetime, progress: Progress) -> TrainAnswer | None:
+    """Train anew and promote, past the gate, where no model serves or it is `retrain_days` old; null: not due.
+
+    Never where `retrain_days` is 0, nor before a deployment to production has settled.
+    """
+    from shipcast.answers.reading import open_reader
+    from shipcast.models.registry import champion
+
+    if not settings.retrain_days:
+        return None
+    with open_reader(settings, as_of) as reader:
+        serving = champion(settings.home, reader.at)
+        is_fresh = serving is not None and reader.at - serving.cut_off < timedelta(days=settings.retrain_days)
+        if is_fresh or not reader.rows(SETTLED, at=reader.at)[0][0]:
+            return None
+        return trained(reader, None, promote=True, progress=progress)
+
+
+def check_candidate(only: str | Any | None) -> None:
+    """Refuse a name that no candidate has.
+
+    Raises
+    ------
+    UsageError
+        Naming those there are.
+    """
+    from shipcast.models.candidates import CANDIDATES
+
+    if isinstance(only, str) and only not in CANDIDATES:
+        raise UsageError(f"--model must be one of {', '.join(CANDIDATES)}. Got {only!r} instead.")
+
+
+def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: Progress) -> TrainAnswer:
+    """Train on what the reader knows, keep the model, and make it champion where it may be.
+
+    It is where none can serve: the first model of a home, and one after a champion whose file is damaged. Else it must
+    be asked for, and pass the gate.
+
+    Parameters
+    ----------
+    only
+        A name in `CANDIDATES`, a candidate, or an estimator of one's own; None: the best.
+
+    Raises
+    ------
+    UsageError
+        There is no such candidate.
+    ModelError
+        The store of models cannot be used, the champion cannot be read, or the model cannot be kept.
+    FeatureFileFailed
+        A file of the user's own features broke off.
+    """
+    from shipcast.answers.training import train_answer
+    from shipcast.features.history import History
+    from shipcast.features.matrix import matrix
+    from shipcast.features.own import enter_files
+    from shipcast.models import training
+    from shipcast.models.registry import Registry
+
+    check_candidate(only)
+    settings = reader.settings
+    with run_lock(settings.home, "train"):
+        progress("computing features")
+        enter_files(settings.features)
+        rows = matrix(History(reader.connection, reader.at, "production", settings.tz))
+        found = training.train(rows, reader.at, only, progress)
+        is_vacant, rival, warnings = to_be_beaten(settings.home, reader.at)
+        refused = training.refusals(found, rows, rival)
+        progress("keeping the model")
+        version = recorded(settings.home, found)
+        registry, is_champion = Registry(settings.home), is_vacant or (promote and not refused)
+        if is_champion:
+            registry.promote(version)
+        registry.prune(settings.keep_models)
+        return train_answer(
+            reader.envelope(),
+            found,
+            version,
+            is_champion=is_champion,
+            refused=refused,
+            warnings=[*reader.warnings(), *warnings],
+        )
+
+
+def to_be_beaten(home: Path, at: datetime) -> tuple[bool, Served | None, list[str]]:
+    """Whether no champion can serve, the champion to compare with, and what is wrong with one that answers nothing.
+
+    One that looks at a feature which is gone may serve again, once the feature is back; a damaged one never will.
+    """
+    from shipcast.features.errors import FeatureMissing
+    from shipcast.features.feature import chosen
+    from shipcast.models.errors import NewerModel
+    from shipcast.models.registry import promoted
+    from shipcast.models.serving import served
+
+    try:
+        rival = served(home, at)
+        chosen(*(() if rival is None else rival.model.feature_names()))
+        return not promoted(home), rival, []
+    except NewerModel:
+        raise  # a later version of Shipcast reads it
+    except ModelError as error:
+        is_gone = isinstance(error, FeatureMissing)
+        return not is_gone, None, [f"The champion was not compared with. {error.detail}"]
+
+
+def recorded(home: Path, trained: Trained) -> Version:
+    """The training as a new version, with its model file, card, and the forecasts that it was judged by."""
+    from shipcast.answers.training import card
+    from shipcast.models.registry import FAILURE, Facts, Registry
+    from shipcast.models.serving import keep
+    from shipcast.models.tracking import FOLDER
+    from shipcast.models.training import metrics_of
+
+    folder = home / FOLDER / f"training{UNFINISHED}"
+    shutil.rmtree(folder, ignore_errors=True)
+    with told(home / FOLDER):
+        folder.mkdir(parents=True)
+        keep(folder / "model.npz", trained.name, trained.model)
+        (folder / "card.md").write_text(card(trained), encoding="utf-8")
+        trained.forecasts.write_parquet(folder / "forecasts.parquet")
+    own = trained.judgements.get(trained.name)
+    facts = Facts(
+        FAILURE,
+        trained.name,
+        {"deployments": trained.deployments, "failures": trained.failures, **trained.model.describe()},
+        {} if own is None else metrics_of(own),
+        trained.cut_off,
+        trained.fingerprint,
+        artefacts=(folder / "card.md", folder / "forecasts.parquet"),
+    )
+    version = Registry(home).record(folder / "model.npz", facts)
+    shutil.rmtree(folder)
+    return version
+
+
+def roll_back(settings: Settings) -> Champion:
+    """Let the champion before the present one serve again, and give it.
+
+    Raises
+    ------
+    ModelError
+        There is none, or its file is not as it was.
+    """
+    from shipcast.models.registry import Registry
+
+    with run_lock(settings.home, "train --rollback"):
+        return Registry(settings.home).rollback()
 
 
 def retry(settings: Settings, directory: Path | None, progress: Progress) -> LoadReport:

@@ -185,12 +185,14 @@ def show_build(ask: Ask, answer: BuildAnswer) -> None:
 
 
 def run_verb(ask: Ask) -> None:
-    """All configured sources, then build and publish."""
+    """All configured sources, then build and publish; and train the chance of failure, when that is due."""
     from shipcast.answers.operations import run_answer
-    from shipcast.pipeline import run_all
+    from shipcast.pipeline import run_all, train_when_due
 
     report = run_all(ask.settings, progress(ask))
-    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped)
+    training = train_when_due(ask.settings, ask.as_of, progress(ask))
+    said = None if training is None else training.sentence
+    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped, said)
     show(ask, answer, lambda: show_run(ask, answer))
     if report.exit_code:
         raise typer.Exit(report.exit_code)
@@ -198,6 +200,8 @@ def run_verb(ask: Ask) -> None:
 
 def show_run(ask: Ask, answer: RunAnswer) -> None:
     say(answer.sentence)
+    if answer.training is not None:
+        say(answer.training)
     show_files(answer)
     hint(ask, "shipcast metrics")
 

@@ -10,17 +10,19 @@ from zoneinfo import ZoneInfo
 import typer
 
 from shipcast import completion
-from shipcast.answers.words import hours, in_hundred, local_time
+from shipcast.answers.words import hours, in_hundred, local_time, share
 from shipcast.ask import Ask, parse_duration, verb
-from shipcast.console import WIDTH, hint, say, show, table, tell
+from shipcast.console import WIDTH, hint, progress, say, show, table, tell
 from shipcast.settings.errors import StorageError
 
 if TYPE_CHECKING:
+    from shipcast.answers.backtest import BacktestAnswer, Reliability
     from shipcast.answers.forecast import ForecastAnswer, HourForecast
     from shipcast.answers.metrics import MetricItem, MetricsAnswer
     from shipcast.answers.windows import Window, WindowsAnswer
 
 LONGEST_SPELLS = 5
+LONGEST_EVERY = 366
 SMALLEST_SHOWN = 0.01
 LONGEST_KEY = 30
 GAP = 2
@@ -40,11 +42,21 @@ LABELS = {  # of the columns, where all metrics stand beside each other
 }
 LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
+DURATION = "How long the deployment takes: 45m, 1h30m."
+Service = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="The service to ship.", autocompletion=completion.services)
+]
+Environment = Annotated[str, typer.Option(metavar="E", help="Where to.", autocompletion=completion.environments)]
+Lines = Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines changed.")]
+Files = Annotated[int | None, typer.Option(min=0, metavar="N", help="Files changed.")]
+ChangeType = Annotated[str | None, typer.Option("--type", metavar="T", help="standard, normal or emergency.")]
+
 
 def add_verbs(app: typer.Typer) -> None:
     verb(app, "metrics", "shipcast metrics --by service --from 2025-01-01 --to 2026-01-01")(metrics_verb)
     verb(app, "windows", "shipcast windows checkout --duration 45m --lines 300")(windows_verb)
     verb(app, "forecast", "shipcast forecast checkout --hours 48")(forecast_verb)
+    verb(app, "backtest", "shipcast backtest --from 2025-01-01 --to 2026-01-01 --model blend")(backtest_verb)
 
 
 def metrics_verb(
@@ -218,18 +230,12 @@ def rows_behind(item: MetricItem) -> str:
 
 def windows_verb(
     ask: Ask,
-    service: Annotated[
-        str, typer.Argument(metavar="SERVICE", help="The service to ship.", autocompletion=completion.services)
-    ],
-    duration: Annotated[str, typer.Option(metavar="TIME", help="How long the deployment takes: 45m, 1h30m.")],
-    environment: Annotated[
-        str, typer.Option(metavar="E", help="Where to.", autocompletion=completion.environments)
-    ] = "production",
-    lines: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines changed.")] = None,
-    files: Annotated[int | None, typer.Option(min=0, metavar="N", help="Files changed.")] = None,
-    change_type: Annotated[
-        str | None, typer.Option("--type", metavar="T", help="standard, normal or emergency.")
-    ] = None,
+    service: Service,
+    duration: Annotated[str, typer.Option(metavar="TIME", help=DURATION)],
+    environment: Environment = "production",
+    lines: Lines = None,
+    files: Files = None,
+    change_type: ChangeType = None,
     earliest: Annotated[str | None, typer.Option(metavar="TIME", help="Not before; default: now.")] = None,
     latest: Annotated[str | None, typer.Option(metavar="TIME", help="Ended by then; default: in 7 days.")] = None,
     top: Annotated[int, typer.Option(min=1, max=50, metavar="K", help="How many windows.")] = 3,
@@ -375,3 +381,61 @@ def extremes(items: list[HourForecast], zone: str, clock: str) -> list[str]:
 def hour_cells(item: HourForecast, zone: str) -> list[str]:
     values = (item.p05, item.p25, item.p50, item.p75, item.p95)
     return [item.service, local_time(item.starts_at, zone), *(f"{value:,.0f}" for value in values)]
+
+
+def backtest_verb(
+    ask: Ask,
+    period_from: Annotated[
+        str | None, typer.Option("--from", metavar="D", help="Start of the period, included; default: a year back.")
+    ] = None,
+    period_to: Annotated[str | None, typer.Option("--to", metavar="D", help="End of the period, excluded.")] = None,
+    every: Annotated[
+        str, typer.Option(metavar="TIME", help="How long a model serves until the next is trained.")
+    ] = "28d",
+    environment: Annotated[
+        str,
+        typer.Option(
+            metavar="E",
+            help="An environment; production means all of that kind.",
+            autocompletion=completion.environments,
+        ),
+    ] = "production",
+    model: Annotated[
+        str,
+        typer.Option(metavar="M", help="regression, boosting, blend or rate.", autocompletion=completion.models),
+    ] = "regression",
+) -> None:
+    """The forecast that each deployment would have got before it started, and how good those were."""
+    from shipcast.answers.backtest import backtest
+    from shipcast.answers.reading import open_reader
+
+    with open_reader(ask.settings, ask.as_of) as reader:
+        answer = backtest(
+            reader,
+            environment=environment,
+            period_from=ask.optional_instant(period_from, "--from"),
+            period_to=ask.optional_instant(period_to, "--to"),
+            every=parse_duration(every, "--every", LONGEST_EVERY),
+            model=model,
+            progress=progress(ask),
+        )
+    show(ask, answer, lambda: show_backtest(ask, answer))
+
+
+def show_backtest(ask: Ask, answer: BacktestAnswer) -> None:
+    """What was said of each tenth of the deployments, and what became of it."""
+    say(answer.sentence)
+    columns = ["forecast", "on average", "deployments", "failed", "that is", "95 % interval"]
+    table(columns, [reliability_cells(group) for group in answer.summary.reliability], numbers=columns)
+    if answer.items:
+        other = "regression" if answer.model == "blend" else "blend"
+        hint(ask, f"shipcast backtest --model {other} to compare, or --json for every deployment's forecast")
+    else:
+        hint(ask, "shipcast metrics")
+
+
+def reliability_cells(group: Reliability) -> list[object]:
+    forecast = f"{share(group.forecast_low)} to {share(group.forecast_high)}"
+    interval = f"{share(group.observed_low)} to {share(group.observed_high)}"
+    counts = [f"{group.n:,}", f"{group.failures:,}"]
+    return [forecast, share(group.forecast), *counts, share(group.observed), interval]

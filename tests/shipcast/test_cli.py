@@ -69,8 +69,14 @@ JSON_VERBS = [
     ["metrics", *ASKED, "--by", "team"],
     ["metrics", *ASKED, "--by", "environment"],
     ["windows", "checkout", "--duration", "45m", *ASKED],
+    ["now", "checkout", *ASKED],
+    ["explain", "checkout", "--at", "2025-12-02T15:10Z", "--lines", "800", *ASKED],
+    ["explain", "checkout", "--at", "2025-12-03", "--duration", "45m", *ASKED],
     ["forecast", "checkout", *ASKED],
     ["forecast", "--hours", "3", *ASKED],
+    ["backtest", *ASKED],
+    ["quality", *ASKED],
+    ["backtest", "--model", "rate", "--every", "7d", "--environment", "staging", *ASKED],
     ["quarantine", "list"],
 ]
 
@@ -136,6 +142,8 @@ def test_every_metric_has_a_label_of_its_own():
         ("metrics --by t", ["team"]),
         ("metrics --metric lead", ["lead_time"]),
         ("windows che", ["checkout"]),
+        ("explain che", ["checkout"]),
+        ("now che", ["checkout"]),
         ("metrics --service che", ["checkout"]),
         ("metrics --environment prod", ["production"]),
     ],
@@ -152,6 +160,21 @@ def test_a_shell_completes_metrics_keys_and_names(company, tmp_path, typed, offe
     needs_data = "che" in typed
     assert done.stdout.split() == (offered if there or not needs_data else [])
     assert done.stderr == ""
+
+
+def test_now_leads_to_why_with_the_same_flags(ask):
+    said = " ".join(ask("now", "checkout", "--duration", "45m", "--lines", "300", *ASKED)[1].split())
+
+    assert f"--as-of {AS_OF} explain checkout --at 2025-12-0" in said
+    assert "Z --duration=45m --lines=300" in said
+
+
+def test_why_shows_the_factors_and_how_the_most_alike_deployments_ended(ask):
+    said = ask("explain", "checkout", "--at", "2025-12-02T15:00Z", "--duration", "45m", *ASKED)[1]
+
+    for words in ("chance of failure", "minutes to restore", "requests per hour", "usual 100 %", "most alike", "next:"):
+        assert words in said
+    assert said.count("failure\n") >= 5
 
 
 def test_common_flags_count_before_and_after_the_verb(ask):
@@ -235,7 +258,14 @@ MISTAKES = [
     (["windows", "chekout", "--duration", "45m"], 2, "checkout"),
     (["windows", "checkout", "--duration", "soon"], 2, "--duration"),
     (["windows", "checkout"], 2, "--duration"),
+    (["now", "chekout"], 2, "checkout"),
+    (["explain", "checkout"], 2, "--at"),
+    (["explain", "checkout", "--at", "noon"], 2, "--at"),
+    (["explain", "checkout", "--at", "2025-11-30", "--as-of", AS_OF], 2, "--as-of 2025-11-30T00:00:00Z"),
+    (["explain", "checkout", "--at", "2026-02-01", "--as-of", AS_OF], 2, "35 days"),
     (["forecast", "checkout", "--hours", "900"], 2, "--hours"),
+    (["backtest", "--model", "regresion"], 2, "regression"),
+    (["backtest", "--from", "2025-12-01", "--to", "2025-11-01"], 2, "--from"),
     (["sail"], 2, "sail"),
     (["metrics", "--as-of", "0001-01-01"], 2, "--as-of"),
     (["metrics", "--tz", "Mars/Olympus"], 3, "Mars/Olympus"),
@@ -265,10 +295,11 @@ def test_a_mistake_is_a_problem_object_with_json(ask, arguments, code, word):
     assert word in problem["detail"]
 
 
-@pytest.mark.parametrize("verb", ["metrics", "windows"])
-def test_a_home_without_data_says_what_to_do(verb, tmp_path, capsys):
-    arguments = ["windows", "checkout", "--duration", "45m"] if verb == "windows" else ["metrics"]
+WITHOUT_DATA = ["metrics", "windows checkout --duration 45m", "now checkout", "explain checkout --at 2125-01-01"]
 
+
+@pytest.mark.parametrize("arguments", [words.split() for words in WITHOUT_DATA], ids=" ".join)
+def test_a_home_without_data_says_what_to_do(arguments, tmp_path, capsys):
     assert run(["--home", str(tmp_path / "home"), *arguments]) == 7
     assert "shipcast ingest files DIR" in capsys.readouterr().err
 
@@ -288,7 +319,7 @@ def test_run_loads_every_configured_source_builds_and_publishes(company, parsed,
     home = parsed(tmp_path / "home")
     gone = tmp_path / "gone"
     (home / "shipcast.toml").write_text(
-        f'[[sources]]\npath = "{gone}"\n\n[[sources]]\npath = "{company / "exports"}"\n'
+        f'retrain_days = 0\n\n[[sources]]\npath = "{gone}"\n\n[[sources]]\npath = "{company / "exports"}"\n'
     )
 
     code = run(["--home", str(home), "--json", "run"])

@@ -1,0 +1,135 @@
+"""`train` as its users type it: the first model serves, a later one must pass, and a bad file answers nothing."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from shipcast.__main__ import run
+
+AS_OF = datetime(2025, 6, 2, 9, tzinfo=UTC)
+
+
+def instant(moment):
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def company():
+    """Half a year of two services, of which deployments of many lines fail more."""
+    rng = np.random.default_rng(7)
+    rows = []
+    for number in range(500):
+        start = AS_OF - timedelta(minutes=int(rng.integers(0, 200 * 24 * 60)))
+        lines = int(rng.lognormal(4, 1.2))
+        rows.append(
+            {
+                "deployment_id": f"d{number}", "service": "pay" if number % 2 else "web", "environment": "production",
+                "started_at": instant(start), "finished_at": instant(start + timedelta(minutes=20)),
+                "lines_changed": lines, "status": "failed" if rng.random() < lines / 700 else "succeeded",
+            }
+        )  # fmt: skip
+    return {"deployments": rows}
+
+
+@pytest.fixture(scope="module")
+def first(built):
+    """A home with one training."""
+    home = built(company())
+    assert run(["--home", str(home.home), "-q", "--as-of", instant(AS_OF), "train", "--model", "regression"]) == 0
+    return home.home
+
+
+@pytest.fixture
+def ask(first, tmp_path, capsys):
+    """Run a verb on a copy of that home: exit code and the answer."""
+    home = tmp_path / "home"
+    shutil.copytree(first, home)
+
+    def asked(*arguments, at=AS_OF):
+        capsys.readouterr()
+        code = run(["--home", str(home), "--json", "-q", "--as-of", instant(at), *arguments])
+        return code, json.loads(capsys.readouterr().out)
+
+    asked.home = home
+    return asked
+
+
+WINDOWS = ("windows", "pay", "--duration", "30m")
+
+
+def test_the_first_model_serves_and_answers_say_which(ask):
+    code, answer = ask(*WINDOWS)
+
+    assert code == 0
+    assert answer["model"] == {"recipe": "regression", "version": 1, "cut_off": instant(AS_OF)}
+
+
+def test_a_question_about_the_past_is_not_answered_by_what_learned_later(ask):
+    _, answer = ask(*WINDOWS, at=AS_OF - timedelta(days=1))
+
+    assert answer["model"] is None
+
+
+def test_a_later_model_serves_only_where_it_is_asked_to(ask):
+    later = AS_OF + timedelta(days=1)
+    _, trained = ask("train", "--model", "regression", at=later)
+    before = ask(*WINDOWS, at=later)[1]["model"]["version"]
+    _, promoted = ask("train", "--model", "regression", "--promote", at=later)
+
+    assert (trained["is_champion"], before) == (False, 1)
+    assert (promoted["is_champion"], ask(*WINDOWS, at=later)[1]["model"]["version"]) == (True, 3)
+    assert ask("train", "--rollback")[1]["items"][0]["version"] == 1
+    assert ask(*WINDOWS, at=later)[1]["model"]["version"] == 1
+
+
+def test_a_model_file_that_was_changed_answers_nothing(ask):
+    [path] = ask.home.glob("models/artifacts/*/artifacts/model/model.npz")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    code, problem = ask(*WINDOWS)
+
+    assert code == 8
+    assert "SHA-256" in problem["detail"]
+    assert "shipcast train" in problem["detail"]
+
+
+@pytest.mark.parametrize("place", ["models/champions.json", "models/artifacts/*/artifacts/model/model.npz"])
+def test_training_another_mends_what_was_damaged(ask, place):
+    [path] = ask.home.glob(place)
+    path.write_bytes(b"something else")
+    damaged = ask(*WINDOWS)[0]
+    _, trained = ask("train", "--model", "regression")
+
+    assert damaged == 8
+    assert trained["is_champion"]
+    assert any("not compared with" in warning for warning in trained["warnings"])
+    assert ask(*WINDOWS)[1]["model"]["version"] == 2
+
+
+def test_a_run_trains_when_the_model_is_old_and_not_before(ask):
+    source = f'[[sources]]\npath = "{ask.home / "input"}"\n'
+    (ask.home / "shipcast.toml").write_text(source, encoding="utf-8")
+    fresh, old = (ask("run", at=AS_OF + timedelta(days=days))[1] for days in (27, 28))
+
+    assert fresh["training"] is None
+    assert old["training"].startswith("Trained version 2 ")
+    assert ask(*WINDOWS, at=AS_OF + timedelta(days=28))[1]["model"]["version"] == 2
+
+
+def test_an_unknown_candidate_is_a_question_nobody_knows(ask):
+    code, problem = ask("train", "--model", "oracle")
+
+    assert code == 2
+    assert "regression" in problem["detail"]
+
+
+def test_the_card_says_what_it_learned_from_and_how_it_did(first):
+    [card] = first.glob("models/artifacts/*/artifacts/card.md")
+    text = card.read_text(encoding="utf-8")
+
+    assert "as known on 2025-06-02 09:00 UTC" in text
+    assert "| regression |" in text
+    assert "## Limits" in text
