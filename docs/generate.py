@@ -1,4 +1,4 @@
-"""Write the parts of the documentation that come from code: the input tables, the metrics, the JSON Schemas.
+"""Write the parts of the documentation that come from code: input tables, metrics, features, verbs, JSON Schemas.
 
 Run by `make docs`; a test fails where a generated file is not what this writes.
 """
@@ -6,7 +6,9 @@ Run by `make docs`; a test fails where a generated file is not what this writes.
 from __future__ import annotations
 
 import csv
+import importlib
 import os
+import pkgutil
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -14,6 +16,9 @@ from pathlib import Path
 from shipcast.__main__ import run
 from shipcast.answers.answer import write_schemas
 from shipcast.cli import command
+from shipcast.features import families
+from shipcast.features.feature import Feature, catalogue
+from shipcast.models.encoding import SAID
 from shipcast.warehouse.tables import TABLES, Column, Table
 
 DOCS = Path(__file__).parent
@@ -79,6 +84,26 @@ def metric_section(row: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def features_page() -> str:
+    """`docs/features.md`: every feature of ours by family, from the catalogue."""
+    intro = (DOCS / "features.intro.md").read_text(encoding="utf-8")
+    names = [module.name for module in pkgutil.iter_modules(families.__path__)]
+    return "\n".join([NOTE, intro, *(family_section(name) for name in names)])
+
+
+def family_section(name: str) -> str:
+    module = importlib.import_module(f"{families.__name__}.{name}")
+    rows = [feature_row(one) for one in catalogue() if one.family == name]
+    head = "| feature | what | unit | known | in a question |\n| --- | --- | --- | --- | --- |"
+    return f"## {name}\n\n{(module.__doc__ or '').strip().splitlines()[0]}\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def feature_row(one: Feature) -> str:
+    said = "as said, else as usual" if one.family in SAID else "counted"
+    asked = "as usual" if one.is_assumed else said
+    return f"| `{one.name}` | {one.says} | {one.unit} | {one.known} | {asked} |"
+
+
 def commands_page() -> str:
     """`docs/commands.md`: every verb as its own `--help` shows it."""
     sections = [f"## shipcast {name}\n\n```text\n{help_text(name)}\n```\n" for name in verbs()]
@@ -107,6 +132,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "tables.md": tables_page(),
         DOCS / "metrics.md": metrics_page(),
+        DOCS / "features.md": features_page(),
         DOCS / "commands.md": commands_page(),
     }
 

@@ -92,7 +92,7 @@ def write_exports(folder: Path, *, days: int = 40, services: int = 3) -> tuple[P
 
 def write_settings(home: Path, exports: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
-    (home / "shipcast.toml").write_text(f'[[sources]]\npath = "{exports}"\n', encoding="utf-8")
+    (home / "shipcast.toml").write_text(f'retrain_days = 0\n\n[[sources]]\npath = "{exports}"\n', encoding="utf-8")
 
 
 def run(home: Path, *verb: str, wrapper: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:

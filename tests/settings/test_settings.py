@@ -54,9 +54,17 @@ def test_a_relative_source_lies_beside_the_file_that_names_it(home):
     assert load_settings({"home": home}, {}).sources[0].path == home / "exports"
 
 
+def test_a_relative_file_of_features_lies_beside_the_file_that_names_it(home):
+    (home / "shipcast.toml").write_text('features = ["habits.py"]\n')
+
+    assert load_settings({"home": home}, {}).features == (home / "habits.py",)
+    assert load_settings({"home": home}, {"SHIPCAST_FEATURES": "a.py, b.py"}).features == (Path("a.py"), Path("b.py"))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        ("features = 3", ["features", "3"]),
         ("settle_day = 3", ["settle_day", "Did you mean settle_days?"]),
         ('tz = "Mars/Olympus"', ["shipcast.toml: tz", "Mars/Olympus", "Europe/London"]),
         ("settle_days = -1", ["settle_days", "-1"]),
