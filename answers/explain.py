@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import expit
 
-from shipcast.answers.advice import AdviceAnswer
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, rfc3339
 from shipcast.answers.ground import Ground
 from shipcast.answers.pricing import (
@@ -36,6 +35,7 @@ from shipcast.answers.pricing import (
 )
 from shipcast.answers.reading import Reader
 from shipcast.answers.windows import (
+    PricedAnswer,
     Window,
     basis,
     data_warnings,
@@ -149,7 +149,7 @@ class Calmer(Part):
     lines_relative_cost: Number | None
 
 
-class ExplainAnswer(AdviceAnswer):
+class ExplainAnswer(PricedAnswer):
     """Why a time is good or bad: `items` is the one start, priced as `windows` prices it.
 
     Parameters

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from shipcast.answers.advice import AdviceAnswer
 from shipcast.answers.answer import Instant, Number
 from shipcast.answers.pricing import (
     Models,
@@ -25,6 +24,7 @@ from shipcast.answers.pricing import (
 )
 from shipcast.answers.reading import Reader
 from shipcast.answers.windows import (
+    PricedAnswer,
     Window,
     basis,
     data_warnings,
@@ -69,7 +69,7 @@ class Choice(Window):
     is_clearly_better: bool = False
 
 
-class NowAnswer(AdviceAnswer):
+class NowAnswer(PricedAnswer):
     """Whether to go now or to wait.
 
     Parameters

@@ -88,13 +88,11 @@ class Blocked(Part):
     rule: str
 
 
-class WindowsAnswer(Answer):
-    """The lowest-risk windows for one change, the cheapest first.
+class PricedAnswer(Answer):
+    """What is said of starts of one change, and what it rests on.
 
     Parameters
     ----------
-    verdict
-        `no_clear_difference`: the best start is not distinguishable from choosing freely. `no_window`: nothing fits.
     unit
         Of the costs: requests affected, or minutes of disruption where the load is not known.
     business_zone
@@ -106,10 +104,10 @@ class WindowsAnswer(Answer):
     model
         The trained model that gave the chances of failure; null: none was trained on what was known by then, so that
         services, hours and sizes were looked at when it was asked.
+    blocked
+        Spans in which no start is allowed.
     """
 
-    schema_name: Literal["shipcast/windows/1"] = Field("shipcast/windows/1", alias="schema")
-    verdict: Verdict
     service: str
     environment: str
     duration_minutes: Number
@@ -123,6 +121,19 @@ class WindowsAnswer(Answer):
     period_end: Instant | None
     items: tuple[Window, ...]
     blocked: tuple[Blocked, ...] = ()
+
+
+class WindowsAnswer(PricedAnswer):
+    """The lowest-risk windows for one change, the cheapest first.
+
+    Parameters
+    ----------
+    verdict
+        `no_clear_difference`: the best start is not distinguishable from choosing freely. `no_window`: nothing fits.
+    """
+
+    schema_name: Literal["shipcast/windows/1"] = Field("shipcast/windows/1", alias="schema")
+    verdict: Verdict
 
 
 def windows(

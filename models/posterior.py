@@ -43,21 +43,6 @@ class Binomial:
 
 
 @dataclass(frozen=True)
-class Normal:
-    """Values that scatter about the predictor with a known spread."""
-
-    values: Floats
-    spread: float
-
-    def log_likelihood(self, predictor: Floats) -> float:
-        return float(-0.5 * np.sum((self.values - predictor) ** 2) / self.spread**2)
-
-    def slopes(self, predictor: Floats) -> tuple[Floats, Floats]:
-        precision = 1 / self.spread**2
-        return (self.values - predictor) * precision, np.full(len(self.values), precision)
-
-
-@dataclass(frozen=True)
 class Gaussian:
     """An approximate posterior of the weights: its mean, the Cholesky factor of its precision, its log evidence."""
 

@@ -28,9 +28,9 @@ from shipcast.verbs.questions import (
 )
 
 if TYPE_CHECKING:
-    from shipcast.answers.advice import AdviceAnswer
     from shipcast.answers.explain import Alike, ExplainAnswer, Factor
     from shipcast.answers.now import NowAnswer
+    from shipcast.answers.windows import PricedAnswer
 
 UNSAID = f"{DURATION} Default: as the service's usually take."
 LONGEST_ID = 40
@@ -101,11 +101,11 @@ def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
     hint(ask, f"shipcast explain {argument(answer.service)} --at {rfc3339(start)}{flags(answer, change)}")
 
 
-def unit_columns(answer: AdviceAnswer) -> list[str]:
+def unit_columns(answer: PricedAnswer) -> list[str]:
     return ["requests affected" if answer.unit == "requests" else "minutes of disruption"]
 
 
-def flags(answer: AdviceAnswer, change: Mapping[str, object]) -> str:
+def flags(answer: PricedAnswer, change: Mapping[str, object]) -> str:
     """What was asked about, as it would be typed."""
     given = {"duration": f"{answer.duration_minutes:.0f}m", **change}
     if answer.environment != "production":
