@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import expit
 
@@ -51,7 +50,8 @@ from shipcast.answers.words import in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
 from shipcast.features.history import History
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.recommend import LEVELS, calmer_bound, factor_draws, factors
+from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws, factors
+from shipcast.scheduling.risk import Risk
 from shipcast.scheduling.windows import SLOT, WEEK, first_slot
 from shipcast.settings.errors import UsageError
 
@@ -65,21 +65,23 @@ CAUTION = (
 )
 
 Compared = Literal["lower", "higher", "no clear difference"]
-FactorName = Literal["failure chance", "restore time", "load", "median restore time"]
-FactorUnit = Literal["share", "minutes", "requests per hour"]
+FactorName = Literal["failure chance", "restore time", "load", "planned downtime", "median restore time"]
+FactorUnit = Literal["share", "minutes", "requests per hour", "requests"]
 UNITS: dict[str, FactorUnit] = {"failure chance": "share", "load": "requests per hour"}
 PER_UNIT = {"load": 60.0}  # requests per minute, said per hour
 THEN = {
     "failure chance": "A start then goes with a chance of failure",
     "restore time": "Outages that begin after it are expected to last",
     "load": "Such an outage would meet a load",
+    DOWNTIME: "The deployment itself, which keeps the service down, would meet a load",
 }
 
 
 class Factor(Part):
     """One factor of the price at this start, against its usual; intervals hold 95 %.
 
-    The first ones multiply to the cost, and their ratios to the relative cost; the median restore time stands beside.
+    The first two or three multiply to what a failure is expected to cost, which is the whole cost but for a planned
+    downtime; that adds what it turns away. The median restore time stands beside.
 
     Parameters
     ----------
@@ -300,25 +302,33 @@ def restore_belief(models: Models, question: Question) -> float | None:
 
 def factor_items(prices: Prices, place: int) -> tuple[Factor, ...]:
     """Every factor of the price at `place`, and beside them the median time to restore."""
-    values, drawn = factors(prices.risk), factor_draws(prices.risk)
-    items = [
-        factor_item(name, values[name][place], prices.usual.bases[name], drawn[name], prices.week, place)
-        for name in values
-    ]
+    drawn, bases = priced_factors(prices.risk), {**prices.usual.bases, DOWNTIME: prices.usual.downtime}
+    items = [factor_item(name, values[place], bases[name], found, prices, place) for name, values, found in drawn]
     medians = np.exp(prices.forecast.restore)
     value, usual = medians[:, place].mean(), medians[:, prices.week].mean()
-    return (*items, factor_item("median restore time", value, usual, medians, prices.week, place))
+    return (*items, factor_item("median restore time", value, usual, medians, prices, place))
 
 
-def factor_item(name: str, value: float, usual: float, drawn: Floats, week: NDArray[np.bool_], place: int) -> Factor:
+def priced_factors(risk: Risk) -> list[tuple[str, Floats, Floats]]:
+    """Each factor of the price and, where there is one, the planned downtime: expected values, and draws."""
+    values, drawn = factors(risk), factor_draws(risk)
+    found = [(name, values[name], drawn[name]) for name in values]
+    return found if risk.downtime is None else [*found, (DOWNTIME, risk.downtime.mean(axis=0), risk.downtime)]
+
+
+def unit_of(name: str, *, has_load: bool) -> FactorUnit:
+    return "requests" if name == DOWNTIME and has_load else UNITS.get(name, "minutes")
+
+
+def factor_item(name: str, value: float, usual: float, drawn: Floats, prices: Prices, place: int) -> Factor:
     """A factor from its expected values and its draws, one row a draw, one column a start."""
-    scale = PER_UNIT.get(name, 1.0)
+    scale, week = PER_UNIT.get(name, 1.0), prices.week
     ratio = float(value / usual)
     low, high = interval(drawn[:, place], value)
     ratio_low, ratio_high = interval(drawn[:, place] / drawn[:, week].mean(axis=1), ratio)
     return Factor(
         factor=name,  # type: ignore[arg-type]
-        unit=UNITS.get(name, "minutes"),
+        unit=unit_of(name, has_load=prices.risk.has_load),
         value=value * scale,
         low=low * scale,
         high=high * scale,
@@ -333,16 +343,18 @@ def factor_item(name: str, value: float, usual: float, drawn: Floats, week: NDAr
 def curves(prices: Prices, zone: str) -> tuple[Curve, ...]:
     """Each factor of the price in every hour of the week, at its first start from `as_of` on."""
     places = np.unique(hours_of_week(prices.starts, zone), return_index=True)[1]
-    values, drawn = factors(prices.risk), factor_draws(prices.risk)
-    return tuple(curve(name, values[name][places], drawn[name][:, places]) for name in values)
+    return tuple(
+        curve(name, unit_of(name, has_load=prices.risk.has_load), values[places], drawn[:, places])
+        for name, values, drawn in priced_factors(prices.risk)
+    )
 
 
-def curve(name: str, values: Floats, drawn: Floats) -> Curve:
+def curve(name: str, unit: FactorUnit, values: Floats, drawn: Floats) -> Curve:
     scale = PER_UNIT.get(name, 1.0)
     low, high = np.quantile(drawn, (TAIL, 1 - TAIL), axis=0)
     return Curve(
         factor=name,  # type: ignore[arg-type]
-        unit=UNITS.get(name, "minutes"),
+        unit=unit,
         values=tuple((values * scale).tolist()),
         low=tuple((np.minimum(low, values) * scale).tolist()),
         high=tuple((np.maximum(high, values) * scale).tolist()),
@@ -398,8 +410,9 @@ def calmer_lines(question: Question, models: Models, prices: Prices, bound: floa
     start = np.array([question.earliest], dtype="datetime64[us]")
     rows = pl.concat([models.rows(replace(question.change, lines=size), start) for size in sizes])
     place = prices.place(start[0])
-    impact = prices.risk.costs[:, place] / prices.risk.failure[:, place]
-    costs = (expit(models.failure.draws(rows, is_request=True)) * impact[:, None]).mean(axis=0) / prices.usual.cost
+    impact = prices.risk.outage[:, place] / prices.risk.failure[:, place]
+    failing = (expit(models.failure.draws(rows, is_request=True)) * impact[:, None]).mean(axis=0)
+    costs = (failing + prices.risk.costs[:, place].mean() - prices.risk.outage[:, place].mean()) / prices.usual.cost
     return next(((size, float(cost)) for size, cost in zip(sizes, costs, strict=True) if cost < bound), (None, None))
 
 

@@ -30,8 +30,8 @@ from shipcast.models.registry import Champion
 from shipcast.models.restore import RestoreModel
 from shipcast.models.serving import served
 from shipcast.scheduling.recommend import Usual
-from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, Risk, risk
-from shipcast.scheduling.windows import SLOT_STEP, WEEK, first_slot
+from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, Risk, met_while_down, risk
+from shipcast.scheduling.windows import SLOT, SLOT_STEP, WEEK, first_slot
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 
@@ -64,6 +64,8 @@ class Models:
         `failure` was fitted to hours, sizes and services when it was asked.
     rows
         One row per start of a change, with all features that the model of failure looks at.
+    recreated
+        How many of the service's last deployments took it down to start it anew, and of how many that is known.
     """
 
     ground: Ground
@@ -72,6 +74,13 @@ class Models:
     rows: Callable[[Change, Instants], pl.DataFrame]
     restore: RestoreModel
     load: LoadModel
+    recreated: tuple[int, int]
+
+    @property
+    def down_share(self) -> float:
+        """The share of the time a deployment takes in which it is expected to keep the service down."""
+        recreated, known = self.recreated
+        return recreated / known if known else 0.0
 
 
 @dataclass(frozen=True)
@@ -186,6 +195,7 @@ def fitted(history: History, change: Change, settings: Settings) -> Models:
         rows,
         RestoreModel().fit(history.restores(change.service)),
         LoadModel(change.zone).fit(history.hourly_load(change.service, change.zone)),
+        history.recreated(change.service),
     )
 
 
@@ -197,15 +207,31 @@ def evaluated_starts(at: datetime, starts: Instants) -> Instants:
 
 
 def forecasts(models: Models, question: Question, starts: Instants) -> Forecast:
-    """The three forecasts for every start; an outage begins when the deployment ends."""
+    """The three forecasts for every start; an outage begins when the deployment ends, a planned downtime with it."""
     change = question.change
     outages = starts + np.timedelta64(question.duration, "us")
     failure = expit(models.failure.draws(models.rows(change, starts), is_request=True))
     restore = models.restore.draws(change, outages)
+    down = downtime(models, question.duration, starts)
     if not models.load.is_known:
-        return Forecast(failure, restore, models.restore.spread_)
-    ahead = outages[0] + np.arange(len(outages) + OUTAGE_QUARTERS) * SLOT_STEP
-    return Forecast(failure, restore, models.restore.spread_, models.load.predict(ahead), models.load.draws(outages))
+        return Forecast(failure, restore, models.restore.spread_, downtime=down)
+    load = models.load.predict(quarters(outages[0], len(outages) + OUTAGE_QUARTERS))
+    return Forecast(failure, restore, models.restore.spread_, load, models.load.draws(outages), down)
+
+
+def downtime(models: Models, duration: timedelta, starts: Instants) -> Floats | None:
+    """What a deployment itself is expected to turn away, for every start; null: it takes nothing down."""
+    if not models.down_share:
+        return None
+    load = None
+    if models.load.is_known:
+        load = models.load.predict(quarters(starts[0], len(starts) + duration // SLOT + 1))
+    return models.down_share * met_while_down(load, duration / timedelta(minutes=1), len(starts))
+
+
+def quarters(first: np.datetime64, count: int) -> Instants:
+    """So many quarter hours from an instant on."""
+    return np.asarray(first + np.arange(count) * SLOT_STEP)
 
 
 def priced(at: datetime, models: Models, question: Question, starts: Instants) -> Prices:

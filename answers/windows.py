@@ -31,7 +31,7 @@ from shipcast.features.history import LOAD_WEEKS, History
 from shipcast.models.load import LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
-from shipcast.scheduling.recommend import Usual, diverse, is_clearly_better, level, points, robust_costs
+from shipcast.scheduling.recommend import Usual, diverse, is_clearly_better, level, robust_costs
 from shipcast.scheduling.risk import Risk
 from shipcast.scheduling.windows import candidate_starts
 
@@ -210,7 +210,6 @@ def window(costs: Risk, usual: Usual, place: int, start: np.datetime64, duration
     """The start at `place` of the grid, with its intervals and reasons."""
     chance, chance_low, chance_high = spread(costs.failure[:, place])
     cost, cost_low, cost_high = spread(costs.costs[:, place])
-    ratios = {name: float(values[place]) for name, values in usual.ratios(costs).items()}
     relative = cost / usual.cost
     begins = utc(start.astype("datetime64[us]").item())
     return Window(
@@ -224,7 +223,7 @@ def window(costs: Risk, usual: Usual, place: int, start: np.datetime64, duration
         cost_low=cost_low,
         cost_high=cost_high,
         relative_cost=relative,
-        reasons=tuple(Reason(factor=name, points=part) for name, part in points(ratios).items()),
+        reasons=tuple(Reason(factor=name, points=part) for name, part in usual.points(costs, place).items()),
     )
 
 
@@ -293,6 +292,7 @@ def model_warnings(question: Question, models: Models) -> list[str]:
         *failure_warnings(question.change, models.ground),
         *restore_warnings(question.change, models.restore),
         *load_warnings(question.change, models.load),
+        *downtime_warnings(question, models),
     ]
 
 
@@ -347,6 +347,18 @@ def load_warnings(change: Change, load: LoadModel) -> list[str]:
             "too short to tell the days of the week apart."
         ]
     return []
+
+
+def downtime_warnings(question: Question, models: Models) -> list[str]:
+    """That deployments of the service keep it down, which counts whether they fail or not."""
+    recreated, known = models.recreated
+    if not recreated:
+        return []
+    of = "the last deployment" if known == 1 else f"{recreated} of the last {known} deployments"
+    return [
+        f"{of[0].upper()}{of[1:]} kept {question.change.service} down (strategy recreate): "
+        "what that turns away is in the cost."
+    ]
 
 
 def envelope(

@@ -15,6 +15,7 @@ import polars as pl
 from shipcast.features.clock import hour_of_week, hour_of_week_in, is_zone
 
 LOAD_WEEKS = 16
+LAST_STRATEGIES = 20
 MOST_ROWS = 50_000  # of all services, learned from at the time of a question
 
 SERVICES = "select service, team, business_zone from dim_services order by service"
@@ -69,6 +70,15 @@ select median(epoch(finished_at - started_at) / 60) as minutes, count(*) as depl
 from fct_deployments
 where {scope} and service = $service and started_at <= $at and finished_at <= $at
     and status in ('failed', 'rolled_back', 'succeeded')
+"""
+STRATEGIES = """
+select count(*) as known, count_if(strategy = 'recreate')::bigint as recreated
+from (
+    select strategy from fct_deployments
+    where {scope} and service = $service and started_at <= $at and strategy is not null and rollback_of is null
+    order by started_at desc, deployment_id desc
+    limit $last
+)
 """
 ENVIRONMENTS = "select environment from dim_environments where is_production or environment = 'production' order by 1"
 
@@ -134,6 +144,11 @@ class History:
         """How long its deployments took that had ended, and how many there were; null: none had."""
         minutes, deployments = self.frame(DURATIONS, service=service).row(0)
         return minutes, deployments
+
+    def recreated(self, service: str) -> tuple[int, int]:
+        """How many of its last deployments took it down to start it anew, and of how many that is known."""
+        known, recreated = self.frame(STRATEGIES, service=service, last=LAST_STRATEGIES).row(0)
+        return recreated, known
 
     def services(self) -> pl.DataFrame:
         """One row per service: team, and `zone`, the clock it keeps to. `business_zone` is as the data names it."""

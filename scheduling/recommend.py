@@ -17,6 +17,7 @@ LATE_SHARE = 0.25  # deployments that start one slot late
 APART = timedelta(hours=3)
 SURE = 0.975
 WORTHWHILE = 0.9
+DOWNTIME = "planned downtime"
 
 
 def level(relative_cost: float) -> str:
@@ -88,24 +89,39 @@ def is_clearly_better(costs: Floats, against: Floats | None = None) -> bool:
 class Usual:
     """The usual cost of a change, the mean over a week of starts, and what it is made of.
 
-    The base values of the factors multiply to the usual cost exactly: the last is what the others leave.
+    The base values of the factors multiply to the usual cost of a failure exactly: the last is what the others leave.
+
+    Attributes
+    ----------
+    cost, outage, downtime
+        The usual cost, and its parts: what a failure is expected to cost, and what the deployment itself turns away.
     """
 
     def __init__(self, risk: Risk, week: NDArray[np.bool_]) -> None:
         self.cost = float(risk.costs.mean(axis=0)[week].mean())
+        self.outage = float(risk.outage.mean(axis=0)[week].mean())
+        self.downtime = 0.0 if risk.downtime is None else float(risk.downtime.mean(axis=0)[week].mean())
         self.bases = {name: float(values[week].mean()) for name, values in factors(risk).items()}
         last = list(self.bases)[-1]
         others = np.prod([base for name, base in self.bases.items() if name != last])
-        self.bases[last] = self.cost / float(others)
+        self.bases[last] = self.outage / float(others)
 
     def ratios(self, risk: Risk) -> Mapping[str, Floats]:
         """Each factor of every start over its base value."""
         return {name: values / self.bases[name] for name, values in factors(risk).items()}
 
+    def points(self, risk: Risk, place: int) -> dict[str, float]:
+        """What each factor of a start, and its planned downtime, adds to its relative cost; they sum to that less 1."""
+        ratios = {name: float(values[place]) for name, values in self.ratios(risk).items()}
+        parts = {name: part * self.outage / self.cost for name, part in points(ratios).items()}
+        if risk.downtime is not None:
+            parts[DOWNTIME] = float(risk.downtime[:, place].mean() - self.downtime) / self.cost
+        return parts
+
 
 def factors(risk: Risk) -> dict[str, Floats]:
-    """The factors of the expected cost of every start; they multiply to it exactly."""
-    cost, chance = risk.costs.mean(axis=0), risk.failure.mean(axis=0)
+    """The factors of what a failure is expected to cost, for every start; they multiply to it exactly."""
+    cost, chance = risk.outage.mean(axis=0), risk.failure.mean(axis=0)
     if not risk.has_load:
         return {"failure chance": chance, "restore time": cost / chance}
     minutes = risk.minutes.mean(axis=0)
@@ -113,9 +129,9 @@ def factors(risk: Risk) -> dict[str, Floats]:
 
 
 def factor_draws(risk: Risk) -> dict[str, Floats]:
-    """The same factors in every draw: one row a draw, one column a start; those of a draw multiply to its cost."""
+    """The same factors in every draw: one row a draw, one column a start; they multiply to what a failure costs."""
     found = {"failure chance": risk.failure, "restore time": risk.minutes}
-    return found | ({"load": risk.costs / (risk.failure * risk.minutes)} if risk.has_load else {})
+    return found | ({"load": risk.outage / (risk.failure * risk.minutes)} if risk.has_load else {})
 
 
 def points(ratios: Mapping[str, float]) -> dict[str, float]:

@@ -26,6 +26,7 @@ class Week:
 
     `failure_logit` is that of a change of `lines` lines; `load` is in requests per hour at the first instant
     of the history, from which it grows by `growth` a year. Outages are log-normal with `restore_sigma`.
+    `is_recreated`: a deployment keeps the service down for as long as it takes.
     """
 
     zone: str
@@ -33,6 +34,7 @@ class Week:
     size_slope: float
     restore_sigma: float
     growth: float
+    is_recreated: bool
     failure_logit: Floats
     restore_median_minutes: Floats
     load: Floats
@@ -64,6 +66,7 @@ class Truth:
                 service.size_slope,
                 service.restore_sigma,
                 service.growth,
+                service.profile.strategy == "recreate",
                 service.failure_logit,
                 service.restore_median_minutes,
                 service.load,
@@ -110,15 +113,27 @@ class Truth:
         duration_minutes: float = 0,
         lines: Floats | float | None = None,
     ) -> Floats:
-        """Requests expected to be affected if a change is started then: P(fail) x E[load over the outage].
+        """Requests expected to be affected if a change is started then.
 
+        P(fail) x E[load over the outage], and the load during the deployment where that keeps the service down.
         The outage begins when the deployment ends, `duration_minutes` after its start. Load is constant within
         an hour, so the expectation is exact: each hour's load times the time the outage is expected to spend
         in it. Past 14 days an outage no longer counts.
         """
-        duration = np.timedelta64(round(duration_minutes * 60e6), "us")
-        outages: Instants = np.add(np.atleast_1d(starts).astype("datetime64[us]"), duration)
-        return np.asarray(self.failure_probability(service, starts, lines) * self.requests_in_outage(service, outages))
+        begins: Instants = np.atleast_1d(starts).astype("datetime64[us]")
+        ends: Instants = np.add(begins, np.timedelta64(round(duration_minutes * 60e6), "us"))
+        failing = self.failure_probability(service, starts, lines) * self.requests_in_outage(service, ends)
+        return np.asarray(failing + self.requests_while_down(service, begins, ends))
+
+    def requests_while_down(self, service: str, begins: Instants, ends: Instants) -> Floats:
+        """Requests that deployments turn away which keep the service down; 0 where they don't."""
+        if not self.weeks[service].is_recreated or not len(begins):
+            return np.zeros(len(begins))
+        first = begins.min().astype("datetime64[h]").astype("datetime64[us]")
+        hours = np.arange(first, ends.max() + HOUR, HOUR)
+        so_far = np.append(0, np.cumsum(self.load(service, hours)))
+        upto = [np.interp((edge - first) / HOUR, np.arange(len(so_far)), so_far) for edge in (begins, ends)]
+        return np.asarray(upto[1] - upto[0])
 
     def requests_in_outage(self, service: str, outages: Instants) -> Floats:
         """Requests expected to meet an outage that begins then."""
@@ -164,6 +179,7 @@ class Truth:
                 "size_slope": week.size_slope,
                 "restore_sigma": week.restore_sigma,
                 "growth": week.growth,
+                "is_recreated": week.is_recreated,
             }
             for name, week in self.weeks.items()
         }

@@ -212,6 +212,20 @@ def test_without_load_there_are_two_factors_and_the_median(reader):
     assert said(answer, "A hold is in force on web")
 
 
+def test_a_planned_downtime_is_a_factor_of_its_own_beside_those_of_a_failure(built):
+    tables = company()
+    down = built({**tables, "deployments": [row | {"strategy": "recreate"} for row in tables["deployments"]]})
+    with_load, without = ask(down, "pay", duration=HALF_HOUR), ask(down, "web", duration=HALF_HOUR)
+    chance, minutes, load, downtime, _ = with_load.factors
+
+    assert (downtime.factor, downtime.unit, without.factors[2].unit) == ("planned downtime", "requests", "minutes")
+    assert without.factors[2].ratio == 1
+    failing = chance.value * minutes.value * load.value / 60
+    assert with_load.items[0].expected_cost == pytest.approx(failing + downtime.value)
+    assert with_load.curves[-1].factor == "planned downtime"
+    assert any("which keeps the service down" in text for text in with_load.explanation)
+
+
 def test_a_hold_that_blocks_is_said_beside_the_price(home):
     answer = ask(home.model_copy(update={"holds": "block"}), "web")
 

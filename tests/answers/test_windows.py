@@ -240,6 +240,19 @@ def test_without_load_it_counts_minutes_and_says_so(reader):
     assert {reason.factor for reason in answer.items[0].reasons} == {"failure chance", "restore time"}
 
 
+def test_a_deployment_that_keeps_the_service_down_counts_the_load_it_meets(home, built):
+    tables = company()
+    own = [row for row in tables["deployments"] if row["service"] == "pay"]
+    down = built({**tables, "deployments": tables["deployments"] + [row | {"strategy": "recreate"} for row in own]})
+    before, after = (ask(each, "pay", duration=timedelta(hours=2)).items[0] for each in (home, down))
+    night = 2 * 100  # requests, at about 100 an hour
+
+    assert after.expected_cost - before.expected_cost == pytest.approx(night, rel=0.25)
+    assert [reason.factor for reason in after.reasons][-1] == "planned downtime"
+    assert after.reasons[-1].points < 0
+    assert said(ask(down, "pay"), "20 of the last 20 deployments kept pay down (strategy recreate)")
+
+
 def test_a_service_with_few_deployments_says_whose_rate_it_borrows(reader):
     answer = windows(reader, "new", duration=HALF_HOUR)
 

@@ -1,5 +1,6 @@
 """From costs to advice: points add up, windows lie apart, and luck is not taken for a difference."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -41,6 +42,19 @@ def test_the_factors_of_every_start_multiply_to_its_relative_cost(has_load):
 
     assert product == pytest.approx(costs.costs.mean(axis=0) / costs.costs.mean(axis=0)[:672].mean())
     assert usual.cost == pytest.approx(costs.costs[:, :672].mean())
+
+
+@pytest.mark.parametrize("has_load", [True, False])
+def test_points_sum_to_the_relative_cost_less_1_with_a_planned_downtime_as_well(has_load):
+    rng = np.random.default_rng(1)
+    load = rng.uniform(1, 9, 700 + 1344) if has_load else None
+    forecast = Forecast(rng.uniform(0, 0.2, (40, 700)), rng.normal(3, 1, (40, 700)), 0.8, load)
+    costs = risk(replace(forecast, downtime=rng.uniform(1, 9, 700)))
+    usual = Usual(costs, np.arange(700) < 672)
+    found = usual.points(costs, 7)
+
+    assert list(found)[-1] == "planned downtime"
+    assert sum(found.values()) == pytest.approx(costs.costs[:, 7].mean() / costs.costs[:, :672].mean() - 1)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=300), st.integers(1, 5))

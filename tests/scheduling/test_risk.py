@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, in_outage, risk
+from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, in_outage, met_while_down, risk
 
 
 def rate(starts, value=60.0):
@@ -49,6 +49,17 @@ def test_it_equals_the_mean_over_many_outages(seed, spread):
     met = [np.interp(k + outages[:, k] / 15, np.arange(len(so_far)), so_far).mean() - so_far[k] for k in range(3)]
 
     assert in_outage(medians, spread, load)[0] == pytest.approx(met, rel=0.08)
+
+
+def test_a_planned_downtime_costs_what_it_turns_away_whether_the_change_fails_or_not():
+    load = rate(3, 600.0)
+    load[0] = 60.0
+    for minutes, turned_away in ((10, [10, 100, 100]), (15, [15, 150, 150]), (40, [265, 400, 400])):
+        assert met_while_down(load, minutes, 3) == pytest.approx(turned_away)
+    certain = Forecast(np.zeros((1, 3)), np.full((1, 3), 3.0), 0.5, load, downtime=met_while_down(load, 10, 3))
+
+    assert risk(certain).costs[0] == pytest.approx([10, 100, 100])
+    assert risk(certain).outage[0] == pytest.approx([0, 0, 0])
 
 
 def test_scaling_the_load_scales_every_cost_alike():

@@ -181,6 +181,18 @@ def test_the_expected_cost_is_the_mean_over_drawn_outages(truths):
     assert cost == pytest.approx(truth.failure_probability("checkout", start) * requests.mean(), rel=1e-3)
 
 
+def test_a_deployment_that_keeps_the_service_down_turns_its_load_away(truths):
+    truth = truths["confounded"]
+    start = at("2025-09-05T15:20")
+    met = truth.load("ledger", start) * 40 / 60 + truth.load("ledger", start + np.timedelta64(40, "m")) * 10 / 60
+    instantly = truth.failure_probability("ledger", start) * truth.requests_in_outage(
+        "ledger", start + np.timedelta64(50, "m")
+    )
+
+    assert truth.expected_cost("ledger", start, duration_minutes=50) == pytest.approx(instantly + met)
+    assert truth.requests_while_down("checkout", start, start + np.timedelta64(50, "m")) == 0
+
+
 def normal_quantile(shares: np.ndarray) -> np.ndarray:
     """By inversion on a fine grid, so that the check does not lean on the function it checks."""
     grid = np.linspace(-6, 6, 240_001)
