@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
-import polars as pl
 from pydantic import Field
 from scipy.special import expit
 
@@ -20,12 +19,13 @@ from shipcast.answers.ground import Ground
 from shipcast.answers.pricing import (
     FARTHEST,
     TAIL,
+    Forecaster,
     Models,
     Prices,
     Question,
     asked,
     check_reach,
-    fitted,
+    hours_begun,
     interval,
     known_change,
     known_duration,
@@ -218,7 +218,7 @@ def explain(
     start = quarter_of(reader, at)
     check_reach(reader, start + length, "--at")
     question = asked(reader, change, environment, length, utc(start), utc(start + length), top=1)
-    models, holds = fitted(history, change, reader.settings), history.holds(service)
+    models, holds = Forecaster(history, reader.settings).models(change), history.holds(service)
     warnings = [*data_warnings(reader, history, question), *quarter_warnings(at, start), *assumed]
     warnings += [*sample_warnings(history), *hold_warnings(service, holds)]
     answer = ExplainAnswer(
@@ -267,19 +267,18 @@ def explained(reader: Reader, question: Question, models: Models, answer: Explai
     """The answer where there is a history."""
     start = np.datetime64(question.earliest, "us")
     chosen = np.array([start])
-    prices = priced(reader.at, models, question, chosen)
+    prices = priced(reader.at, models, question, np.array([np.datetime64(question.earliest + WEEK, "us")]))
     place = prices.place(start)
     item = window(prices.risk, prices.usual, place, start, question.duration)
-    ahead = priced(reader.at, models, question, np.array([farthest(reader.at, question.earliest)]))
     found = answer.model_copy(
         update={
             "items": (item,),
             "factors": factor_items(prices, place),
             "no_time_effect": models.failure.describe().get("no_time_effect"),
             "no_time_effect_on_restore": restore_belief(models, question),
-            "curves": curves(ahead, question.change.zone),
+            "curves": curves(prices, question.change.zone),
             "alike": alike(models.ground, hours_of_week(chosen, question.change.zone)[0], question.change.lines),
-            "to_be_calmer": to_be_calmer(reader, question, models, prices, ahead, item),
+            "to_be_calmer": to_be_calmer(reader, question, models, prices, item),
             "warnings": (
                 *answer.warnings,
                 *model_warnings(question, models),
@@ -288,11 +287,6 @@ def explained(reader: Reader, question: Question, models: Models, answer: Explai
         }
     )
     return found.model_copy(update={"explanation": explanation(found), "sentence": sentence(found)})
-
-
-def farthest(at: datetime, start: datetime) -> np.datetime64:
-    """The last start to look at: a week past the one asked about, and past two weeks, which hold every local hour."""
-    return np.datetime64(max(start + WEEK, at + 2 * WEEK), "us")
 
 
 def restore_belief(models: Models, question: Question) -> float | None:
@@ -369,14 +363,12 @@ def alike(ground: Ground, hour: int, lines: int | None) -> tuple[Alike, ...]:
     )
 
 
-def to_be_calmer(
-    reader: Reader, question: Question, models: Models, prices: Prices, ahead: Prices, item: Window
-) -> Calmer | None:
+def to_be_calmer(reader: Reader, question: Question, models: Models, prices: Prices, item: Window) -> Calmer | None:
     """What would bring the item to a calmer level; null: it is calm, or nothing would."""
     bound = calmer_bound(item.relative_cost or 0.0)
     if bound is None:
         return None
-    start, start_cost = calmer_start(reader.at, question, ahead, bound)
+    start, start_cost = calmer_start(reader.at, question, prices, bound)
     lines, lines_cost = calmer_lines(question, models, prices, bound)
     if start is None and lines is None:
         return None
@@ -389,16 +381,18 @@ def to_be_calmer(
     )
 
 
-def calmer_start(at: datetime, question: Question, ahead: Prices, bound: float) -> tuple[datetime | None, float | None]:
+def calmer_start(
+    at: datetime, question: Question, prices: Prices, bound: float
+) -> tuple[datetime | None, float | None]:
     """The nearest later start below the bound, within 7 days and the reach of forecasts, and its relative cost."""
     last = min(question.earliest + WEEK, at + FARTHEST - question.duration)
-    first = ahead.place(np.datetime64(question.earliest, "us")) + 1
-    relative = ahead.risk.costs.mean(axis=0) / ahead.usual.cost
-    is_near = ahead.starts[first:] <= np.datetime64(last, "us")
+    first = prices.place(np.datetime64(question.earliest, "us")) + 1
+    relative = prices.risk.costs.mean(axis=0) / prices.usual.cost
+    is_near = prices.starts[first:] <= np.datetime64(last, "us")
     places = first + np.flatnonzero((relative[first:] < bound) & is_near)
     if not len(places):
         return None, None
-    return utc(ahead.starts[places[0]].astype("datetime64[us]").item()), float(relative[places[0]])
+    return utc(prices.starts[places[0]].astype("datetime64[us]").item()), float(relative[places[0]])
 
 
 def calmer_lines(question: Question, models: Models, prices: Prices, bound: float) -> tuple[int | None, float | None]:
@@ -407,9 +401,11 @@ def calmer_lines(question: Question, models: Models, prices: Prices, bound: floa
     sizes = smaller_sizes(int(now or 0))
     if not sizes:
         return None, None
-    start = np.array([question.earliest], dtype="datetime64[us]")
-    rows = pl.concat([models.rows(replace(question.change, lines=size), start) for size in sizes])
-    place = prices.place(start[0])
+    place = prices.place(np.datetime64(question.earliest, "us"))
+    begun, hour = hours_begun(prices.starts, question.change.zone)
+    rows = models.rows(
+        [replace(question.change, lines=size) for size in sizes], prices.starts[begun[hour[place : place + 1]]]
+    )
     impact = prices.risk.outage[:, place] / prices.risk.failure[:, place]
     failing = (expit(models.failure.draws(rows, is_request=True)) * impact[:, None]).mean(axis=0)
     costs = (failing + prices.risk.costs[:, place].mean() - prices.risk.outage[:, place].mean()) / prices.usual.cost

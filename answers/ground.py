@@ -22,10 +22,6 @@ class Ground:
     own: pl.DataFrame
     pooled: int
 
-    @classmethod
-    def of(cls, outcomes: pl.DataFrame, service: str) -> Ground:
-        return cls(outcomes.filter(pl.col("service") == service), len(outcomes))
-
     @property
     def count(self) -> int:
         return len(self.own)

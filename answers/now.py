@@ -11,11 +11,11 @@ from pydantic import Field
 
 from shipcast.answers.answer import Instant, Number
 from shipcast.answers.pricing import (
+    Forecaster,
     Models,
     Prices,
     Question,
     asked,
-    fitted,
     interval,
     known_change,
     known_duration,
@@ -119,7 +119,7 @@ def now(
     length, assumed = known_duration(history, service, duration)
     latest = max(reader.at + WEEK, first_slot(reader.at) + length)
     question = asked(reader, change, environment, length, None, utc(latest), top=1)
-    models, holds = fitted(history, change, reader.settings), history.holds(service)
+    models, holds = Forecaster(history, reader.settings).models(change), history.holds(service)
     warnings = [*data_warnings(reader, history, question), *assumed]
     warnings += [*sample_warnings(history), *hold_warnings(service, holds)]
     starts = candidate_starts(question.earliest, question.latest, length)

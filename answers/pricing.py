@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,10 +18,10 @@ from shipcast.answers.ground import Ground
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import plural
 from shipcast.features.change import Change
-from shipcast.features.clock import Instants
-from shipcast.features.feature import chosen, with_features
+from shipcast.features.clock import Instants, hours_of_week
+from shipcast.features.feature import chosen
 from shipcast.features.history import History
-from shipcast.features.matrix import past, request_rows
+from shipcast.features.matrix import past, request_features, request_rows
 from shipcast.features.own import enter_files
 from shipcast.features.past import NOTHING
 from shipcast.models.candidates import Candidate, Regression
@@ -63,7 +64,7 @@ class Models:
         The trained model that gives the chance of failure; null: none was trained on what was known by then, so that
         `failure` was fitted to hours, sizes and services when it was asked.
     rows
-        One row per start of a change, with all features that the model of failure looks at.
+        One row per change and start, with all features that the model of failure looks at.
     recreated
         How many of the service's last deployments took it down to start it anew, and of how many that is known.
     """
@@ -71,7 +72,7 @@ class Models:
     ground: Ground
     failure: Candidate
     served: Champion | None
-    rows: Callable[[Change, Instants], pl.DataFrame]
+    rows: Callable[[Sequence[Change], Instants], pl.DataFrame]
     restore: RestoreModel
     load: LoadModel
     recreated: tuple[int, int]
@@ -90,7 +91,7 @@ class Prices:
     Parameters
     ----------
     starts
-        At least those of the 7 days from `as_of`, a quarter of an hour apart.
+        At least those of the two weeks from `as_of`, a quarter of an hour apart.
     week
         Which of them lie in the 7 days over which the usual is the mean.
     """
@@ -167,8 +168,11 @@ def known_change(
     return Change(service, row["team"], row["zone"], lines, files, change_type)
 
 
-def fitted(history: History, change: Change, settings: Settings) -> Models:
-    """The three models, each as far as was known; the champion of the home gives the chance of failure in production.
+class Forecaster:
+    """The models of one environment, each fitted to what was known and kept for further questions.
+
+    The champion of the home gives the chance of failure in production; where there is none, a regression on hours,
+    sizes and services, fitted when it is asked.
 
     Raises
     ------
@@ -177,32 +181,67 @@ def fitted(history: History, change: Change, settings: Settings) -> Models:
     FeatureFileFailed
         A file of the user's own features broke off.
     """
-    outcomes = history.outcomes(change.service)
-    champion = served(settings.home, history.at) if history.environment == "production" else None
-    model = Regression(chosen(*SIZES)).fit(outcomes) if champion is None else champion.model
-    if champion is not None:
-        enter_files(settings.features)
-    features = chosen(*model.feature_names())
-    known = past(history, change.service) if champion is not None else NOTHING
 
-    def rows(change: Change, starts: Instants) -> pl.DataFrame:
-        return with_features(request_rows(change, starts), known, features)
+    def __init__(self, history: History, settings: Settings) -> None:
+        self.history = history
+        self.champion = served(settings.home, history.at) if history.environment == "production" else None
+        if self.champion is not None:
+            enter_files(settings.features)
+        self.samples = any(history.share_of_others(table) > 1 for table in ("fct_deployments", "fct_incidents"))
+        self.kept: dict[tuple[str, str | None], Any] = {}
 
-    return Models(
-        Ground.of(outcomes, change.service),
-        model,
-        None if champion is None else champion.entry,
-        rows,
-        RestoreModel().fit(history.restores(change.service)),
-        LoadModel(change.zone).fit(history.hourly_load(change.service, change.zone)),
-        history.recreated(change.service),
-    )
+    def models(self, change: Change) -> Models:
+        """Those that answer for the service of a change."""
+        return Models(
+            Ground(self.history.outcomes(change.service, alone=True), self.settled(change.service)),
+            self.failure(change.service),
+            None if self.champion is None else self.champion.entry,
+            self.rows,
+            self.shared("restore", change.service, lambda: RestoreModel().fit(self.history.restores(change.service))),
+            LoadModel(change.zone).fit(self.history.hourly_load(change.service, change.zone)),
+            self.history.recreated(change.service),
+        )
+
+    def failure(self, service: str) -> Candidate:
+        if self.champion is not None:
+            return self.champion.model
+        found: Candidate = self.shared(
+            "failure", service, lambda: Regression(chosen(*SIZES)).fit(self.history.outcomes(service))
+        )
+        return found
+
+    def settled(self, service: str) -> int:
+        found: int = self.shared("settled", service, lambda: self.history.settled(service))
+        return found
+
+    def rows(self, changes: Sequence[Change], starts: Instants) -> pl.DataFrame:
+        """One row per change and start, the starts of a change together, with all that the model of failure sees."""
+        rows = request_rows(changes, starts)
+        if self.champion is None:
+            return request_features(rows, NOTHING, chosen(*SIZES))
+        services = {change.service for change in changes}
+        service = changes[0].service if len(services) == 1 else None
+        known = self.once(("past", service), lambda: past(self.history, service))
+        return request_features(rows, known, chosen(*self.champion.model.feature_names()))
+
+    def shared(self, name: str, service: str, make: Callable[[], Any]) -> Any:
+        """What is the same for every service, but where only a share of the others is learned from."""
+        return self.once((name, service if self.samples else None), make)
+
+    def once(self, key: tuple[str, str | None], make: Callable[[], Any]) -> Any:
+        if key not in self.kept:
+            self.kept[key] = make()
+        return self.kept[key]
 
 
 def evaluated_starts(at: datetime, starts: Instants) -> Instants:
-    """All quarter hours from `as_of` to the last candidate, and at least for 7 days: the usual cost is a week's."""
+    """All quarter hours from `as_of` to the last candidate, and at least for two weeks.
+
+    The usual cost is the first week's; in two every local hour comes. So all who ask about the next days ask for the
+    same prices, and get them to the last digit.
+    """
     begins = np.datetime64(first_slot(at), "us")
-    ends = max(starts[-1] + SLOT_STEP, begins + np.timedelta64(WEEK, "us"))
+    ends = max(starts[-1] + SLOT_STEP, begins + np.timedelta64(2 * WEEK, "us"))
     return np.arange(begins, ends, SLOT_STEP)
 
 
@@ -210,13 +249,23 @@ def forecasts(models: Models, question: Question, starts: Instants) -> Forecast:
     """The three forecasts for every start; an outage begins when the deployment ends, a planned downtime with it."""
     change = question.change
     outages = starts + np.timedelta64(question.duration, "us")
-    failure = expit(models.failure.draws(models.rows(change, starts), is_request=True))
+    first, hour = hours_begun(starts, change.zone)
+    failure = expit(models.failure.draws(models.rows([change], starts[first]), is_request=True))[:, hour]
     restore = models.restore.draws(change, outages)
     down = downtime(models, question.duration, starts)
     if not models.load.is_known:
         return Forecast(failure, restore, models.restore.spread_, downtime=down)
     load = models.load.predict(quarters(outages[0], len(outages) + OUTAGE_QUARTERS))
     return Forecast(failure, restore, models.restore.spread_, load, models.load.draws(outages), down)
+
+
+def hours_begun(starts: Instants, zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of consecutive starts the first of each local hour, by place; and for each start which of these hours it is in.
+
+    The chance of failure is that of the hour: nothing it rests on tells one quarter of an hour from the next.
+    """
+    begins = np.diff(hours_of_week(starts, zone), prepend=-1) != 0
+    return np.flatnonzero(begins), np.cumsum(begins) - 1
 
 
 def downtime(models: Models, duration: timedelta, starts: Instants) -> Floats | None:
@@ -235,7 +284,7 @@ def quarters(first: np.datetime64, count: int) -> Instants:
 
 
 def priced(at: datetime, models: Models, question: Question, starts: Instants) -> Prices:
-    """The price of every start from `as_of` (naive, UTC) to the last of `starts`, and at least of 7 days."""
+    """The price of every start from `as_of` (naive, UTC) to the last of `starts`, and at least of two weeks."""
     grid = evaluated_starts(at, starts)
     forecast = forecasts(models, question, grid)
     costs, week = risk(forecast), grid < np.datetime64(at, "us") + np.timedelta64(WEEK, "us")

@@ -14,10 +14,10 @@ from shipcast.answers.ground import Ground
 from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import proxy_said
 from shipcast.answers.pricing import (
+    Forecaster,
     Models,
     Question,
     asked,
-    fitted,
     known_change,
     priced,
     spread,
@@ -175,7 +175,7 @@ def windows(
     reader.check_environment(environment)
     question = asked(reader, change, environment, duration, earliest, latest, top)
     starts = candidate_starts(question.earliest, question.latest, duration)
-    models = fitted(history, change, reader.settings)
+    models = Forecaster(history, reader.settings).models(change)
     holds = history.holds(service)
     warnings = [*data_warnings(reader, history, question), *past_warnings(reader, earliest)]
     warnings += [*sample_warnings(history), *hold_warnings(service, holds)]

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 from scipy.special import expit, logit
 
-from shipcast.answers.pricing import Question, evaluated_starts, fitted, forecasts, known_change
+from shipcast.answers.pricing import Forecaster, Question, evaluated_starts, forecasts, known_change
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.windows import windows
 from shipcast.demo import regret, true_costs
@@ -118,7 +118,7 @@ def chances(reader: Reader, service: str) -> np.ndarray:
     """Draws of the chance of failure in every quarter hour of the coming week."""
     history = History(reader.connection, reader.at, "production", reader.settings.tz)
     change = known_change(history, service, None, None, None)
-    models = fitted(history, change, reader.settings)
+    models = Forecaster(history, reader.settings).models(change)
     question = Question(change, "production", DURATION, reader.at, reader.at + timedelta(days=7), 3)
     return forecasts(models, question, evaluated_starts(reader.at, week_starts(reader.at))).failure
 

@@ -20,13 +20,16 @@ MOST_ROWS = 50_000  # of all services, learned from at the time of a question
 
 SERVICES = "select service, team, business_zone from dim_services order by service"
 # An outcome counts once it has settled, when a failure had as much time to show as a success.
-OUTCOMES = """
-select deployment_id, service, team, started_at, lines_changed as lines, files_changed as files, change_type,
-    coalesce(failed_at <= $at, false) as is_failed
+SETTLED = """
 from fct_deployments
 where {scope} and started_at <= $at and settled_at <= $at
     and status in ('failed', 'rolled_back', 'succeeded') and rollback_of is null
     and (service = $service or hash(deployment_id) % $share = 0)
+"""
+OUTCOMES = f"""
+select deployment_id, service, team, started_at, lines_changed as lines, files_changed as files, change_type,
+    coalesce(failed_at <= $at, false) as is_failed
+{SETTLED} and (service = $service or not $alone)
 order by deployment_id
 """
 RESTORES = """
@@ -103,15 +106,21 @@ class History:
     default_zone: str
     cache: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
-    def outcomes(self, service: str) -> pl.DataFrame:
+    def outcomes(self, service: str, *, alone: bool = False) -> pl.DataFrame:
         """One row per settled deployment that was no rollback: whether it had failed, as known.
 
-        Of services other than the one named, where they have very many, an equal share of each (`share_of_others`).
+        Of services other than the one named none, if it is asked about `alone`; else all or, where they have very many,
+        an equal share of each (`share_of_others`).
         Columns: deployment_id, service, team, zone, started_at, lines, files, change_type (null: unknown), is_failed,
         hour_of_week.
         """
         share = self.share_of_others("fct_deployments")
-        return self.on_local_clock(self.frame(OUTCOMES, service=service, share=share))
+        return self.on_local_clock(self.frame(OUTCOMES, service=service, share=share, alone=alone))
+
+    def settled(self, service: str) -> int:
+        """How many outcomes there are of the service and of all others, where they are not too many."""
+        share = self.share_of_others("fct_deployments")
+        return int(self.frame(f"select count(*) {SETTLED}", service=service, share=share).item())
 
     def restores(self, service: str) -> pl.DataFrame:
         """One row per incident: minutes to its resolution or, where `is_open`, minutes it had lasted already.

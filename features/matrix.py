@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 
 import polars as pl
 
 from shipcast.features.change import Change
-from shipcast.features.clock import Instants, hour_of_week
+from shipcast.features.clock import Instants, hour_of_week_in
 from shipcast.features.feature import Feature, with_features
 from shipcast.features.history import History
 from shipcast.features.past import Past
 
 SIZES = ("lines", "files", "commits", "authors", "bot_commits")
+REQUEST = {
+    **dict.fromkeys(("service", "team", "zone", "change_type"), pl.String),
+    **dict.fromkeys(SIZES, pl.Float64),
+}
 LOAD_WEEKS = 10  # that the possible starts of a change look back
 MOST_ROWS = 200_000  # learned from; of more, an equal share of each service's
 # Staging is the last place before production; where the kind is not known, these names mean it.
@@ -68,14 +73,17 @@ def past(history: History, service: str | None = None) -> Past:
     return Past(history.frame(EVENTS, service=service, staging=list(STAGING)), load)
 
 
-def request_rows(change: Change, starts: Instants) -> pl.DataFrame:
-    """One row per possible start of a change, with what is said of it; what is not said is null."""
-    rows = pl.DataFrame({"started_at": starts.astype("datetime64[us]")}).with_columns(
-        service=pl.lit(change.service),
-        team=pl.lit(change.team, pl.String),
-        zone=pl.lit(change.zone),
-        version=pl.lit(None, pl.UInt64),
-        change_type=pl.lit(change.change_type, pl.String),
-        **{size: pl.lit(getattr(change, size), pl.Float64) for size in SIZES},
-    )
-    return rows.with_columns(hour_of_week=hour_of_week(pl.col("started_at"), change.zone))
+def request_rows(changes: Sequence[Change], starts: Instants) -> pl.DataFrame:
+    """One row per change and possible start, the starts of a change together; what is not said of it is null."""
+    said = pl.DataFrame([asdict(change) for change in changes], schema=REQUEST, orient="row")
+    times = pl.DataFrame({"started_at": starts.astype("datetime64[us]")})
+    rows = said.join(times, how="cross", maintain_order="left_right").with_columns(version=pl.lit(None, pl.UInt64))
+    zones = said["zone"].unique()
+    return rows.with_columns(hour_of_week=hour_of_week_in(pl.col("started_at"), pl.col("zone"), zones))
+
+
+def request_features(rows: pl.DataFrame, past: Past, features: Iterable[Feature]) -> pl.DataFrame:
+    """Rows of requests with their features; those that no request can know are null, since they are taken as usual."""
+    chosen = tuple(features)
+    unknown = [pl.lit(None, pl.Float64).alias(one.name) for one in chosen if one.is_assumed]
+    return with_features(rows, past, [one for one in chosen if not one.is_assumed]).with_columns(unknown)

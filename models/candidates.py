@@ -141,12 +141,7 @@ class Regression:
         return np.asarray(expit(self.draws(rows)).mean(axis=0))
 
     def draws(self, rows: pl.DataFrame, *, is_request: bool = False) -> Floats:
-        """Each service is asked about alone, so that no forecast depends on what else is asked with it."""
-        drawn = np.zeros((DRAWS, len(rows)))
-        for service in rows["service"].unique().sort():
-            its = (rows["service"] == service).to_numpy()
-            drawn[:, its] = self.model_.draws(rows.filter(its), is_request=is_request)
-        return drawn
+        return self.model_.draws(rows, is_request=is_request)
 
     def feature_names(self) -> tuple[str, ...]:
         return names_of(self.model_.columns_)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
@@ -23,8 +22,6 @@ from shipcast.models.encoding import Column, columns, encoded, unknown_to_a_requ
 from shipcast.models.grouped import GroupedPosterior, Levels, grouped_laplace
 from shipcast.models.posterior import DRAWS, SEED, Binomial, Floats, Mixture, averaged
 from shipcast.models.week import COMPANY, MIX_WORTH, OWN, service_means, week_basis
-
-Integers = NDArray[np.int64]
 
 FAMILY_SPREADS = (0.02, 0.08, 0.2, 0.5)  # per spread of the feature, in log odds
 LEVEL_SPREADS = (0.1, 0.3, 0.7)
@@ -181,48 +178,47 @@ class FailureModel:
     def draws(self, rows: pl.DataFrame, *, is_request: bool = False) -> Floats:
         """Draws of the log odds of a failure: one row a draw, one column a deployment.
 
-        Of a request, what it does not say and what nobody could know yet is taken as usual for the service.
+        Of a request, what it does not say and what nobody could know yet is taken as usual for the service. Each
+        service is asked about alone, so that no forecast depends on what else is asked with it.
         """
+        parts = rows.with_row_index("place").partition_by("service", as_dict=True, maintain_order=True)
+        found = {name: self.service_draws(name, its, is_request=is_request) for (name,), its in parts.items()}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        drawn = np.zeros((DRAWS, len(rows)))
+        for (name,), its in parts.items():
+            drawn[:, its["place"].to_numpy()] = found[name]
+        return drawn
+
+    def service_draws(self, service: Any, rows: pl.DataFrame, *, is_request: bool) -> Floats:
+        """The same of one service's deployments."""
+        number = self.number_.get(service)
+        place = -1 if number is None else number  # the last mean row is that of a service not known
+        design = encoded(rows, self.columns_)
+        if is_request:
+            design = np.where(unknown_to_a_request(rows, self.columns_), self.usual_[place], design)
+        week = week_basis()[rows["hour_of_week"].cast(pl.Int64).to_numpy()] - self.mixes_[place]
+        return np.asarray(self.weight_draws(number) @ np.hstack([with_common(design), week]).T)
+
+    def weight_draws(self, number: int | None) -> Floats:
+        """Draws of one service's level, of the weights of the columns, and of its week: one row a draw."""
         rng = np.random.default_rng([SEED, 1])
-        numbers = [self.number_.get(name) for name in rows["service"]]
-        design = self.design(rows, numbers, is_request=is_request)
-        week = week_basis()[rows["hour_of_week"].cast(pl.Int64).to_numpy()] - self.mixes_[places(numbers)]
         drawn = [
-            self.part_draws(part, count, design, week, numbers, rng)
+            self.part_draws(part, count, number, rng)
             for part, count in zip(self.weeks_, shares(self.week_beliefs_), strict=True)
         ]
         found = rng.permutation(np.concatenate(drawn))
-        for number in sorted({number for number in numbers if number is not None}):
-            its = np.flatnonzero([other == number for other in numbers])
-            found[:, its] += self.own(number).draws(rng) @ week[its].T
-        return np.asarray(self.base_ + found)
+        if number is not None:
+            found[:, 1 + len(self.columns_) :] += self.own(number).draws(rng)
+        return np.asarray(found)
 
-    def design(self, rows: pl.DataFrame, numbers: Sequence[int | None], *, is_request: bool) -> Floats:
-        design = encoded(rows, self.columns_)
-        if not is_request:
-            return design
-        return np.where(unknown_to_a_request(rows, self.columns_), self.usual_[places(numbers)], design)
-
-    def part_draws(
-        self,
-        part: GroupedPosterior,
-        count: int,
-        design: Floats,
-        week: Floats,
-        numbers: Sequence[int | None],
-        rng: np.random.Generator,
-    ) -> Floats:
+    def part_draws(self, part: GroupedPosterior, count: int, number: int | None, rng: np.random.Generator) -> Floats:
         """Draws under one strength of the week, without what bends it for a service."""
         weights = part.draws(rng, count)
-        known = sorted({-1 if number is None else number for number in numbers})
-        levels = {
-            number: part.level_draws(weights, None if number < 0 else number, self.level_spread_, rng)
-            for number in known
-        }
-        first = 1 + design.shape[1]
+        level = self.base_ + part.level_draws(weights, number, self.level_spread_, rng)
+        first = 1 + len(self.columns_)
         effect = part.mean[first:] + np.sqrt(self.crowding_) * (weights[:, first:] - part.mean[first:])
-        level = np.column_stack([levels[-1 if number is None else number] for number in numbers])
-        return np.asarray(weights[:, :1] + weights[:, 1:first] @ design.T + effect @ week.T + level)
+        return np.hstack([weights[:, :1] + level[:, None], weights[:, 1:first], effect])
 
     def own(self, number: int) -> Mixture:
         """How a service bends the company's week."""
@@ -278,11 +274,6 @@ def near_evidence(information: Floats, pull: Floats, spread: Floats) -> float:
 def with_common(design: Floats) -> Floats:
     """The design with a column of ones before it, for the level that all share."""
     return np.hstack([np.ones((len(design), 1)), design])
-
-
-def places(numbers: Sequence[int | None]) -> Integers:
-    """Where the mean rows of services lie; the last is that of a service not known."""
-    return np.array([-1 if number is None else number for number in numbers], dtype=np.int64)
 
 
 def shares(beliefs: Floats) -> list[int]:

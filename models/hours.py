@@ -111,8 +111,8 @@ def shift_of_level(values: Floats) -> tuple[int, float]:
         return 0, 0.0
     logs = np.log(days + FLOOR_SHARE * days.mean())
     logs = logs - usual_of_weekday(logs)
-    places = range(SHORTEST_LEVEL, count - SHORTEST_LEVEL + 1)
-    days_ago = min(places, key=lambda place: scatter(logs[:place]) + scatter(logs[place:]))
+    distances = scatters(logs)[:-1] + scatters(logs[::-1])[-2::-1]  # of the days after a shift, and before it
+    days_ago = SHORTEST_LEVEL + int(np.argmin(distances[SHORTEST_LEVEL - 1 : count - SHORTEST_LEVEL]))
     after, before = logs[:days_ago][:LEVEL_DAYS], logs[days_ago:][:LEVEL_DAYS]
     size = float(np.median(after) - np.median(before))
     if any(abs(day - np.median(after)) > abs(day - np.median(before)) for day in logs[:SHORTEST_LEVEL]):
@@ -125,6 +125,20 @@ def shift_of_level(values: Floats) -> tuple[int, float]:
 def scatter(logs: Floats) -> float:
     """The sum of the distances from the median."""
     return float(np.abs(logs - np.median(logs)).sum())
+
+
+def scatters(logs: Floats) -> Floats:
+    """The same of the first day, the first two, and so on.
+
+    Examples
+    --------
+    >>> scatters(np.array([1.0, 3.0, 8.0]))
+    array([0., 2., 7.])
+    """
+    is_first = np.tri(len(logs), dtype=bool)
+    ordered, last = np.sort(np.where(is_first, logs, np.inf), axis=1), np.arange(len(logs))
+    middle = (ordered[last, last // 2] + ordered[last, (last + 1) // 2]) / 2
+    return np.asarray(np.where(is_first, np.abs(logs - middle[:, None]), 0).sum(axis=1))
 
 
 def usual_of_weekday(logs: Floats) -> Floats:

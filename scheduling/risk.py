@@ -7,9 +7,11 @@ every minute counts 1, and the cost is in expected minutes of disruption.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import log_ndtr, ndtr
 
 from shipcast.models.posterior import Floats
@@ -17,7 +19,7 @@ from shipcast.models.posterior import Floats
 QUARTER_MINUTES = 15
 OUTAGE_QUARTERS = 14 * 24 * 4
 OUTAGE_EDGES: Floats = np.arange(0, OUTAGE_QUARTERS + 1, dtype=np.float64) * QUARTER_MINUTES
-MEDIANS = 64
+MEDIANS: Floats = np.geomspace(0.01, 1e6, 264)  # minutes
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,13 @@ class Risk:
 
 def risk(forecast: Forecast) -> Risk:
     """The cost of every start under every draw, in requests, or in minutes where the load is unknown."""
-    every_minute = np.full(forecast.failure.shape[1] + OUTAGE_QUARTERS, 60.0)
-    minutes = in_outage(forecast.restore, forecast.spread, every_minute)
+    outages = outages_of(forecast.spread)
+    minutes = outages.minutes(forecast.restore)
     error = np.ones_like(forecast.failure) if forecast.load_error is None else forecast.load_error
     downtime = None if forecast.downtime is None else forecast.downtime * error
     if forecast.load is None:
         return Risk(forecast.failure, minutes, forecast.failure * minutes, downtime, has_load=False)
-    met = in_outage(forecast.restore, forecast.spread, forecast.load)
+    met = outages.met(forecast.restore, forecast.load)
     return Risk(forecast.failure, minutes, forecast.failure * met * error, downtime, has_load=True)
 
 
@@ -105,21 +107,57 @@ def met_while_down(load: Floats | None, minutes: float, starts: int) -> Floats:
     return np.asarray(ends - so_far[:starts])
 
 
-def in_outage(log_median: Floats, spread: float, per_hour: Floats) -> Floats:
-    """What an outage is expected to meet, of something that comes at a rate `per_hour` in every quarter hour.
+class Outages:
+    """Log-normal outages of one spread, and what they are expected to meet.
 
-    Exact for a log-normal outage, but for interpolation between 64 medians that span the draws.
+    Exact for medians on a fixed grid from a hundredth of a minute to two years, of which neighbours are 7 % apart;
+    between them linear in the median, which is exact again where the load is constant.
     """
-    starts = log_median.shape[1]
-    low, high = float(log_median.min()), float(log_median.max()) + 1e-6
-    medians = np.exp(np.linspace(low, high, MEDIANS))
-    spent = np.diff(limited_mean(OUTAGE_EDGES, medians[:, None], spread), axis=1)
-    ahead = np.lib.stride_tricks.sliding_window_view(per_hour / 60, OUTAGE_QUARTERS)[:starts]
-    table = spent @ ahead.T
-    place = (log_median - low) / (high - low) * (MEDIANS - 1)
-    below = np.minimum(place.astype(np.int64), MEDIANS - 2)
-    share, column = place - below, np.arange(starts)
-    return np.asarray(table[below, column] * (1 - share) + table[below + 1, column] * share)
+
+    def __init__(self, spread: float) -> None:
+        self.spent = np.diff(limited_mean(OUTAGE_EDGES, MEDIANS[:, None], spread), axis=1)
+        self.lasting = self.spent.sum(axis=1)
+
+    def minutes(self, log_median: Floats) -> Floats:
+        """How long an outage of each median lasts, as far as it counts."""
+        below, share = between(log_median)
+        return np.asarray(self.lasting[below] * (1 - share) + self.lasting[below + 1] * share)
+
+    def met(self, log_median: Floats, per_hour: Floats) -> Floats:
+        """What an outage meets of something that comes at a rate `per_hour` in every quarter hour.
+
+        Parameters
+        ----------
+        log_median
+            Of outages that begin with each quarter hour: one row a draw, one column a quarter hour.
+        per_hour
+            14 days longer than there are columns.
+        """
+        starts = log_median.shape[1]
+        table = self.table(per_hour)
+        below, share = between(log_median)
+        column = np.arange(starts)
+        return np.asarray(table[below, column] * (1 - share) + table[below + 1, column] * share)
+
+    def table(self, per_hour: Floats) -> Floats:
+        """The same for every median of the grid: one row a median, one column a quarter hour."""
+        size = next_fast_len(len(per_hour), real=True)
+        ahead = np.conj(rfft(self.spent, size)) * rfft(per_hour / 60, size)
+        return np.asarray(np.maximum(irfft(ahead, size)[:, : len(per_hour) - OUTAGE_QUARTERS], 0))
+
+
+@lru_cache(maxsize=4)
+def outages_of(spread: float) -> Outages:
+    """Those of a spread, kept since every price of a home rests on the same."""
+    return Outages(spread)
+
+
+def between(log_median: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """The place of the median of the grid below each, and what share of the way to the next it lies."""
+    log_first, step = np.log(MEDIANS[0]), np.log(MEDIANS[1] / MEDIANS[0])
+    below = np.clip((log_median - log_first) / step, 0, len(MEDIANS) - 2).astype(np.int64)
+    share = (np.exp(log_median) - MEDIANS[below]) / (MEDIANS[below + 1] - MEDIANS[below])
+    return below, np.clip(share, 0, 1)
 
 
 def limited_mean(limit: Floats, median: Floats, spread: float) -> Floats:

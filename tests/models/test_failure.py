@@ -44,7 +44,7 @@ def learned(frame):
 
 
 def chances(model, change, hours=WEEK):
-    return expit(model.draws(request_rows(change, hours), is_request=True))
+    return expit(model.draws(request_rows([change], hours), is_request=True))
 
 
 def mean(model, change, hours=WEEK):
@@ -218,7 +218,7 @@ def test_a_request_is_taken_as_usual_where_it_says_nothing_and_a_row_is_not():
     lines = [None if k % 4 == 0 else int(value) for k, value in enumerate(rng.lognormal(4, 1, 2000))]
     failed = [rng.random() < (0.3 if size is None else 0.02) for size in lines]
     model = learned(outcomes("pay", rng.integers(0, 168, 2000), failed, lines=lines))
-    rows = request_rows(pay(), WEEK)
+    rows = request_rows([pay()], WEEK)
     request, unknown = (expit(model.draws(rows, is_request=given)).mean() for given in (True, False))
 
     assert 0.03 < request < 0.15
