@@ -109,7 +109,7 @@ def forecast(
     series, items, warnings = [], [], [*reader.warnings()]
     for name in sorted(zones) if service is None else [service]:
         zone = zones.get(name, history.default_zone)
-        model = LoadModel(zone).fit(history.hourly_load(name, zone))
+        model = LoadModel.of(history, name, zone)
         if model.is_known:
             series.append(basis(name, model))
             items += forecast_items(name, model, instants)

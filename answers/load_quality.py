@@ -88,7 +88,7 @@ def load_quality(history: History, progress: Callable[[str], None]) -> LoadQuali
 
 def service_load(then: History, now: History, service: str, zone: str) -> ServiceLoad | None:
     """How one forecast did; null: less than a day was measured since."""
-    model = LoadModel(zone).fit(then.hourly_load(service, zone))
+    model = LoadModel.of(then, service, zone)
     hours = coming_hours(then.at, HOURS_OF_WEEK)
     asked = pl.DataFrame({"hour_at": hours})
     measured = asked.join(now.hourly_load(service, zone), on="hour_at", how="left", maintain_order="left")["requests"]

@@ -198,7 +198,7 @@ class Forecaster:
             None if self.champion is None else self.champion.entry,
             self.rows,
             self.shared("restore", change.service, lambda: RestoreModel().fit(self.history.restores(change.service))),
-            LoadModel(change.zone).fit(self.history.hourly_load(change.service, change.zone)),
+            LoadModel.of(self.history, change.service, change.zone),
             self.history.recreated(change.service),
         )
 

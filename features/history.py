@@ -15,6 +15,7 @@ import polars as pl
 from shipcast.features.clock import hour_of_week, hour_of_week_in, is_zone
 
 LOAD_WEEKS = 16
+YEAR_WEEKS = 54  # a year, and the week before its first day
 LAST_STRATEGIES = 20
 MOST_ROWS = 50_000  # of all services, learned from at the time of a question
 
@@ -43,7 +44,7 @@ order by incident_id
 LOAD = """
 with known as (
     select environment, hour_at, requests from fct_load_hourly
-    where {scope} and service = $service and known_at <= $at and hour_at >= $since
+    where {scope} and service = $service and known_at <= $at and hour_at >= $since and hour_at < $until
 ),
 ends as (
     select max(hour_at) as ends_at from known group by environment
@@ -137,8 +138,14 @@ class History:
 
     def hourly_load(self, service: str, zone: str) -> pl.DataFrame:
         """One row per hour of the last weeks that was measured: hour_at, requests, hour_of_week."""
-        since = self.at - timedelta(weeks=LOAD_WEEKS)
-        load = self.frame(LOAD, service=service, since=since)
+        return self.load_between(service, zone, timedelta(weeks=LOAD_WEEKS), timedelta(0))
+
+    def earlier_load(self, service: str, zone: str) -> pl.DataFrame:
+        """The same of the weeks before these, so that both hold a year."""
+        return self.load_between(service, zone, timedelta(weeks=YEAR_WEEKS), timedelta(weeks=LOAD_WEEKS))
+
+    def load_between(self, service: str, zone: str, since: timedelta, until: timedelta) -> pl.DataFrame:
+        load = self.frame(LOAD, service=service, since=self.at - since, until=self.at - until)
         return load.with_columns(hour_of_week=hour_of_week(pl.col("hour_at"), zone))
 
     def holds(self, service: str) -> list[tuple[str | None, datetime]]:

@@ -5,7 +5,7 @@ What is changed here is changed for the models only; what a forecast is held aga
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -55,6 +55,15 @@ class HourlySeries:
     def ends_at(self) -> np.datetime64:
         """The first hour after it."""
         return self.begins_at + len(self.measured) * HOUR
+
+    @property
+    def instants(self) -> Instants:
+        """The start of each hour."""
+        return np.asarray(self.begins_at + np.arange(len(self.measured)) * HOUR)
+
+    def without(self, hours: NDArray[np.bool_]) -> HourlySeries:
+        """The series as if these hours had not been measured."""
+        return replace(self, measured=np.where(hours, np.nan, self.measured))
 
     def ahead(self, instants: Instants) -> NDArray[np.int64]:
         """How many hours after its last one each instant's hour lies; 0: the first after it."""

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, hours_of_week
+from shipcast.features.history import History
+from shipcast.models.days_off import NO_GUIDE, on_holidays, sunday_share, sundays
 from shipcast.models.hours import HOUR, HourlySeries, cleaned
 from shipcast.models.posterior import DRAWS, SEED, Floats
 from shipcast.models.seasonal import MEMBERS, Past, repeating_week
@@ -51,20 +53,37 @@ class LoadModel:
         Less than two weeks: the days of the week cannot be told apart, hours of the day at best.
     weights_
         Of each plain forecast, by name; none for a series that is too short to be followed.
+    sunday_share_
+        How far public holidays go from their weekday towards a Sunday.
     """
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
 
-    def fit(self, load: pl.DataFrame) -> LoadModel:
-        """Learns from `History.hourly_load`, in requests per hour."""
+    @classmethod
+    def of(cls, history: History, service: str, zone: str) -> LoadModel:
+        """The model of one service, as far as its load was known."""
+        return cls(zone).fit(history.hourly_load(service, zone), history.earlier_load(service, zone))
+
+    def fit(self, load: pl.DataFrame, earlier: pl.DataFrame | None = None) -> LoadModel:
+        """Learns from `History.hourly_load`, in requests per hour.
+
+        Parameters
+        ----------
+        earlier
+            `History.earlier_load`: what lies before, which says what public holidays do.
+        """
         self.hours_ = len(load)
         recent = load.filter(pl.col("hour_at") > pl.col("hour_at").max() - timedelta(days=LAST_DAYS))
         self.is_known = len(load) > 0 and recent["requests"].sum() > 0
         self.is_short = len(load) < DAY_ALONE
         self.weights_: dict[str, float] = {}
+        self.sunday_share_ = 0.0
         if self.is_known:
             self.series_ = HourlySeries.of(load, self.zone)
+            self.sunday_share_ = sunday_share(load if earlier is None else pl.concat([earlier, load]), self.zone)
+            if abs(self.sunday_share_) >= NO_GUIDE:
+                self.series_ = self.series_.without(on_holidays(self.series_.instants, self.zone))
             if len(load) < max(WEEK_ALONE, len(self.series_.measured) / 2):  # or mostly gaps
                 self.fit_week()
             else:
@@ -137,11 +156,14 @@ class LoadModel:
         """Requests per hour expected then."""
         ahead = self.series_.ahead(instants)
         is_followed = (ahead >= 0) & (ahead < len(self.path_))
-        week = self.week_[hours_of_week(instants, self.zone)]
-        if not is_followed.any():
-            return np.asarray(week)
-        followed = self.path_[np.where(is_followed, ahead, 0)]
-        return np.asarray(np.maximum(np.where(is_followed, followed, week), 0))
+        hours = hours_of_week(instants, self.zone)
+        expected = self.week_[hours]
+        if is_followed.any():
+            expected = np.where(is_followed, self.path_[np.where(is_followed, ahead, 0)], expected)
+        if self.sunday_share_:
+            moved = self.sunday_share_ * (self.week_[sundays(hours)] - expected)
+            expected = expected + np.where(on_holidays(instants, self.zone), moved, 0)
+        return np.asarray(np.maximum(expected, 0))
 
     def quantiles(self, instants: Instants) -> Floats:
         """Requests in the hour of each instant, at `QUANTILES`: one row an instant."""
