@@ -25,8 +25,9 @@ from shipcast.features.own import enter_files
 from shipcast.models import scores
 from shipcast.models.backtest import FORECASTS, Backtest, CutOff
 from shipcast.models.backtest import backtest as rolled
-from shipcast.models.candidates import CANDIDATES, Candidate, log_odds, maker
+from shipcast.models.candidates import CANDIDATES, Candidate, maker
 from shipcast.models.failure import ASSUMED_RATE
+from shipcast.models.training import failed_of, scores_of
 from shipcast.settings.errors import UsageError
 
 YEAR = timedelta(days=365)
@@ -255,24 +256,23 @@ def made(
 
 def scored(settled: pl.DataFrame) -> Summary:
     """The scores of forecasts whose outcome has settled."""
-    failed, chance = settled["is_failed"].to_numpy().astype(bool), settled["chance"].to_numpy()
-    if not len(failed):
+    if not len(settled):
         return Summary(n=0, failures=0)
-    days, base = settled["started_at"].dt.date().to_numpy(), settled["base"].to_numpy()
-    losses, others = scores.log_losses(chance, failed), scores.log_losses(base, failed)
-    brier = scores.brier(chance, failed)
+    found = scores_of(settled)
     return Summary(
-        n=len(failed),
-        failures=int(failed.sum()),
-        log_loss=float(losses.mean()),
-        log_loss_base=float(others.mean()),
-        **gained(scores.gain(losses, others, days)),
-        brier=brier,
-        brier_skill=1 - brier / scores.brier(base, failed),
-        auc=scores.auc(chance, failed),
-        **calibrated(scores.calibration(log_odds(chance), failed, days)),
-        top_tenth=scores.top_tenth(chance, failed),
-        reliability=tuple(reliability(group) for group in scores.reliability(chance, failed)),
+        n=found.n,
+        failures=found.failures,
+        log_loss=found.log_loss,
+        log_loss_base=found.log_loss_base,
+        **gained(found.gain),
+        brier=found.brier,
+        brier_skill=found.brier_skill,
+        auc=found.auc,
+        **calibrated(found.calibration),
+        top_tenth=found.top_tenth,
+        reliability=tuple(
+            reliability(group) for group in scores.reliability(settled["chance"].to_numpy(), failed_of(settled))
+        ),
     )
 
 

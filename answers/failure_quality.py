@@ -15,7 +15,7 @@ from shipcast.answers.words import plural, share
 from shipcast.features.history import History
 from shipcast.models.registry import Champion, artefact
 from shipcast.models.scores import Group, bands, bias
-from shipcast.models.training import ENOUGH, ENOUGH_FAILURES
+from shipcast.models.training import ENOUGH, ENOUGH_FAILURES, days_of, failed_of
 from shipcast.scheduling.recommend import LEVELS, level
 
 FILE = "forecasts.parquet"
@@ -165,8 +165,8 @@ def apart(settled: pl.DataFrame, summary: Summary) -> dict[str, float | None]:
     names = ("bias", "bias_low", "bias_high")
     if summary.skill is None:
         return dict.fromkeys(names)
-    chance, failed = settled["chance"].to_numpy(), settled["is_failed"].to_numpy().astype(bool)
-    found = bias(chance, failed, settled["started_at"].dt.date().to_numpy())
+    chance, failed = settled["chance"].to_numpy(), failed_of(settled)
+    found = bias(chance, failed, days_of(settled))
     return dict(zip(names, found, strict=True))
 
 
@@ -179,7 +179,7 @@ def told(summary: Summary) -> Summary:
 
 def banded(settled: pl.DataFrame) -> tuple[Band, ...]:
     """What was said, and what became of it."""
-    found = bands(settled["chance"].to_numpy(), settled["is_failed"].to_numpy().astype(bool), EDGES)
+    found = bands(settled["chance"].to_numpy(), failed_of(settled), EDGES)
     return tuple(band(low, high, group) for low, high, group in found)
 
 

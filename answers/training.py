@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share
+from shipcast.answers.backtest import against_base
 from shipcast.answers.windows import TrainedModel, trained_model
 from shipcast.answers.words import plural
 from shipcast.models.registry import Champion
-from shipcast.models.training import Judgement, Trained, metrics_of
+from shipcast.models.scores import Scores
+from shipcast.models.training import Trained, metrics_of
 
 if TYPE_CHECKING:
     from shipcast.models.registry import Version
@@ -80,7 +82,7 @@ def train_answer(
     """The answer about a training that was recorded."""
     return TrainAnswer(
         **envelope,
-        items=tuple(score(one, trained.name) for one in trained.judgements.values()),
+        items=tuple(score(name, found, is_chosen=name == trained.name) for name, found in trained.judgements.items()),
         model=trained.name,
         version=version.number,
         cut_off=trained.cut_off.replace(tzinfo=UTC),
@@ -94,10 +96,10 @@ def train_answer(
     )
 
 
-def score(found: Judgement, chosen: str) -> CandidateScore:
+def score(name: str, found: Scores, *, is_chosen: bool) -> CandidateScore:
     values: dict[str, Any] = {**dict.fromkeys(("auc", "calibration_slope", "top_tenth")), **metrics_of(found)}
     counts = {"n": found.n, "failures": found.failures}
-    return CandidateScore(**{**values, **counts}, model=found.name, is_chosen=found.name == chosen)
+    return CandidateScore(**{**values, **counts}, model=name, is_chosen=is_chosen)
 
 
 def sentence(trained: Trained, version: int, *, is_champion: bool, refused: Sequence[str]) -> str:
@@ -116,17 +118,12 @@ def worth(trained: Trained) -> str:
         return "too little has settled to say how good it is"
     if trained.name == "rate":
         return "the rate of all deployments, which no candidate beat"
-    low, mid, high = (round(100 * value) for value in (own.gain.skill_low, own.gain.skill, own.gain.skill_high))
-    if own.gain.skill_low > 0:
-        return f"{mid} % better than the rate of all deployments ({low} to {high})"
-    if own.gain.skill_high < 0:
-        return f"{-mid} % worse than the rate of all deployments ({-high} to {-low})"
-    return f"not clearly better than the rate of all deployments ({mid} %, {low} to {high})"
+    return against_base(own.gain.skill, own.gain.skill_low, own.gain.skill_high)
 
 
 def card(trained: Trained) -> str:
     """The model card of a training, in Markdown: data, cut-off, scores, limits."""
-    scores = [row_of(one) for one in trained.judgements.values()]
+    scores = [row_of(name, found) for name, found in trained.judgements.items()]
     reach = [f"- {name}: {spread:g}" for name, spread in trained.model.describe().get("families", {}).items()]
     parts = [
         f"# The chance of failure ({trained.name}), as known on {trained.cut_off:%Y-%m-%d %H:%M} UTC",
@@ -142,11 +139,11 @@ def card(trained: Trained) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def row_of(found: Judgement) -> str:
+def row_of(name: str, found: Scores) -> str:
     skill = " to ".join(f"{value:+.1%}" for value in (found.gain.skill_low, found.gain.skill_high))
     slope = None if found.calibration is None else found.calibration.slope
     cells = [
-        found.name,
+        name,
         f"{found.n:,}",
         f"{found.failures:,}",
         f"{found.log_loss:.4f}",

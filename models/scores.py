@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shipcast.models.candidates import log_odds
 from shipcast.models.posterior import SEED, Binomial, Floats, laplace
 
 Booleans = NDArray[np.bool_]
@@ -73,6 +74,49 @@ class Concordance:
     share: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good forecasts were, against others (the base).
+
+    Parameters
+    ----------
+    log_loss, log_loss_base
+        The mean, of the forecasts and of the base; `gain` is the one against the other.
+    brier_skill
+        The share of the base's mean squared error that was saved.
+    auc, calibration, top_tenth
+        Null where they cannot be told.
+    """
+
+    n: int
+    failures: int
+    log_loss: float
+    log_loss_base: float
+    gain: Gain
+    brier: float
+    brier_skill: float
+    auc: float | None
+    calibration: Calibration | None
+    top_tenth: float | None
+
+
+def scored(chance: Floats, base: Floats, failed: Booleans, days: Days) -> Scores:
+    """All scores of forecasts, of which there is at least one, by the days on which their deployments started."""
+    losses, others, square = log_losses(chance, failed), log_losses(base, failed), brier(chance, failed)
+    return Scores(
+        len(failed),
+        int(failed.sum()),
+        float(losses.mean()),
+        float(others.mean()),
+        gain(losses, others, days),
+        square,
+        1 - square / brier(base, failed),
+        auc(chance, failed),
+        calibration(log_odds(chance), failed, days),
+        top_tenth(chance, failed),
+    )
 
 
 def log_losses(chance: Floats, failed: Booleans) -> Floats:

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from shipcast.models.backtest import Backtest, backtest, settled
-from shipcast.models.candidates import CANDIDATES, Candidate, log_odds, maker
-from shipcast.models.scores import Calibration, Gain, auc, calibration, gain, log_losses, top_tenth
+from shipcast.models.candidates import CANDIDATES, Candidate, maker
+from shipcast.models.scores import Booleans, Days, Gain, Scores, gain, log_losses, scored
 from shipcast.models.serving import Served
 
 JUDGED = timedelta(days=182)  # before the cut-off, in which candidates are judged
@@ -25,35 +25,14 @@ STEEPEST = (0.5, 2.0)  # slopes of calibration within which a model may be promo
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """How a candidate forecast the deployments before the cut-off, each from what was known some weeks before it.
-
-    Parameters
-    ----------
-    gain
-        Against the rate known at the time.
-    auc, calibration, top_tenth
-        Null where they cannot be told.
-    """
-
-    name: str
-    n: int
-    failures: int
-    log_loss: float
-    gain: Gain
-    auc: float | None
-    calibration: Calibration | None
-    top_tenth: float | None
-
-
-@dataclass(frozen=True)
 class Trained:
     """A model, what it learned from, and how it and the others were judged.
 
     Parameters
     ----------
     judgements
-        Of every candidate by name; empty where too little has settled to judge.
+        How every candidate, by name, forecast the deployments before the cut-off, each from what was known some weeks
+        before it, against the rate known at the time; empty where too little has settled to judge.
     forecasts
         Those that the chosen candidate was judged by.
     """
@@ -64,7 +43,7 @@ class Trained:
     deployments: int
     failures: int
     fingerprint: str
-    judgements: Mapping[str, Judgement]
+    judgements: Mapping[str, Scores]
     forecasts: pl.DataFrame
 
 
@@ -120,30 +99,21 @@ def tested(
     return backtest(rows, make, begins, cut_off, EVERY, cut_off, lambda step: progress(f"judging {name}: {step}"))
 
 
-def judged(tests: Mapping[str, Backtest]) -> dict[str, Judgement]:
+def judged(tests: Mapping[str, Backtest]) -> dict[str, Scores]:
     """How each did on the deployments that have settled; nothing where these are too few."""
     known = {name: test.forecasts.filter("is_settled") for name, test in tests.items()}
     if any(len(one) < ENOUGH or one["is_failed"].sum() < ENOUGH_FAILURES for one in known.values()):
         return {}
-    return {name: judgement(name, one) for name, one in known.items()}
+    return {name: scores_of(one) for name, one in known.items()}
 
 
-def judgement(name: str, forecasts: pl.DataFrame) -> Judgement:
-    chance, failed = forecasts["chance"].to_numpy(), forecasts["is_failed"].to_numpy().astype(bool)
-    days, losses = days_of(forecasts), log_losses(chance, failed)
-    return Judgement(
-        name,
-        len(failed),
-        int(failed.sum()),
-        float(losses.mean()),
-        gain(losses, log_losses(forecasts["base"].to_numpy(), failed), days),
-        auc(chance, failed),
-        calibration(log_odds(chance), failed, days),
-        top_tenth(chance, failed),
-    )
+def scores_of(forecasts: pl.DataFrame) -> Scores:
+    """The scores of forecasts as `models.backtest` gives them, all of which have settled."""
+    chance, base = forecasts["chance"].to_numpy(), forecasts["base"].to_numpy()
+    return scored(chance, base, failed_of(forecasts), days_of(forecasts))
 
 
-def best(tests: Mapping[str, Backtest], judgements: Mapping[str, Judgement]) -> str:
+def best(tests: Mapping[str, Backtest], judgements: Mapping[str, Scores]) -> str:
     """The simplest candidate that none clearly beats.
 
     The regression if it did better than the rate, and the blend in its place if that was clearly better still.
@@ -158,7 +128,7 @@ def best(tests: Mapping[str, Backtest], judgements: Mapping[str, Judgement]) -> 
 
 def compared(forecasts: pl.DataFrame, others: pl.DataFrame) -> Gain:
     """What forecasts gained on others of the same deployments."""
-    failed = forecasts["is_failed"].to_numpy().astype(bool)
+    failed = failed_of(forecasts)
     mine, theirs = (log_losses(one["chance"].to_numpy(), failed) for one in (forecasts, others))
     return gain(mine, theirs, days_of(forecasts))
 
@@ -192,7 +162,11 @@ def against(trained: Trained, rows: pl.DataFrame, champion: Served) -> Gain | No
     return compared(since, since.with_columns(chance=pl.Series(champion.model.predict(seen))))
 
 
-def days_of(forecasts: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+def failed_of(forecasts: pl.DataFrame) -> Booleans:
+    return forecasts["is_failed"].to_numpy().astype(np.bool_)
+
+
+def days_of(forecasts: pl.DataFrame) -> Days:
     return forecasts["started_at"].to_numpy().astype("datetime64[D]")
 
 
@@ -202,7 +176,7 @@ def fingerprint(rows: pl.DataFrame) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def metrics_of(found: Judgement) -> dict[str, float]:
+def metrics_of(found: Scores) -> dict[str, float]:
     """The scores as numbers by name, as a registry keeps them; what cannot be told is left out."""
     values: dict[str, float | None] = {
         "n": found.n,
