@@ -65,7 +65,7 @@ class BuildAnswer(Answer):
 
 
 class RunAnswer(Answer):
-    """What a run loaded and published. `training` says what was trained; null: no training was due."""
+    """What a run loaded and published. `training` says why and what was trained; null: no training was due."""
 
     schema_name: Literal["shipcast/run/1"] = Field("shipcast/run/1", alias="schema")
     items: tuple[IngestItem, ...]

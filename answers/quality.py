@@ -10,6 +10,7 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part
 from shipcast.answers.backtest import aware
+from shipcast.answers.drift import Drift, drift, reason
 from shipcast.answers.failure_quality import Band, FailureQuality, failure_quality
 from shipcast.answers.load_quality import LoadQuality, load_quality
 from shipcast.answers.reading import Reader
@@ -17,6 +18,9 @@ from shipcast.answers.restore_quality import RestoreQuality, restore_quality
 from shipcast.answers.words import age
 from shipcast.features.history import History
 from shipcast.models.registry import Champion, champion
+from shipcast.models.serving import served
+from shipcast.settings import Settings
+from shipcast.settings.errors import ModelError
 
 ENVIRONMENT = "production"  # models are trained for no other
 DAY = timedelta(days=1)
@@ -27,7 +31,7 @@ NO_DECISIONS = "What was decided after an answer is not kept yet, so whether it 
 class ServingModel(Part):
     """The champion that answers as of the question's time.
 
-    `is_due`: it is older, by its cut-off, than the `retrain_days` of the settings.
+    `is_due`: it is older, by its cut-off, than the `retrain_days` of the settings, or deployments have drifted.
     """
 
     recipe: str
@@ -58,6 +62,7 @@ class QualityAnswer(Answer):
     items: tuple[Band, ...]
     model: ServingModel | None
     failure: FailureQuality | None
+    drift: Drift | None
     load: LoadQuality | None
     restore: RestoreQuality | None
     decisions: None
@@ -76,13 +81,15 @@ def quality(reader: Reader, progress: Callable[[str], None] = lambda message: No
     entry = champion(reader.settings.home, reader.at)
     parts: dict[str, Any] = {
         "failure": NOT_TRAINED if entry is None else failure_quality(history, reader.settings.home, entry),
+        "drift": NOT_TRAINED if entry is None else drift_of(history, reader.settings),
         "load": load_quality(history, progress),
         "restore": restore_quality(history),
         "decisions": NO_DECISIONS,
     }
     missing = {name: part for name, part in parts.items() if isinstance(part, str)}
     known: dict[str, Any] = {name: None if name in missing else part for name, part in parts.items()}
-    model = None if entry is None else serving(reader, entry)
+    moved: Drift | None = known["drift"]
+    model = None if entry is None else serving(reader, entry, moved)
     failure: FailureQuality | None = known["failure"]
     return QualityAnswer(
         **reader.envelope(),
@@ -91,12 +98,21 @@ def quality(reader: Reader, progress: Callable[[str], None] = lambda message: No
         items=() if failure is None else failure.bands,
         model=model,
         missing=missing,
-        warnings=(*reader.warnings(), *due_warnings(model)),
+        warnings=(*reader.warnings(), *due_warnings(model, moved)),
         sentence=sentence(reader, model, failure, missing),
     )
 
 
-def serving(reader: Reader, entry: Champion) -> ServingModel:
+def drift_of(history: History, settings: Settings) -> Drift | str:
+    """What has moved since the champion's cut-off, or why that is unknown."""
+    try:
+        found = served(settings.home, history.at)
+        return NOT_TRAINED if found is None else drift(history, settings, found)
+    except ModelError as error:
+        return error.detail
+
+
+def serving(reader: Reader, entry: Champion, moved: Drift | None) -> ServingModel:
     days = (reader.at - entry.cut_off) / DAY
     return ServingModel(
         recipe=entry.recipe,
@@ -104,14 +120,21 @@ def serving(reader: Reader, entry: Champion) -> ServingModel:
         cut_off=aware(entry.cut_off),
         age_days=days,
         retrain_days=reader.settings.retrain_days,
-        is_due=days > reader.settings.retrain_days,
+        is_due=is_old(days, reader.settings.retrain_days) or (moved is not None and moved.is_due),
     )
 
 
-def due_warnings(model: ServingModel | None) -> list[str]:
+def is_old(age_days: float, retrain_days: float) -> bool:
+    """Whether `run` trains anew for the age of the model; it never does where `retrain_days` is 0."""
+    return 0 < retrain_days <= age_days
+
+
+def due_warnings(model: ServingModel | None, moved: Drift | None) -> list[str]:
     if model is None or not model.is_due:
         return []
-    return [f"The model is due to be trained again: it is older than {model.retrain_days:g} days."]
+    old = [f"it is older than {model.retrain_days:g} days"] if is_old(model.age_days, model.retrain_days) else []
+    reasons = old if moved is None or not moved.is_due else [*old, reason(moved)]
+    return [f"The model is due to be trained again: {'; '.join(reasons)}."]
 
 
 def sentence(

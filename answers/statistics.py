@@ -29,8 +29,10 @@ def wilson(events: int, trials: int) -> tuple[float, float] | None:
     return low, high
 
 
-def garwood(events: int, exposure: float) -> tuple[float, float] | None:
+def garwood(events: float, exposure: float) -> tuple[float, float] | None:
     """The exact (Garwood) 95 % interval of a frequency, in events per unit of exposure; None without exposure.
+
+    Events need not be whole, where such as come together count for less.
 
     Examples
     --------

@@ -41,6 +41,9 @@ class Feature:
     is_assumed
         Nothing a request could know, since it rests on what will yet happen until it ships: a question takes it as
         usual for the service.
+    in_spells
+        One month differs from the next by nature, as holidays and failures do: that it has moved says nothing of
+        whether a model must be trained anew.
     is_skewed
         Counts and spans differ by factors, so models see their logarithm.
     compute
@@ -53,6 +56,7 @@ class Feature:
     unit: str
     known: str
     is_assumed: bool
+    in_spells: bool
     compute: Compute
 
     @property
@@ -61,7 +65,7 @@ class Feature:
 
 
 def feature(
-    unit: str, known: str, *, is_assumed: bool = False, of_lower: bool = False
+    unit: str, known: str, *, is_assumed: bool = False, in_spells: bool = False, of_lower: bool = False
 ) -> Callable[[Callable[..., pl.Series]], Callable[..., pl.Series]]:
     """Enter a function as a feature; its first line of documentation is what it says.
 
@@ -76,6 +80,8 @@ def feature(
         When what it counts was known, in words.
     is_assumed
         No request can know it, so that a question takes it as usual for the service.
+    in_spells
+        It differs from month to month by nature, so that a change of it is no drift.
     of_lower
         It takes the place as a third argument, and is one feature for each kind of lower environment.
 
@@ -95,7 +101,7 @@ def feature(
                     f"the family {CATALOGUE[name].family} has a feature {name!r} already; name it otherwise"
                 )
             CATALOGUE[name] = Feature(
-                name, family, says.format(place=place), unit, known, is_assumed, bound(compute, given)
+                name, family, says.format(place=place), unit, known, is_assumed, in_spells, bound(compute, given)
             )
         return compute
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -32,7 +32,7 @@ select deployment_id, service, team, started_at, settled_at, change_type,
     case when failed_at <= $at then failed_at end as failed_at, rollback_of is not null as is_rollback
 from fct_deployments
 where {scope} and started_at <= $at and status in ('failed', 'rolled_back', 'succeeded')
-    and hash(deployment_id) % $share = 0
+    and started_at >= coalesce($since, started_at) and hash(deployment_id) % $share = 0
 order by deployment_id
 """
 EVENTS = """
@@ -54,15 +54,17 @@ order by service, hour_at
 """
 
 
-def matrix(history: History, features: Iterable[Feature] | None = None) -> pl.DataFrame:
+def matrix(history: History, features: Iterable[Feature] | None = None, since: datetime | None = None) -> pl.DataFrame:
     """One row per deployment that had started by the history's instant and has ended, rollbacks included.
+
+    Only those that started at `since` (naive UTC) or later, where that is said.
 
     Columns: deployment_id, service, team, zone, hour_of_week, started_at, settled_at, failed_at (null: not known to
     have failed), is_rollback, change_type, what is known of the change, and one for each feature. A feature of a row
     uses nothing that became known at its start or later, so that one matrix serves every earlier cut-off.
     """
     share = max(1, -(-history.started() // MOST_ROWS))
-    rows = history.on_local_clock(history.frame(ROWS, share=share))
+    rows = history.on_local_clock(history.frame(ROWS, share=share, since=since))
     return with_features(rows, past(history), features)
 
 

@@ -243,6 +243,23 @@ def bias(chance: Floats, failed: Booleans, days: Days) -> tuple[float, float, fl
     return middle, middle - Z * error, middle + Z * error
 
 
+def crowding(chance: Floats, failed: Booleans, days: Days) -> float:
+    """How much more the failures of single days scatter about what was forecast than if they came one by one.
+
+    At least 1; failures of one day then tell as much as so many fewer. The level of the forecasts is not judged.
+
+    Examples
+    --------
+    >>> days = np.array(["2025-01-01"] * 4 + ["2025-01-02"] * 4, "datetime64[D]")
+    >>> crowding(np.full(8, 0.1), np.array([True] * 4 + [False] * 4), days)
+    2.0
+    """
+    if not failed.any():
+        return 1.0
+    came, forecast = daily(np.column_stack([failed, chance * failed.sum() / chance.sum()]), days).T
+    return max(1.0, float(np.sum((came - forecast) ** 2) / forecast.sum()))
+
+
 def coverage(actual: Floats, low: Floats, high: Floats) -> float:
     """The share of values that lay in their interval, both ends included.
 

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from shipcast.features.feature import chosen
 from shipcast.models.backtest import Backtest, backtest, settled
 from shipcast.models.candidates import CANDIDATES, Candidate, maker
+from shipcast.models.drift import Reference, references
 from shipcast.models.scores import Booleans, Days, Gain, Scores, gain, log_losses, scored
 from shipcast.models.serving import Served
 
@@ -35,6 +37,8 @@ class Trained:
         before it, against the rate known at the time; empty where too little has settled to judge.
     forecasts
         Those that the chosen candidate was judged by.
+    references
+        How the features that it looks at lay in what it learned from, to tell a drift by.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Trained:
     fingerprint: str
     judgements: Mapping[str, Scores]
     forecasts: pl.DataFrame
+    references: Mapping[str, Reference]
 
 
 def train(
@@ -69,15 +74,17 @@ def train(
     name = best(tests, judgements) if only is None else next(reversed(makers))
     known = settled(rows, cut_off)
     progress(f"training {name} on {len(known):,} deployments")
+    model = makers[name]().fit(known)
     return Trained(
         name,
-        makers[name]().fit(known),
+        model,
         cut_off,
         len(known),
         int(known["is_failed"].sum()),
         fingerprint(known),
         judgements,
         tests[name].forecasts,
+        references(known, chosen(*model.feature_names()), cut_off),
     )
 
 

@@ -175,7 +175,9 @@ class Settings(BaseModel):
     keep_snapshots: int = Field(3, ge=1, description="How many published snapshots are kept.")
     keep_models: int = Field(10, ge=1, description="How many trained models are kept, beside those that serve.")
     retrain_days: Amount = Field(
-        28, description="Age in days from which `run` trains the serving model anew; 0: never."
+        28,
+        description="Age in days from which `run` trains the serving model anew, or earlier where deployments have "
+        "drifted; 0: never.",
     )
     quarantine_days: Amount = Field(
         365,

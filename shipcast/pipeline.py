@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from shipcast.warehouse.transform import BuildReport, TransformFailed
 
 Progress = Callable[[str], None]
+AGAIN = timedelta(days=7)  # after a training that the gate refused
+REFUSED = "refused"  # among the parameters of a version: why the gate did
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
 
@@ -160,22 +162,35 @@ def train(
         return trained(reader, only, promote=promote, progress=progress)
 
 
-def train_when_due(settings: Settings, as_of: datetime, progress: Progress) -> TrainAnswer | None:
-    """Train anew and promote, past the gate, where no model serves or it is `retrain_days` old; null: not due.
+def train_when_due(settings: Settings, as_of: datetime, progress: Progress) -> str | None:
+    """Train anew and promote, past the gate, where that is due, and say why and what came of it; null: not due.
 
-    Never where `retrain_days` is 0, nor before a deployment to production has settled.
+    It is where no model can serve, or it is `retrain_days` old, or deployments have drifted from what it learned. Never
+    where `retrain_days` is 0, nor before a deployment to production has settled, nor within a week of a training that
+    the gate refused.
     """
+    from shipcast.answers.drift import due
     from shipcast.answers.reading import open_reader
-    from shipcast.models.registry import champion
+    from shipcast.features.history import History
 
     if not settings.retrain_days:
         return None
     with open_reader(settings, as_of) as reader:
-        serving = champion(settings.home, reader.at)
-        is_fresh = serving is not None and reader.at - serving.cut_off < timedelta(days=settings.retrain_days)
-        if is_fresh or not reader.rows(SETTLED, at=reader.at)[0][0]:
+        if not reader.rows(SETTLED, at=reader.at)[0][0]:
             return None
-        return trained(reader, None, promote=True, progress=progress)
+        progress("looking whether to train anew")
+        why = due(History(reader.connection, reader.at, "production", settings.tz), settings)
+        if why is None or was_refused_lately(settings.home, reader.at):
+            return None
+        return f"{why} {trained(reader, None, promote=True, progress=progress).sentence}"
+
+
+def was_refused_lately(home: Path, at: datetime) -> bool:
+    """Whether the last training of the week before must not serve: another would hardly fare better."""
+    from shipcast.models.registry import CHAMPION, Registry
+
+    lately = [each for each in Registry(home).versions() if at - AGAIN < each.cut_off <= at]
+    return bool(lately) and lately[0].alias != CHAMPION and REFUSED in lately[0].parameters
 
 
 def check_candidate(only: str | Any | None) -> None:
@@ -229,7 +244,7 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
         is_vacant, rival, warnings = to_be_beaten(settings.home, reader.at)
         refused = training.refusals(found, rows, rival)
         progress("keeping the model")
-        version = recorded(settings.home, found)
+        version = recorded(settings.home, found, refused)
         registry, is_champion = Registry(settings.home), is_vacant or (promote and not refused)
         if is_champion:
             registry.promote(version)
@@ -266,9 +281,10 @@ def to_be_beaten(home: Path, at: datetime) -> tuple[bool, Served | None, list[st
         return not is_gone, None, [f"The champion was not compared with. {error.detail}"]
 
 
-def recorded(home: Path, trained: Trained) -> Version:
+def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Version:
     """The training as a new version, with its model file, card, and the forecasts that it was judged by."""
     from shipcast.answers.training import card
+    from shipcast.models.drift import write_references
     from shipcast.models.registry import FAILURE, Facts, Registry
     from shipcast.models.serving import keep
     from shipcast.models.tracking import FOLDER
@@ -281,15 +297,21 @@ def recorded(home: Path, trained: Trained) -> Version:
         keep(folder / "model.npz", trained.name, trained.model)
         (folder / "card.md").write_text(card(trained), encoding="utf-8")
         trained.forecasts.write_parquet(folder / "forecasts.parquet")
+        write_references(folder / "reference.json", trained.references)
     own = trained.judgements.get(trained.name)
     facts = Facts(
         FAILURE,
         trained.name,
-        {"deployments": trained.deployments, "failures": trained.failures, **trained.model.describe()},
+        {
+            "deployments": trained.deployments,
+            "failures": trained.failures,
+            **trained.model.describe(),
+            **({REFUSED: "; ".join(refused)} if refused else {}),
+        },
         {} if own is None else metrics_of(own),
         trained.cut_off,
         trained.fingerprint,
-        artefacts=(folder / "card.md", folder / "forecasts.parquet"),
+        artefacts=tuple(folder / name for name in ("card.md", "forecasts.parquet", "reference.json")),
     )
     version = Registry(home).record(folder / "model.npz", facts)
     shutil.rmtree(folder)

@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from company import COMPANY, CUT, instant
 from filelock import FileLock
 from replay import record_full, replay_build
 
+from shipcast.__main__ import run
 from shipcast.ingest.files import ingest_files
 from shipcast.settings import Settings
 from shipcast.warehouse.lock import run_lock
@@ -30,11 +32,16 @@ def write_tables(folder, tables):
     return folder
 
 
+def shared_folder(tmp_path_factory):
+    """A folder that is the same for all workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory):
     """A folder that holds what dbt says in a build, and its parsed models; made once for all workers."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "recording"
+    folder = shared_folder(tmp_path_factory) / "recording"
     with FileLock(f"{folder}.lock"):
         if not (folder / "full.json").exists():
             folder.mkdir(exist_ok=True)
@@ -78,6 +85,22 @@ def built(tmp_path_factory, full_build, parsed):
         return home
 
     return built_home
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory, built):
+    """The settings of the home of `company`, with one training of the regression as of CUT; made once for all workers.
+
+    Who changes it copies it first.
+    """
+    home = shared_folder(tmp_path_factory) / "trained"
+    with FileLock(f"{home}.lock"):
+        if not home.exists():
+            settings = built(COMPANY)
+            ask = ["--home", str(settings.home), "-q", "--as-of", instant(CUT)]
+            assert run([*ask, "train", "--model", "regression"]) == 0
+            shutil.copytree(settings.home, home)
+    return Settings(home=home)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from shipcast.features.past import DAY_HOURS, Past
 ALWAYS = "always"
 
 
-@feature("yes/no", ALWAYS)
+@feature("yes/no", ALWAYS, in_spells=True)
 def on_a_holiday(rows: pl.DataFrame, past: Past) -> pl.Series:
     """Whether it is a public holiday where the service's clock runs."""
     days = local_days(rows)
@@ -20,7 +20,7 @@ def on_a_holiday(rows: pl.DataFrame, past: Past) -> pl.Series:
     return on_their_days(days, dates.with_columns(value=pl.Series(known, dtype=pl.Boolean)))
 
 
-@feature("hours", ALWAYS)
+@feature("hours", ALWAYS, in_spells=True)
 def hours_to_a_day_off(rows: pl.DataFrame, past: Past) -> pl.Series:
     """Hours until the next weekend or public holiday begins; 0 on a day off."""
     days = local_days(rows)

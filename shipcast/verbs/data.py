@@ -191,8 +191,7 @@ def run_verb(ask: Ask) -> None:
 
     report = run_all(ask.settings, progress(ask))
     training = train_when_due(ask.settings, ask.as_of, progress(ask))
-    said = None if training is None else training.sentence
-    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped, said)
+    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped, training)
     show(ask, answer, lambda: show_run(ask, answer))
     if report.exit_code:
         raise typer.Exit(report.exit_code)

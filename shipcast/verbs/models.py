@@ -90,6 +90,8 @@ def show_quality(ask: Ask, answer: QualityAnswer) -> None:
         say(serving_said(answer.model))
     if answer.failure is not None:
         show_failure(answer.failure)
+    if answer.model is not None:
+        show_drift(answer)
     said = [
         load_said(answer.load) if answer.load else f"Load: {answer.missing['load']}",
         restore_said(answer.restore) if answer.restore else f"Time to restore: {answer.missing['restore']}",
@@ -99,6 +101,20 @@ def show_quality(ask: Ask, answer: QualityAnswer) -> None:
         say(line)
     is_wanting = answer.model is None or answer.model.is_due
     hint(ask, "shipcast train" if is_wanting else "shipcast backtest, or with --json for all numbers")
+
+
+def show_drift(answer: QualityAnswer) -> None:
+    """Whether anything has moved since the model's cut-off, and what."""
+    if answer.drift is None:
+        say(f"Drift: {answer.missing['drift']}")
+        return
+    say(answer.drift.sentence)
+    for line in answer.drift.untold:
+        say(line)
+    far = [one for one in answer.drift.features if one.is_drifting]
+    columns = ["feature that drifted", "deployments since", "PSI", "at most before"]
+    if far:
+        table(columns, [[one.feature, f"{one.n:,}", f"{one.psi:.2f}", f"{one.usual:.2f}"] for one in far], columns[1:])
 
 
 def show_failure(found: FailureQuality) -> None:

@@ -2,11 +2,11 @@
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import numpy as np
 import polars as pl
 import pytest
+from company import COMPANY, CUT, DEPLOYED, HOUR, LATER, incidents, instant, load
 from jsonschema import Draft202012Validator
 
 from shipcast.__main__ import run
@@ -17,52 +17,6 @@ from shipcast.answers.reading import open_reader
 from shipcast.answers.statistics import wilson
 from shipcast.models.errors import ModelDamaged
 
-CUT = datetime(2025, 6, 2, 9, tzinfo=UTC)
-LATER = CUT + timedelta(days=20)
-HOUR = timedelta(hours=1)
-
-
-def instant(moment):
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def deployments():
-    """Some 200 days of two services, of which deployments of many lines fail more."""
-    rng = np.random.default_rng(7)
-    for number in range(500):
-        start = CUT - timedelta(minutes=int(rng.integers(0, 200 * 24 * 60)))
-        lines = int(rng.lognormal(4, 1.2))
-        yield {
-            "deployment_id": f"d{number}", "service": "pay" if number % 2 else "web", "environment": "production",
-            "started_at": instant(start), "finished_at": instant(start + HOUR / 3),
-            "lines_changed": lines, "status": "failed" if rng.random() < lines / 700 else "succeeded",
-        }  # fmt: skip
-
-
-def incidents(ends=LATER):
-    """One every four days; of the last, open at LATER, it is said when they end, and what broke after LATER."""
-    rng = np.random.default_rng(8)
-    for number in range(80):
-        begins = CUT - timedelta(days=300 - 4 * number)
-        lasted = timedelta(minutes=float(rng.lognormal(2.5 + number % 2 * 2, 0.5)))
-        ended = ends + HOUR if begins > LATER - timedelta(days=5) else begins + lasted
-        yield {"incident_id": f"i{number}", "service": "pay" if number % 2 else "web", "started_at": instant(begins),
-               "resolved_at": instant(ended), "deployment_id": None}  # fmt: skip
-
-
-def load(factor=1.0):
-    """Six weeks of a daily curve up to LATER, and a week beyond that is `factor` times as high."""
-    rng = np.random.default_rng(9)
-    begins = LATER - timedelta(days=42)
-    for number in range(49 * 24):
-        at = begins + number * HOUR
-        value = 1000 * (2 - abs(at.hour - 12) / 12) * rng.lognormal(0, 0.1) * (factor if at >= LATER else 1)
-        yield {"service": "web", "observed_at": instant(at), "value": round(value)}
-
-
-DEPLOYED = [*deployments()]
-COMPANY = {"deployments": DEPLOYED, "incidents": [*incidents()], "load": [*load()]}
-
 
 def asked(settings, at=LATER):
     with open_reader(settings, at) as reader:
@@ -70,12 +24,9 @@ def asked(settings, at=LATER):
 
 
 @pytest.fixture(scope="module")
-def home(built):
+def home(trained_home):
     """A home with a training as of CUT."""
-    settings = built(COMPANY)
-    code = run(["--home", str(settings.home), "-q", "--as-of", instant(CUT), "train", "--model", "regression"])
-    assert code == 0
-    return settings
+    return trained_home
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +166,7 @@ def test_without_a_training_it_says_so_and_judges_the_rest(home):
 
     assert (found.model, found.failure, found.items) == (None, None, ())
     assert found.sentence.startswith("No model was trained on what was known by 1 Jun 2025")
-    assert found.missing.keys() == {"failure", "decisions"}
+    assert found.missing.keys() == {"failure", "drift", "decisions"}
     assert None not in (found.load, found.restore)
 
 
@@ -223,7 +174,7 @@ def test_nothing_known_is_nothing_judged(built):
     found = asked(built({}))
 
     assert (found.model, found.failure, found.load, found.restore, found.decisions) == (None,) * 5
-    assert found.missing.keys() == {"failure", "load", "restore", "decisions"}
+    assert found.missing.keys() == {"failure", "drift", "load", "restore", "decisions"}
 
 
 def test_too_little_gives_counts_and_no_scores(built):
