@@ -10,9 +10,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Part
+from shipcast.answers.answer import Answer
+from shipcast.answers.findings import Finding, State
 from shipcast.answers.metric_queries import PROXIES
 from shipcast.answers.metrics import proxy_said
+from shipcast.answers.model_findings import code_findings, model_findings
 from shipcast.answers.operations import envelope
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
@@ -26,7 +28,6 @@ from shipcast.warehouse.integrity import Fault, faults
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import Snapshot, current
 
-State = Literal["good", "missing", "stale", "broken"]
 LOW_SPACE_GIB = 1.0
 ENOUGH_FAILURES = 10
 
@@ -41,15 +42,6 @@ KNOWN = (
     "select count(distinct change_id) from fct_changes where known_at <= $as_of",
     "select count(distinct service) from fct_load_hourly where known_at <= $as_of",
 )
-
-
-class Finding(Part):
-    """One thing looked at: its state, what was found, and the command that mends it (null: nothing to mend)."""
-
-    subject: str
-    state: State
-    finding: str
-    remedy: str | None
 
 
 class DoctorAnswer(Answer):
@@ -74,12 +66,12 @@ def doctor(settings: Settings, as_of: datetime, repaired: Sequence[str] = ()) ->
     repaired
         What was mended just before, in words.
     """
-    findings = [*home_findings(settings), *storage_findings(settings)]
+    findings = [*home_findings(settings), *code_findings(settings), *storage_findings(settings)]
     can_be_said, data_as_of = None, None
     try:
         with open_reader(settings, as_of) as reader:
             data_as_of = reader.data_as_of
-            findings += snapshot_findings(settings, reader)
+            findings += [*snapshot_findings(settings, reader), *model_findings(reader)]
             can_be_said = what_can_be_said(reader)
     except NothingPublished:
         findings.append(missing_snapshot(settings))

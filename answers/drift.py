@@ -168,9 +168,9 @@ def references_of(path: Path) -> dict[str, Reference] | str:
     try:
         return read_references(path)
     except FileNotFoundError:
-        return "how the features lay in what the model learned from was not kept with it; the next training does"
+        return f"how the features lay in what the model learned from was not kept: {path} is missing"
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        return f"{path} cannot be read ({error}); the next training writes another"
+        return f"{path} cannot be read: {error}"
 
 
 def moves(found: Sequence[FeatureDrift], n: int) -> tuple[FeatureMove, ...]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shipcast.answers.doctor import DoctorAnswer
 
 COMPONENTS = ("shipcast", "duckdb", "dbt-core", "dbt-duckdb", "polars", "numpy", "scipy", "pydantic", "typer")
-MARKS = {"good": "✓", "missing": "–", "stale": "!", "broken": "✗"}
+MARKS = {"good": "✓", "missing": "–", "stale": "!", "broken": "✗", "unsafe": "!"}
 
 
 def add_verbs(app: typer.Typer) -> None:
