@@ -16,7 +16,7 @@ from shipcast.answers.words import plural, share
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK
 from shipcast.features.history import History
 from shipcast.models.load import LoadModel
-from shipcast.models.scores import coverage, mase
+from shipcast.models.scores import coverage, mase, naive2, owa
 
 AHEAD = timedelta(days=7)
 LOOKED_AT = timedelta(days=28)  # before the forecast, in which services are the busiest
@@ -34,7 +34,8 @@ class ServiceLoad(Part):
     """How the forecast of one service did over the hours measured.
 
     `mase` is its mean absolute error over that of the value a week before, in the weeks that it learned from; null:
-    these are fewer than two, or repeat themselves.
+    these are fewer than two, or repeat themselves. `owa` is the mean of its sMAPE and of its mean absolute error, each
+    over that of Naive2, the last value with the season of the day; null: Naive2 made no error.
     """
 
     service: str
@@ -42,6 +43,7 @@ class ServiceLoad(Part):
     coverage_50: Share
     coverage_90: Share
     mase: Number | None
+    owa: Number | None
 
 
 class LoadQuality(Part):
@@ -56,8 +58,9 @@ class LoadQuality(Part):
     coverage_50, coverage_90
         The share of these that lay in the interval meant to hold 50 and 90 of 100. Hours of one week go together, so
         that even good intervals are off by some percent.
-    mase
-        The mean over services; below 1 is better than the value a week before.
+    mase, owa
+        The means over services; below 1 is better than the value a week before in the past, and than Naive2 (as in the
+        M4 competition) in the same week.
     """
 
     period_start: Instant
@@ -66,6 +69,7 @@ class LoadQuality(Part):
     coverage_50: Share
     coverage_90: Share
     mase: Number | None
+    owa: Number | None
     services: tuple[ServiceLoad, ...]
 
 
@@ -96,27 +100,37 @@ def service_load(then: History, now: History, service: str, zone: str) -> Servic
     if not model.is_known or known.sum() < DAY_HOURS:
         return None
     actual, quantiles = measured.drop_nulls().to_numpy().astype(np.float64), model.quantiles(hours[known])
+    past = model.series_.measured
+    begins = int(model.series_.ahead(hours[:1])[0])
+    plain = naive2(past, DAY_HOURS, begins + len(hours))[begins:][known]
     return ServiceLoad(
         service=service,
         n=len(actual),
         coverage_50=coverage(actual, quantiles[:, 1], quantiles[:, 3]),
         coverage_90=coverage(actual, quantiles[:, 0], quantiles[:, 4]),
-        mase=mase(actual, quantiles[:, 2], model.series_.measured, HOURS_OF_WEEK),
+        mase=mase(actual, quantiles[:, 2], past, HOURS_OF_WEEK),
+        owa=owa(actual, quantiles[:, 2], plain),
     )
 
 
 def gathered(found: Sequence[ServiceLoad], begins: datetime, ends: datetime) -> LoadQuality:
     hours = sum(one.n for one in found)
-    errors = [one.mase for one in found if one.mase is not None]
     return LoadQuality(
         period_start=aware(begins),
         period_end=aware(ends),
         n=hours,
         coverage_50=sum(one.coverage_50 * one.n for one in found) / hours,
         coverage_90=sum(one.coverage_90 * one.n for one in found) / hours,
-        mase=sum(errors) / len(errors) if errors else None,
+        mase=mean([one.mase for one in found]),
+        owa=mean([one.owa for one in found]),
         services=tuple(found),
     )
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are known; null: none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def load_said(found: LoadQuality) -> str:
@@ -125,5 +139,6 @@ def load_said(found: LoadQuality) -> str:
     of = (
         f"of {plural(found.n, 'hour')} of {plural(len(found.services), 'service')} since {found.period_start:%-d %b %Y}"
     )
-    error = "" if found.mase is None else f"; the error was {found.mase:.2f} of the value a week before's"
-    return f"Load, 7 days ahead: {held} {of}{error}."
+    error = "" if found.mase is None else f"; the error was {found.mase:.2f} of the value a week before's (MASE)"
+    plain = "" if found.owa is None else f", and {found.owa:.2f} of Naive2's (OWA)"
+    return f"Load, 7 days ahead: {held} {of}{error}{plain}."

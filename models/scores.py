@@ -18,6 +18,7 @@ GROUPS = 10
 RESAMPLES = 2000
 TAIL = 0.025
 Z = 1.96
+Z90 = 1.645
 LEAST = float(np.finfo(np.float64).eps)  # a chance of 0 for what happened would cost without bounds
 UNBOUND = 1e3  # prior spread of a weight that is as good as free
 
@@ -284,6 +285,88 @@ def mase(actual: Floats, forecast: Floats, past: Floats, season: int) -> float |
     steps = np.abs(past[season:] - past[:-season])
     known = steps[~np.isnan(steps)]
     return float(np.mean(np.abs(actual - forecast)) / known.mean()) if known.any() else None
+
+
+def smape(actual: Floats, forecast: Floats) -> float:
+    """The mean of twice the absolute error over the sum of value and forecast, 0 to 2; nothing where both are 0.
+
+    Examples
+    --------
+    >>> smape(np.array([100.0, 0.0]), np.array([50.0, 0.0]))
+    0.3333333333333333
+    """
+    size = np.abs(actual) + np.abs(forecast)
+    return float(np.mean(2 * np.abs(actual - forecast) / np.where(size > 0, size, 1)))
+
+
+def naive2(past: Floats, season: int, ahead: int) -> Floats:
+    """The last value without its season, with that of each value ahead: the forecast others are held against (M4).
+
+    The season is that of a multiplicative decomposition by a centred mean, and 1 throughout where the past holds less
+    than three of them, or where it is no clearer than noise (a 90 % test of the autocorrelation). What is not known in
+    the past, NaN, is what it was the season before, else after. Values are not negative.
+
+    Examples
+    --------
+    >>> naive2(np.array([10.0, 20.0, 30.0] * 4), season=3, ahead=4).round(6).tolist()
+    [10.0, 20.0, 30.0, 10.0]
+    """
+    past = gaps_filled(past, season)
+    indices = seasonal_indices(past, season) if is_seasonal(past, season) else np.ones(season)
+    of_season = indices[np.arange(len(past) + ahead) % season]
+    is_told = of_season[: len(past)] > 0
+    level = (past[is_told] / of_season[: len(past)][is_told])[-1]
+    return np.asarray(level * of_season[len(past) :])
+
+
+def gaps_filled(values: Floats, season: int) -> Floats:
+    """With gaps as they were one season before, else after, else the mean."""
+    values = values.copy()
+    for step in (1, -1):
+        turned = values[::step]
+        for place in np.flatnonzero(np.isnan(turned)):
+            if place >= season:
+                turned[place] = turned[place - season]
+    return np.where(np.isnan(values), np.nanmean(values), values)
+
+
+def is_seasonal(past: Floats, season: int) -> bool:
+    """Whether the autocorrelation at the season lies above the limit of noise that has the shorter ones (Bartlett)."""
+    if len(past) < 3 * season or np.ptp(past) == 0:
+        return False
+    apart = past - past.mean()
+    shorter = np.array([apart[lag:] @ apart[: len(apart) - lag] for lag in range(1, season + 1)]) / (apart @ apart)
+    limit = Z90 * np.sqrt((1 + 2 * np.sum(shorter[:-1] ** 2)) / len(past))
+    return bool(abs(shorter[-1]) > limit)
+
+
+def seasonal_indices(past: Floats, season: int) -> Floats:
+    """Of each place in the season, the mean of the values there over the mean of the season around; their mean is 1."""
+    weights = np.full(season + 1 - season % 2, 1 / season)
+    if season % 2 == 0:
+        weights[[0, -1]] /= 2
+    around = np.convolve(past, weights, mode="valid")
+    first, is_told = len(weights) // 2, around > 0
+    ratios = past[first : first + len(around)][is_told] / around[is_told]
+    places = (first + np.flatnonzero(is_told)) % season
+    found = np.bincount(places, ratios, season) / np.maximum(1, np.bincount(places, minlength=season))
+    return np.asarray(found / found.mean())
+
+
+def owa(actual: Floats, forecast: Floats, plain: Floats) -> float | None:
+    """The mean of two ratios to the errors of a plain forecast (`naive2`): of sMAPE, and of absolute errors (M4).
+
+    Below 1 is better. That of MASE is the latter, since both are scaled alike. Null where the plain one has no error.
+
+    Examples
+    --------
+    >>> owa(np.array([4.0, 4.0]), np.array([3.0, 4.0]), np.array([4.0, 6.0]))
+    0.6071428571428571
+    """
+    errors, others = np.abs(actual - forecast).mean(), np.abs(actual - plain).mean()
+    if others == 0:
+        return None
+    return float((smape(actual, forecast) / smape(actual, plain) + errors / others) / 2)
 
 
 def concordance(forecast: Floats, lasted: Floats, is_open: Booleans) -> Concordance | None:

@@ -126,6 +126,7 @@ def test_the_load_of_a_week_ago_is_held_against_what_was_measured(answer):
     assert 0.35 < found.coverage_50 < 0.75
     assert 0.8 < found.coverage_90 <= 1
     assert 0.4 < found.mase < 1  # the noise of one value against that of the difference of two
+    assert 0.3 < found.owa < 1  # Naive2 rests on one noisy value, the forecast on weeks
 
 
 def test_times_to_restore_are_judged_from_half_a_year_before(answer):

@@ -21,6 +21,8 @@ from shipcast.models.scores import (
     gain,
     log_losses,
     mase,
+    naive2,
+    owa,
     reliability,
     top_tenth,
 )
@@ -179,3 +181,43 @@ def test_the_interval_of_the_concordance_holds_luck_where_it_was_luck():
 
     assert luck.low < 0.5 < luck.high
     assert 0.5 < skill.low < skill.share < skill.high < 1
+
+
+def daily_curve(days=20, noise=0.05, seed=1):
+    """Hours of a day's curve on a level that wanders."""
+    rng = np.random.default_rng(seed)
+    hours = np.arange(days * 24)
+    level = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, len(hours))))
+    return level * (2 + np.sin(hours / 24 * 2 * np.pi)) * rng.lognormal(0, noise, len(hours))
+
+
+def test_the_plain_forecast_repeats_the_day_on_the_last_level():
+    day = 100 * (2 + np.sin(np.arange(24) / 24 * 2 * np.pi))
+    past = np.append(np.tile(day, 10), 3 * day[0])
+
+    assert naive2(past, 24, 47) == pytest.approx(3 * np.tile(day, 3)[1:48], rel=0.02)
+
+
+@pytest.mark.parametrize("past", [daily_curve()[:71], np.arange(1.0, 481.0), np.full(99, 7.0)])
+def test_without_a_clear_season_it_is_the_last_value(past):
+    assert naive2(past, 24, 3) == pytest.approx([past[-1]] * 3)
+
+
+def test_hours_without_load_and_hours_that_are_not_known_do_no_harm():
+    past = np.tile([0.0, 10.0, 20.0, 30.0], 12)
+    gaps = past.copy()
+    gaps[[0, 1, 46, 47]] = np.nan
+
+    assert naive2(past[:-3], 4, 4) == pytest.approx([10, 20, 30, 0])
+    assert np.array_equal(naive2(gaps, 4, 4), naive2(past, 4, 4))
+
+
+def test_against_itself_a_forecast_has_one_and_half_the_error_is_half():
+    past, actual = daily_curve(), daily_curve(7, seed=2)
+    plain = naive2(past, 24, len(actual))
+    factor = 8.0
+
+    assert owa(actual, plain, plain) == pytest.approx(1)
+    assert owa(actual, actual, plain) == 0
+    assert owa(factor * actual, factor * past[:168], factor * plain) == pytest.approx(owa(actual, past[:168], plain))
+    assert owa(actual, plain, actual) is None
