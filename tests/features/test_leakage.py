@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from replay import World, without_tests
 
 from shipcast.features.feature import CATALOGUE, catalogue, feature
 from shipcast.features.history import History
 from shipcast.features.matrix import matrix
-from shipcast.warehouse.snapshot import open_current
+from shipcast.settings import Settings
 
 BEGIN, DAYS = datetime(2025, 1, 1, tzinfo=UTC), 60
 SERVICES = ("pay", "web")
@@ -81,9 +82,8 @@ def cut(tables, at):
     return known
 
 
-def features_at(home, at, features=None):
-    with open_current(home.home) as connection:
-        return matrix(History(connection, at.replace(tzinfo=None), "production", "UTC"), features)
+def features_at(world, at, features=None):
+    return matrix(History(world.connection, at.replace(tzinfo=None), "production", "UTC"), features)
 
 
 def moved(whole, known):
@@ -95,29 +95,37 @@ def moved(whole, known):
 
 
 @pytest.fixture(scope="module")
-def homes(built):
-    """The company's home, and that of every export cut at an instant."""
-    tables = company()
+def worlds(full_build):
+    """What is built of the company's rows, and of the rows of every export cut at an instant, each from nothing."""
+    tables, statements = company(), without_tests(full_build)
+
+    def built(rows):
+        world = World(Settings())
+        world.fill(rows)
+        world.build(statements)
+        world.connection.execute("use marts")
+        return world
+
     return built(tables), {at: built(cut(tables, at)) for at in CUTS}
 
 
-def test_no_row_moves_whatever_comes_later(homes):
-    whole, cuts = homes
+def test_no_row_moves_whatever_comes_later(worlds):
+    whole, cuts = worlds
     rows = features_at(whole, BEGIN + timedelta(days=DAYS))
 
-    for at, home in cuts.items():
-        assert moved(rows, features_at(home, at)) == []
+    for at, world in cuts.items():
+        assert moved(rows, features_at(world, at)) == []
 
 
-def test_rows_are_there_in_number_and_every_feature_says_something(homes):
-    rows = features_at(homes[0], BEGIN + timedelta(days=DAYS))
+def test_rows_are_there_in_number_and_every_feature_says_something(worlds):
+    rows = features_at(worlds[0], BEGIN + timedelta(days=DAYS))
     silent = {"commits", "on_a_holiday"}  # all rows have four, and no holiday but New Year's lies in these days
 
     assert len(rows) > 150
     assert {name for name in CATALOGUE if rows[name].n_unique() < 2} <= silent
 
 
-def test_a_feature_that_looks_ahead_is_caught(homes):
+def test_a_feature_that_looks_ahead_is_caught(worlds):
     @feature("failures", "never in time")
     def failures_of_all_time(rows, past):
         """Failures of the service, whenever they came."""
@@ -125,7 +133,7 @@ def test_a_feature_that_looks_ahead_is_caught(homes):
         return rows.join(counts, on="service", how="left", maintain_order="left")["count"]
 
     try:
-        whole, cuts = homes
+        whole, cuts = worlds
         leaking = [one for one in catalogue() if one.name == "failures_of_all_time"]
         rows = features_at(whole, BEGIN + timedelta(days=DAYS), leaking)
 
