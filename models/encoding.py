@@ -47,6 +47,13 @@ class Column:
     mean: float
     spread: float
 
+    @property
+    def label(self) -> str:
+        """What tells it from all others, in words."""
+        if self.value is not None:
+            return f"{self.name} = {self.value}"
+        return f"{self.name} unknown" if self.is_missing else self.name
+
     def encoded(self, rows: pl.DataFrame) -> Floats:
         """The column of these rows; NaN where a feature is not known."""
         return (self.raw(rows) - self.mean) / self.spread

@@ -9,7 +9,7 @@ the hour has no effect at all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,15 @@ COMMON_SPREAD = 1.5
 ARRAYS = ("usual_", "mixes_", "week_means_", "week_beliefs_", "failed_", "hours_", "predictor_")
 NUMBERS = ("base_", "family_spreads_", "level_spread_", "crowding_")
 ASSUMED_RATE, RATE_WORTH = 0.06, 2.0  # before any deployment has settled: 6 in 100
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """What one column adds to the log odds of a failure, for a spread of the column: mean and spread of the belief."""
+
+    column: Column
+    mean: float
+    spread: float
 
 
 class FailureModel:
@@ -228,6 +237,26 @@ class FailureModel:
         week = week_basis()[self.hours_[rows]] - self.week_means_[number]
         spreads = [np.full(week.shape[1], strength) for strength, _ in OWN]
         return averaged(week, spreads, [belief for _, belief in OWN], chances)
+
+    def week_effect(self) -> Floats:
+        """Draws of the company's week in log odds, less its usual hour: one row a draw, one column a local hour."""
+        rng = np.random.default_rng([SEED, 6])
+        week, first = week_basis() - self.mixes_[-1], 1 + len(self.columns_)
+        drawn = [
+            (part.mean[first:] + np.sqrt(self.crowding_) * (part.draws(rng, count) - part.mean)[:, first:]) @ week.T
+            for part, count in zip(self.weeks_, shares(self.week_beliefs_), strict=True)
+        ]
+        return np.concatenate(drawn)
+
+    def coefficients(self) -> list[Coefficient]:
+        """What each column adds to the log odds, under the week that is most probable."""
+        part = self.weeks_[int(np.argmax(self.week_beliefs_))]
+        inverse = np.linalg.inv(part.factor)
+        spread = np.sqrt(np.sum(inverse**2, axis=0))
+        return [
+            Coefficient(column, float(part.mean[place]), float(spread[place]))
+            for place, column in enumerate(self.columns_, 1)
+        ]
 
     def state(self) -> dict[str, Any]:
         """All that answers need of it, as arrays, numbers and words, from which `from_state` makes it again."""

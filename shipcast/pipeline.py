@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 AGAIN = timedelta(days=7)  # after a training that the gate refused
+FONTS = "matplotlib"  # the folder in which matplotlib lists the fonts of this machine
 REFUSED = "refused"  # among the parameters of a version: why the gate did
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
@@ -282,7 +283,8 @@ def to_be_beaten(home: Path, at: datetime) -> tuple[bool, Served | None, list[st
 
 
 def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Version:
-    """The training as a new version, with its model file, card, and the forecasts that it was judged by."""
+    """The training as a new version, with its model file, card, pictures, and what it will be judged by."""
+    from shipcast.answers.plots import draw_plots
     from shipcast.answers.training import card
     from shipcast.models.drift import write_references
     from shipcast.models.registry import FAILURE, Facts, Registry
@@ -298,6 +300,7 @@ def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Versi
         (folder / "card.md").write_text(card(trained), encoding="utf-8")
         trained.forecasts.write_parquet(folder / "forecasts.parquet")
         write_references(folder / "reference.json", trained.references)
+        plots = draw_plots(trained, folder, home / FOLDER / FONTS)
     own = trained.judgements.get(trained.name)
     facts = Facts(
         FAILURE,
@@ -311,7 +314,7 @@ def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Versi
         {} if own is None else metrics_of(own),
         trained.cut_off,
         trained.fingerprint,
-        artefacts=tuple(folder / name for name in ("card.md", "forecasts.parquet", "reference.json")),
+        artefacts=(*(folder / name for name in ("card.md", "forecasts.parquet", "reference.json")), *plots),
     )
     version = Registry(home).record(folder / "model.npz", facts)
     shutil.rmtree(folder)
