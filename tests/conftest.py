@@ -13,6 +13,7 @@ from replay import record_full, replay_build
 
 from shipcast.__main__ import run
 from shipcast.ingest.files import ingest_files
+from shipcast.models.registry import Registry
 from shipcast.settings import Settings
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import publish
@@ -88,7 +89,21 @@ def built(tmp_path_factory, full_build, parsed):
 
 
 @pytest.fixture(scope="session")
-def trained_home(tmp_path_factory, built):
+def with_store(tmp_path_factory):
+    """A function that gives a home an empty store of MLflow, which takes seconds to make; made once for all workers."""
+    made = shared_folder(tmp_path_factory) / "store"
+    with FileLock(f"{made}.lock"):
+        assert Registry(made).store.versions() == []
+
+    def give(home):
+        shutil.copytree(made / "models", home / "models")
+        return home
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory, built, with_store):
     """The settings of the home of `company`, with one training of the regression as of CUT; made once for all workers.
 
     Who changes it copies it first.
@@ -97,7 +112,7 @@ def trained_home(tmp_path_factory, built):
     with FileLock(f"{home}.lock"):
         if not home.exists():
             settings = built(COMPANY)
-            ask = ["--home", str(settings.home), "-q", "--as-of", instant(CUT)]
+            ask = ["--home", str(with_store(settings.home)), "-q", "--as-of", instant(CUT)]
             assert run([*ask, "train", "--model", "regression"]) == 0
             shutil.copytree(settings.home, home)
     return Settings(home=home)

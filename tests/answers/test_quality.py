@@ -178,9 +178,11 @@ def test_nothing_known_is_nothing_judged(built):
     assert found.missing.keys() == {"failure", "drift", "load", "restore", "decisions"}
 
 
-def test_too_little_gives_counts_and_no_scores(built):
+def test_too_little_gives_counts_and_no_scores(built, with_store):
     settings = built({"deployments": DEPLOYED[:60]})
-    assert run(["--home", str(settings.home), "-q", "--as-of", instant(CUT), "train", "--model", "rate"]) == 0
+    assert (
+        run(["--home", str(with_store(settings.home)), "-q", "--as-of", instant(CUT), "train", "--model", "rate"]) == 0
+    )
     found = asked(settings)
 
     assert 0 < found.failure.summary.n < 60

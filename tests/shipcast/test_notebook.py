@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,10 +18,11 @@ from shipcast.__main__ import run
 from shipcast.answers.errors import UnknownName
 from shipcast.features.errors import FeatureFileFailed, FeatureMissing
 from shipcast.features.feature import CATALOGUE, catalogue
-from shipcast.features.own import entered
+from shipcast.features.own import enter_files, entered
 from shipcast.models.candidates import Regression, own
 from shipcast.models.errors import NotServable
-from shipcast.models.registry import Registry
+from shipcast.models.registry import Registry, champion, checked
+from shipcast.models.serving import read
 from shipcast.settings.errors import UsageError
 from shipcast.simulator import simulate
 
@@ -37,19 +39,27 @@ def at_night(rows, past):
 
 
 @pytest.fixture(scope="module")
-def company(built, tmp_path_factory):
+def company(built, with_store, tmp_path_factory):
     """The home of a small simulated company; nothing is trained in it."""
     folder = tmp_path_factory.mktemp("exports")
     simulate(folder, services=3, days=200)
-    return built(folder).home
+    return with_store(built(folder).home)
+
+
+@pytest.fixture(scope="module")
+def with_nights(company, tmp_path_factory):
+    """A copy of it in which a regression was trained that looks at a feature in a file."""
+    copy = shutil.copytree(company, tmp_path_factory.mktemp("nights") / "home")
+    with_features(copy, NIGHTS)
+    assert run(["--home", str(copy), "-q", "--as-of", AS_OF, "train", "--model", "regression"]) == 0
+    enter_files(())
+    return copy
 
 
 @pytest.fixture
 def home(company, tmp_path):
     """A copy of it for those who train."""
-    copy = tmp_path / "home"
-    subprocess.run(["cp", "-r", company, copy], check=True)
-    return copy
+    return shutil.copytree(company, tmp_path / "home")
 
 
 @pytest.fixture(autouse=True)
@@ -230,26 +240,22 @@ def test_what_could_not_be_read_again_is_not_kept(home, model, why):
     assert Registry(home).versions() == []
 
 
-def test_a_feature_in_a_file_is_trained_on_and_served(home, capsys):
-    with_features(home, NIGHTS)
-    ask = ["--home", str(home), "-q", "--as-of", AS_OF]
-
-    trained = run([*ask, "train", "--model", "regression"])
-    windows = run([*ask, "windows", "checkout", "--duration", "30m"])
-    with shipcast.open(home, as_of=AS_OF) as sc:
+def test_a_feature_in_a_file_is_trained_on_and_served(with_nights):
+    served = champion(with_nights, datetime.fromisoformat(AS_OF))
+    windows = run(["--home", str(with_nights), "-q", "--as-of", AS_OF, "windows", "checkout", "--duration", "30m"])
+    with shipcast.open(with_nights, as_of=AS_OF) as sc:
         known = sc.feature_docs().filter(name="at_night")["family"].to_list()
 
-    assert (trained, windows, known) == (0, 0, ["nights"])
+    assert "at_night" in read(checked(with_nights, served), served.recipe).feature_names()
+    assert (windows, known) == (0, ["nights"])
 
 
-def test_a_model_whose_feature_is_gone_says_which_and_how_to_go_on(home, capsys):
-    with_features(home, NIGHTS)
-    ask = ["--home", str(home), "-q", "--as-of", AS_OF]
-    assert run([*ask, "train", "--model", "regression"]) == 0
+def test_a_model_whose_feature_is_gone_says_which_and_how_to_go_on(with_nights, tmp_path, capsys):
+    home = shutil.copytree(with_nights, tmp_path / "home")
     (home / "shipcast.toml").unlink()
 
     capsys.readouterr()
-    code = run([*ask, "windows", "checkout", "--duration", "30m"])
+    code = run(["--home", str(home), "-q", "--as-of", AS_OF, "windows", "checkout", "--duration", "30m"])
     said = capsys.readouterr().err
 
     assert code == 8
