@@ -16,6 +16,8 @@ from scipy.special import expit
 
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, rfc3339
 from shipcast.answers.ground import Ground
+from shipcast.answers.hour_quality import FILE as HOURS_FILE
+from shipcast.answers.hour_quality import PartOfWeek, start_said, stored
 from shipcast.answers.pricing import (
     FARTHEST,
     TAIL,
@@ -49,7 +51,9 @@ from shipcast.answers.windows import (
 from shipcast.answers.words import in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
 from shipcast.features.history import History
+from shipcast.models.doubly_robust import part_numbers
 from shipcast.models.posterior import Floats
+from shipcast.models.registry import artefact
 from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws, factors
 from shipcast.scheduling.risk import Risk
 from shipcast.scheduling.windows import SLOT, WEEK, first_slot
@@ -163,6 +167,9 @@ class ExplainAnswer(PricedAnswer):
     no_time_effect, no_time_effect_on_restore
         The belief that the hour has nothing to do with failures, and with how long outages of this team last. Null:
         nothing is known.
+    second_estimate
+        What the part of the week in which the start lies risks by a second estimate, all services together. Null:
+        no trained model answers, or none was kept with it.
     alike
         Past deployments of the service that were most like this one, the likest first.
     to_be_calmer
@@ -176,6 +183,7 @@ class ExplainAnswer(PricedAnswer):
     factors: tuple[Factor, ...] = ()
     no_time_effect: Share | None = None
     no_time_effect_on_restore: Share | None = None
+    second_estimate: PartOfWeek | None = None
     curves: tuple[Curve, ...] = ()
     alike: tuple[Alike, ...] = ()
     to_be_calmer: Calmer | None = None
@@ -276,6 +284,7 @@ def explained(reader: Reader, question: Question, models: Models, answer: Explai
             "factors": factor_items(prices, place),
             "no_time_effect": models.failure.describe().get("no_time_effect"),
             "no_time_effect_on_restore": restore_belief(models, question),
+            "second_estimate": second_estimate(reader, question, models),
             "curves": curves(prices, question.change.zone),
             "alike": alike(models.ground, hours_of_week(chosen, question.change.zone)[0], question.change.lines),
             "to_be_calmer": to_be_calmer(reader, question, models, prices, item),
@@ -292,6 +301,17 @@ def explained(reader: Reader, question: Question, models: Models, answer: Explai
 def restore_belief(models: Models, question: Question) -> float | None:
     beliefs = models.restore.describe().get("no_time_effect", {})
     return beliefs.get(question.change.team or question.change.service)  # type: ignore[no-any-return]
+
+
+def second_estimate(reader: Reader, question: Question, models: Models) -> PartOfWeek | None:
+    """What was kept with the champion about the part of the week in which the question's start lies."""
+    found = None if models.served is None else stored(artefact(reader.settings.home, models.served, HOURS_FILE))
+    if found is None or isinstance(found, str):
+        return None
+    start = np.array([question.earliest], dtype="datetime64[us]")
+    [number] = part_numbers(hours_of_week(start, question.change.zone)).tolist()
+    part: PartOfWeek = found[number]
+    return part
 
 
 def factor_items(prices: Prices, place: int) -> tuple[Factor, ...]:
@@ -440,6 +460,7 @@ def explanation(answer: ExplainAnswer) -> tuple[str, ...]:
     """What the figures say, in sentences."""
     said = [factor_said(factor) for factor in answer.factors if factor.factor in THEN]
     said += hour_said("how often changes fail", answer.no_time_effect)
+    said += start_said(answer.second_estimate)
     said += hour_said("how long outages last", answer.no_time_effect_on_restore)
     return (*said, *alike_said(answer.alike), *calmer_said(answer), CAUTION)
 

@@ -12,6 +12,7 @@ from shipcast.answers.answer import Answer, Count, Instant, Number, Part
 from shipcast.answers.backtest import aware
 from shipcast.answers.drift import Drift, drift, reason
 from shipcast.answers.failure_quality import Band, FailureQuality, failure_quality
+from shipcast.answers.hour_quality import HourQuality, hour_quality
 from shipcast.answers.load_quality import LoadQuality, load_quality
 from shipcast.answers.reading import Reader
 from shipcast.answers.restore_quality import RestoreQuality, restore_quality
@@ -51,6 +52,8 @@ class QualityAnswer(Answer):
         What was said of the chance of failure, and what became of it.
     model
         Null: none was trained on what was known by then.
+    hours
+        Whether a second estimate of the effect of the hour bears out the model's, as known at the model's cut-off.
     decisions
         Not kept yet.
     missing
@@ -63,6 +66,7 @@ class QualityAnswer(Answer):
     model: ServingModel | None
     failure: FailureQuality | None
     drift: Drift | None
+    hours: HourQuality | None
     load: LoadQuality | None
     restore: RestoreQuality | None
     decisions: None
@@ -82,6 +86,7 @@ def quality(reader: Reader, progress: Callable[[str], None] = lambda message: No
     parts: dict[str, Any] = {
         "failure": NOT_TRAINED if entry is None else failure_quality(history, reader.settings.home, entry),
         "drift": NOT_TRAINED if entry is None else drift_of(history, reader.settings),
+        "hours": NOT_TRAINED if entry is None else hour_quality(reader.settings.home, entry),
         "load": load_quality(history, progress),
         "restore": restore_quality(history),
         "decisions": NO_DECISIONS,

@@ -14,6 +14,7 @@ import polars as pl
 from shipcast.features.feature import chosen
 from shipcast.models.backtest import Backtest, backtest, settled
 from shipcast.models.candidates import CANDIDATES, Candidate, maker
+from shipcast.models.doubly_robust import PartRisk, second_estimates
 from shipcast.models.drift import Reference, references
 from shipcast.models.scores import Booleans, Days, Gain, Scores, gain, log_losses, scored
 from shipcast.models.serving import Served
@@ -39,6 +40,8 @@ class Trained:
         Those that the chosen candidate was judged by.
     references
         How the features that it looks at lay in what it learned from, to tell a drift by.
+    parts
+        What each part of the week risks by the model, and by a second estimate.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Trained:
     judgements: Mapping[str, Scores]
     forecasts: pl.DataFrame
     references: Mapping[str, Reference]
+    parts: tuple[PartRisk, ...]
 
 
 def train(
@@ -75,6 +79,7 @@ def train(
     known = settled(rows, cut_off)
     progress(f"training {name} on {len(known):,} deployments")
     model = makers[name]().fit(known)
+    progress("estimating the effect of the hour a second way")
     return Trained(
         name,
         model,
@@ -85,6 +90,7 @@ def train(
         judgements,
         tests[name].forecasts,
         references(known, chosen(*model.feature_names()), cut_off),
+        second_estimates(known, model),
     )
 
 

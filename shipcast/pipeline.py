@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 AGAIN = timedelta(days=7)  # after a training that the gate refused
 FONTS = "matplotlib"  # the folder in which matplotlib lists the fonts of this machine
+KEPT = ("card.md", "forecasts.parquet", "hours.json", "reference.json")  # with a model, beside its pictures
 REFUSED = "refused"  # among the parameters of a version: why the gate did
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
@@ -299,6 +301,7 @@ def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Versi
         keep(folder / "model.npz", trained.name, trained.model)
         (folder / "card.md").write_text(card(trained), encoding="utf-8")
         trained.forecasts.write_parquet(folder / "forecasts.parquet")
+        (folder / "hours.json").write_text(json.dumps([asdict(part) for part in trained.parts], allow_nan=False))
         write_references(folder / "reference.json", trained.references)
         plots = draw_plots(trained, folder, home / FOLDER / FONTS)
     own = trained.judgements.get(trained.name)
@@ -314,7 +317,7 @@ def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Versi
         {} if own is None else metrics_of(own),
         trained.cut_off,
         trained.fingerprint,
-        artefacts=(*(folder / name for name in ("card.md", "forecasts.parquet", "reference.json")), *plots),
+        artefacts=(*(folder / name for name in KEPT), *plots),
     )
     version = Registry(home).record(folder / "model.npz", facts)
     shutil.rmtree(folder)

@@ -13,6 +13,7 @@ from shipcast.verbs.questions import LEVEL_MARKS
 
 if TYPE_CHECKING:
     from shipcast.answers.failure_quality import Band, FailureQuality, LevelOutcome
+    from shipcast.answers.hour_quality import HourQuality, PartOfWeek
     from shipcast.answers.quality import QualityAnswer
     from shipcast.answers.training import CandidateScore, TrainAnswer
 
@@ -90,6 +91,10 @@ def show_quality(ask: Ask, answer: QualityAnswer) -> None:
         say(serving_said(answer.model))
     if answer.failure is not None:
         show_failure(answer.failure)
+    if answer.hours is not None:
+        show_hours(answer.hours)
+    elif answer.model is not None:
+        say(f"The hour, checked a second way: {answer.missing['hours']}")
     if answer.model is not None:
         show_drift(answer)
     said = [
@@ -128,6 +133,32 @@ def show_failure(found: FailureQuality) -> None:
             say(line)
     columns = ["by chance alone", "deployments", "failed", "that is", "95 % interval"]
     table(columns, [level_cells(one) for one in found.levels], numbers=columns[1:])
+
+
+def show_hours(found: HourQuality) -> None:
+    """What each part of the week risks by the model and by the second estimate, where there are both."""
+    from shipcast.answers.hour_quality import untold
+
+    say(f"The hour, checked a second way. {found.sentence}")
+    columns = ["the hour", "n", "failed", "that is", "by the model", "second estimate", ""]
+    table(columns, [part_cells(part) for part in found.parts if part.n], numbers=columns[1:6])
+    for line in (*untold(found.parts), found.how):
+        say(line)
+
+
+def part_cells(part: PartOfWeek) -> list[str]:
+    from shipcast.answers.hour_quality import risk_said
+
+    risks = (
+        risk_said(part.model, part.model_low, part.model_high),
+        risk_said(part.second, part.second_low, part.second_high),
+    )
+    return [part.part, f"{part.n:,}", f"{part.failures:,}", share(part.observed), *risks, verdict(part)]
+
+
+def verdict(part: PartOfWeek) -> str:
+    """Whether the estimates disagree; empty: there are none."""
+    return {None: "", False: "not clearly apart", True: "they disagree"}[part.disagrees]
 
 
 def band_cells(band: Band) -> list[str]:
