@@ -16,9 +16,9 @@ from shipcast.models.registry import Champion, artefact
 
 FILE = "hours.json"
 HOW = (
-    "Each risk is that of all changes that might well have shipped then, had they; what was so is beside it, and holds "
-    "what such changes are too. Of the service's clock: nights from 22 to 6, mornings to 10, middays to 14, afternoons "
-    "to 18, evenings to 22; weekend days from 6 to 18, weekend nights from 18 to 6."
+    "Each row is about changes that might well have shipped then, and is to be read across: how many of them failed as "
+    "they shipped (usual), and how many would have, had all shipped then. Hours are local: nights from 22 to 6, "
+    "mornings to 10, middays to 14, afternoons to 18, evenings to 22; weekend days from 6 to 18, weekend nights to 6."
 )
 
 
@@ -143,8 +143,9 @@ def apart_said(part: PartOfWeek) -> str:
 
 
 def untold(parts: Sequence[PartOfWeek]) -> list[str]:
-    """Why some parts have no estimates, a sentence for each."""
-    return [f"Of {one.part} it cannot be made: {one.reason}." for one in parts if one.disagrees is None]
+    """Of which parts there is no second estimate and why, in a sentence; empty: there is of all."""
+    which = [f"{one.part} ({one.reason})" for one in parts if one.disagrees is None]
+    return [f"It cannot be made of {', '.join(which)}."] if which else []
 
 
 def risk_said(value: float | None, low: float | None, high: float | None) -> str:
@@ -159,11 +160,11 @@ def risk_said(value: float | None, low: float | None, high: float | None) -> str
 
 
 def start_said(part: PartOfWeek | None) -> list[str]:
-    """What the second estimate says of the part of the week in which a start lies, beside the model."""
+    """What the second estimate says of the part of the week in which a start lies, beside the model, in a sentence."""
     if part is None:
         return []
     if part.ratio is None or part.ratio_low is None or part.ratio_high is None or not part.usual or part.model is None:
-        return untold([part])
+        return [f"A second estimate cannot be made of {part.part}: {part.reason}."]
     second = f"{times(part.ratio)} times what such changes usually do ({times(part.ratio_low)} to "
     word = "they disagree" if part.disagrees else "no clear disagreement"
     return [

@@ -189,15 +189,18 @@ def is_told(n: int, failures: int) -> bool:
 
 
 def unknown(counts: PartRisk, others: Sequence[PartRisk]) -> PartRisk:
-    """Why nothing is said of a part."""
-    if not is_told(counts.n, counts.failures):
-        which = f"{counts.failures:,} of its {counts.n:,} deployments failed"
-        reason = f"{which}; it takes {FEWEST} that did and {FEWEST} that did not"
+    """A part of which nothing is said, and why."""
+    failures, successes = counts.failures, counts.n - counts.failures
+    few, did = (failures, "failed") if failures <= successes else (successes, "did not fail")
+    if not counts.n:
+        reason = "no deployment started then"
+    elif few < FEWEST:
+        reason = f"{f'only {few:,}' if few else 'none'} of its {counts.n:,} deployments {did}"
     elif sum(one.n for one in others) == counts.n:
         reason = "no deployment started in any other part of the week"
     else:
         reason = "hardly any other change was of a kind that ships then"
-    return PartRisk(counts.part, counts.n, counts.failures, reason=reason)
+    return replace(counts, reason=reason)
 
 
 def standardised(rows: pl.DataFrame, parts: Integers, failed: Floats) -> dict[int, Standardised]:
@@ -241,11 +244,17 @@ def doubly_robust(failed: Floats, is_there: Booleans, chance: Floats, propensity
 
 
 def overlapping(propensity: Floats) -> Booleans:
-    """The changes over which a mean risk can be known best: the largest set with 1/e at most twice its own mean."""
-    costs = 1 / np.maximum(propensity, SUREST)
+    """The changes over which a mean risk can be known best: those of the highest propensities, down to some bound.
+
+    Examples
+    --------
+    >>> overlapping(np.array([0.5, 0.4, 0.5, 0.01])).tolist()
+    [True, True, True, False]
+    """
+    costs = 1 / np.maximum(propensity, SUREST)  # the variance that each adds to a sum, up to a factor
     ranked = np.sort(costs)
-    fits = ranked <= 2 * np.cumsum(ranked) / np.arange(1, len(ranked) + 1)
-    return np.asarray(costs <= ranked[np.flatnonzero(fits)[-1]])
+    variances = np.cumsum(ranked) / np.arange(1, len(ranked) + 1) ** 2
+    return np.asarray(costs <= ranked[np.argmin(variances)])
 
 
 def nuisances(rows: pl.DataFrame, parts: Integers, told: list[int], failed: Floats) -> Nuisances:
@@ -339,8 +348,10 @@ def model_risks(
 
     Of very many changes an equal share of each service's is asked about.
     """
+    if not kept:
+        return {}
     sums, counts = {at: np.zeros(DRAWS) for at in kept}, dict.fromkeys(kept, 0)
-    asked = np.arange(0, len(rows), -(-len(rows) // MOST_ASKED)) if kept else np.zeros(0, dtype=np.int64)
+    asked = np.arange(0, len(rows), -(-len(rows) // MOST_ASKED))
     services = rows["service"].rank("dense").cast(pl.Int64).to_numpy()
     for its in together(asked, services):
         own = np.flatnonzero(services == services[its[0]])

@@ -140,8 +140,8 @@ def show_hours(found: HourQuality) -> None:
     from shipcast.answers.hour_quality import untold
 
     say(f"The hour, checked a second way. {found.sentence}")
-    columns = ["the hour", "n", "failed", "that is", "by the model", "second estimate", ""]
-    table(columns, [part_cells(part) for part in found.parts if part.n], numbers=columns[1:6])
+    columns = ["the hour", "n", "failed", "that is", "usual", "by the model", "second estimate", ""]
+    table(columns, [part_cells(part) for part in found.parts if part.n], numbers=columns[1:7])
     for line in (*untold(found.parts), found.how):
         say(line)
 
@@ -149,16 +149,13 @@ def show_hours(found: HourQuality) -> None:
 def part_cells(part: PartOfWeek) -> list[str]:
     from shipcast.answers.hour_quality import risk_said
 
+    usual = "" if part.usual is None else share(part.usual)
     risks = (
         risk_said(part.model, part.model_low, part.model_high),
         risk_said(part.second, part.second_low, part.second_high),
     )
-    return [part.part, f"{part.n:,}", f"{part.failures:,}", share(part.observed), *risks, verdict(part)]
-
-
-def verdict(part: PartOfWeek) -> str:
-    """Whether the estimates disagree; empty: there are none."""
-    return {None: "", False: "not clearly apart", True: "they disagree"}[part.disagrees]
+    word = "disagree" if part.disagrees else ""
+    return [part.part, f"{part.n:,}", f"{part.failures:,}", share(part.observed), usual, *risks, word]
 
 
 def band_cells(band: Band) -> list[str]:

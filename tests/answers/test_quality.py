@@ -140,6 +140,38 @@ def test_times_to_restore_are_judged_from_half_a_year_before(answer):
     assert found.coverage_90_low < 0.9 <= found.coverage_90_high
 
 
+def test_the_hour_was_checked_a_second_way_when_the_model_was_trained(home, answer):
+    hours = answer.hours
+    known = [row for row in DEPLOYED if row["finished_at"] <= instant(CUT - timedelta(days=14))]
+
+    assert sum(one.n for one in hours.parts) == len(known)
+    assert sum(one.failures for one in hours.parts) == sum(row["status"] == "failed" for row in known)
+    assert hours.told == sum(one.second is not None for one in hours.parts) > 0
+    assert hours.disagreeing == 0
+    assert hours.sentence == f"The second estimate disagrees with the model in none of {hours.told} parts of the week."
+    assert asked(home, LATER + timedelta(days=9)).hours == hours
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: path.unlink(), "No second estimate of the hour was made"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "does not hold second estimates"),
+        (lambda path: path.write_text('[{"part": "noon", "n": 1, "failures": 0}]'), "does not hold second estimates"),
+        (lambda path: path.write_text(path.read_text().replace('"second": 0.', '"second": 7.')), "does not hold"),
+        (lambda path: path.write_text("[]"), "one estimate for each part"),
+    ],
+)
+def test_a_second_estimate_that_cannot_be_read_is_missing(other_models, damage, words):
+    [path] = other_models.home.glob("models/artifacts/*/artifacts/hours.json")
+    damage(path)
+    found = asked(other_models)
+
+    assert found.hours is None
+    assert words in found.missing["hours"]
+    assert found.failure is not None
+
+
 def test_what_became_known_later_changes_nothing(built, home, answer):
     """After LATER what is open ends elsewhen, deployments turn out to have failed, and the load is another."""
     causes = [
@@ -167,7 +199,7 @@ def test_without_a_training_it_says_so_and_judges_the_rest(home):
 
     assert (found.model, found.failure, found.items) == (None, None, ())
     assert found.sentence.startswith("No model was trained on what was known by 1 Jun 2025")
-    assert found.missing.keys() == {"failure", "drift", "decisions"}
+    assert found.missing.keys() == {"failure", "hours", "drift", "decisions"}
     assert None not in (found.load, found.restore)
 
 
@@ -175,7 +207,7 @@ def test_nothing_known_is_nothing_judged(built):
     found = asked(built({}))
 
     assert (found.model, found.failure, found.load, found.restore, found.decisions) == (None,) * 5
-    assert found.missing.keys() == {"failure", "drift", "load", "restore", "decisions"}
+    assert found.missing.keys() == {"failure", "hours", "drift", "load", "restore", "decisions"}
 
 
 def test_too_little_gives_counts_and_no_scores(built, with_store):
@@ -231,9 +263,8 @@ def test_the_verb_prints_tables_and_the_same_numbers_as_json(home, answer, capsy
     assert codes == [0, 0]
     assert answer.sentence in " ".join(printed.split())
     assert max(map(len, printed.splitlines())) <= 100
-    assert all(
-        word in printed for word in ("when we said", "by chance alone", "Load, 7 days", "Time to restore", "next:")
-    )
+    parts = ("when we said", "by chance alone", "second estimate", "Load, 7 days", "Time to restore", "next:")
+    assert all(word in printed for word in parts)
     assert written["failure"] == answer.as_dict()["failure"]
 
 

@@ -47,6 +47,21 @@ def test_a_question_about_the_past_is_not_answered_by_what_learned_later(ask):
     assert answer["model"] is None
 
 
+def test_a_start_is_told_what_a_second_estimate_says_of_its_part_of_the_week(ask):
+    noon = ("explain", "pay", "--at", "2025-06-04T12:00Z")
+    found = ask(*noon)[1]
+    before = ask(*noon, at=CUT - timedelta(days=1))[1]
+    [path] = ask.home.glob("models/artifacts/*/artifacts/hours.json")
+    kept = {one["part"]: one for one in json.loads(path.read_text())}["weekday middays"]
+    path.unlink()
+    without = ask(*noon)[1]
+
+    assert {name: found["second_estimate"][name] for name in kept} == kept
+    assert any(said.startswith("By a second, doubly robust estimate") for said in found["explanation"])
+    assert before["second_estimate"] is without["second_estimate"] is None
+    assert not any("second" in said for said in without["explanation"])
+
+
 def test_a_later_model_serves_only_where_it_is_asked_to(ask):
     later = CUT + timedelta(days=1)
     _, trained = ask("train", "--model", "regression", at=later)
