@@ -31,7 +31,7 @@ def training(home):
     cut_off = CUT.replace(tzinfo=None)
     forecasts = pl.read_parquet(next(home.glob("models/artifacts/*/artifacts/forecasts.parquet")))
     judged = {"regression": scores_of(forecasts.filter("is_settled"))}
-    return Trained("regression", served(home, cut_off).model, cut_off, 400, 60, "digest", judged, forecasts, {})
+    return Trained("regression", served(home, cut_off).model, cut_off, 400, 60, "digest", judged, forecasts, {}, ())
 
 
 @pytest.fixture(scope="module")
