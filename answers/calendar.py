@@ -1,0 +1,354 @@
+"""`calendar`: whether a change may go at a time, and what is in force in a period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from shipcast.answers.answer import Answer, Instant, Part, in_utc
+from shipcast.answers.errors import nearest
+from shipcast.answers.reading import open_reader
+from shipcast.answers.words import local_time, plural
+from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
+from shipcast.scheduling.calendar.meetings import Meeting, meetings_before
+from shipcast.scheduling.calendar.occurrences import Kind, Occurrence, occurrences
+from shipcast.scheduling.calendar.policy import Verdict
+from shipcast.scheduling.calendar.questions import Question
+from shipcast.scheduling.calendar.reading import FILE_NAME, calendar_files, read_calendar
+from shipcast.scheduling.calendar.scope import Subject
+from shipcast.settings import Settings
+from shipcast.settings.errors import UsageError
+from shipcast.warehouse.errors import NothingPublished
+
+SERVICES = "select service, team, business_zone, regions from dim_services"
+
+
+class Approval(Part):
+    """The meeting that can decide on a normal change handed in at `as_of`; null: none before its start can."""
+
+    cab: str
+    meeting: Instant | None
+    deadline: Instant | None
+
+
+class Checked(Part):
+    """What the calendar says of one question.
+
+    Parameters
+    ----------
+    id
+        The asker's own name for the question.
+    rule
+        The rule that decides; "default" and "no-allow-window" where none does.
+    until
+        Of a refusal: when that rule ends, or an allow window opens for so long. Else: when the first instant comes that
+        is not allowed. Null: not within 20 years.
+    next_allowed
+        The first instant from `start` on from which so long a deployment is allowed as a whole. Null: none within 20
+        years.
+    rules
+        All that refuse as strongly as `rule`, which is the first of them.
+    reason
+        Why that rule is there, as the calendar says.
+    approvals
+        The meetings that decide on a normal change.
+    """
+
+    id: str | None
+    service: str
+    environment: str
+    regions: tuple[str, ...]
+    team: str | None
+    change_type: str | None
+    start: Instant
+    end: Instant
+    decision: Verdict
+    rule: str
+    until: Instant | None
+    next_allowed: Instant | None
+    rules: tuple[str, ...]
+    reason: str
+    approvals: tuple[Approval, ...]
+
+
+class CalendarCheckAnswer(Answer):
+    """Whether changes may go, in the order asked.
+
+    Parameters
+    ----------
+    files
+        The calendar files that were read, in their order.
+    """
+
+    schema_name: Literal["shipcast/calendar-check/1"] = Field("shipcast/calendar-check/1", alias="schema")
+    items: tuple[Checked, ...]
+    files: tuple[str, ...]
+
+
+class InForce(Part):
+    """A span in which a rule is in force; of a meeting both ends are when it begins.
+
+    Parameters
+    ----------
+    effect
+        What a change in it needs, of an allow window what one outside of it needs: block or approval. Null: it refuses
+        nothing by itself.
+    tz
+        The zone on whose clock the rule is written.
+    scope
+        Globs by key; a key that is missing holds for all.
+    """
+
+    rule: str
+    kind: Kind
+    effect: str | None
+    start: Instant
+    end: Instant
+    tz: str
+    scope: dict[str, tuple[str, ...]]
+    note: str
+
+
+class CalendarListAnswer(Answer):
+    """What is in force in a period, in order of its starts."""
+
+    schema_name: Literal["shipcast/calendar-list/1"] = Field("shipcast/calendar-list/1", alias="schema")
+    items: tuple[InForce, ...]
+    files: tuple[str, ...]
+    period_start: Instant
+    period_end: Instant
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the home's snapshot says of services: their regions, team and zone; nothing where there is none."""
+
+    services: Mapping[str, tuple[tuple[str, ...], str | None, str | None]] = field(default_factory=dict)
+    data_as_of: datetime | None = None
+
+    def completed(self, question: Question) -> Question:
+        """The question with what is known of its service where the asker didn't say."""
+        regions, team, _ = self.services.get(question.subject.service, ((), None, None))
+        return question.completed(regions, team)
+
+    def zone(self, service: str) -> str | None:
+        return self.services.get(service, ((), None, None))[2]
+
+
+def known_services(settings: Settings, as_of: datetime) -> Known:
+    """What the home knows of services; nothing where nothing was published yet."""
+    try:
+        with open_reader(settings, as_of) as reader:
+            rows = reader.rows(SERVICES)
+            services = {service: (tuple(regions or ()), team, zone) for service, team, zone, regions in rows}
+            return Known(services, reader.data_as_of)
+    except NothingPublished:
+        return Known()
+
+
+def check(
+    questions: Sequence[Question],
+    settings: Settings,
+    as_of: datetime,
+    *,
+    calendar_file: Path | None = None,
+    unknown_keys: Sequence[str] = (),
+) -> CalendarCheckAnswer:
+    """What the calendar says of each question.
+
+    Parameters
+    ----------
+    calendar_file
+        None: the home's `calendar.toml`, else the current folder's, and what was imported into the home.
+    unknown_keys
+        Keys of the questions that were left out.
+
+    Raises
+    ------
+    CalendarError
+        The calendar cannot be used.
+    """
+    files = calendar_files(settings.home, calendar_file)
+    calendar = read_calendar(*files)
+    known = known_services(settings, as_of)
+    asked = [known.completed(one) for one in questions]
+    naive = in_utc(as_of).replace(tzinfo=None)
+    items = tuple(checked(calendar, one, naive) for one in asked)
+    left_out = [f"Keys of no use to a question were left out: {', '.join(unknown_keys)}."] if unknown_keys else []
+    return CalendarCheckAnswer(
+        **envelope(as_of, known),
+        sentence=sentence(items, known, settings.tz),
+        items=items,
+        warnings=(
+            *notes(calendar, files),
+            *left_out,
+            *subject_warnings(calendar, [one.subject for one in asked], known),
+        ),
+        files=tuple(str(path) for path in files),
+    )
+
+
+def envelope(as_of: datetime, known: Known) -> dict[str, Any]:
+    return {"generated_at": datetime.now(UTC), "as_of": as_of, "data_as_of": known.data_as_of}
+
+
+def checked(calendar: Calendar, question: Question, as_of: datetime) -> Checked:
+    subject = question.subject
+    found = calendar.decide(subject, question.start, question.end)
+    meetings = meetings_before(calendar, subject, as_of, question.start)
+    return Checked(
+        id=question.id,
+        service=subject.service,
+        environment=subject.environment,
+        regions=subject.regions,
+        team=subject.team,
+        change_type=subject.change_type,
+        start=utc(question.start),
+        end=utc(question.end),
+        decision=found.decision,
+        rule=found.rule,
+        until=optional_utc(found.until),
+        next_allowed=optional_utc(found.next_allowed),
+        rules=found.rules,
+        reason=reason(calendar, found.rule),
+        approvals=tuple(approval(one) for one in meetings),
+    )
+
+
+def utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)
+
+
+def optional_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else utc(moment)
+
+
+def approval(meeting: Meeting) -> Approval:
+    return Approval(cab=meeting.cab, meeting=optional_utc(meeting.meets_at), deadline=optional_utc(meeting.deadline_at))
+
+
+def reason(calendar: Calendar, rule: str) -> str:
+    return next((one.reason for one in calendar.named if one is not None and one.id == rule), "")
+
+
+def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
+    if files:
+        return calendar.notes
+    return (f"There is no {FILE_NAME} in the home or in this folder: nothing is forbidden.",)
+
+
+def subject_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
+    """What is not known of the services asked about, where that could matter."""
+    warnings = []
+    if lacking := unknown_regions(calendar, subjects):
+        warnings.append(f"No region is known of {', '.join(lacking)}: rules about regions were left out.")
+    strangers = sorted({one.service for one in subjects} - known.services.keys()) if known.services else []
+    for name in strangers:
+        near = nearest(name, list(known.services))
+        hint = f"; did you mean {' or '.join(near)}?" if near else "."
+        warnings.append(f"The data knows no service {name!r}{hint}")
+    return warnings
+
+
+def sentence(items: Sequence[Checked], known: Known, zone: str) -> str:
+    """The answer in one sentence.
+
+    "pay may not ship to production from Mon 5 Jan 10:00 (Europe/London): night blocks until 22:00. It may from 22:00."
+    """
+    if len(items) != 1:
+        counts = {verdict: sum(item.decision == verdict for item in items) for verdict in WORDS}
+        parts = [f"{number:,} {verdict}" for verdict, number in counts.items() if number]
+        return f"Of {plural(len(items), 'question')}: {', '.join(parts) or 'nothing asked'}."
+    [item] = items
+    clock = known.zone(item.service) or zone
+    when = f"at {local_time(item.start, clock)} ({clock})"
+    until = "" if item.until is None else f" until {local_time(item.until, clock)}"
+    said = f"{item.service} {WORDS[item.decision]} {item.environment} {when}: {decided(item, until)}."
+    if item.decision == "allowed":
+        return said
+    if item.next_allowed is None:
+        return f"{said} No time within 20 years is allowed for so long."
+    return f"{said} It may from {local_time(item.next_allowed, clock)}."
+
+
+WORDS: Mapping[Verdict, str] = {
+    "allowed": "may ship to",
+    "blocked": "may not ship to",
+    "needs-approval": "needs an approval to ship to",
+}
+
+
+def decided(item: Checked, until: str) -> str:
+    """Which rule decides, and until when."""
+    why = f" ({item.reason})" if item.reason else ""
+    others = f", and {plural(len(item.rules) - 1, 'other rule')}" if len(item.rules) > 1 else ""
+    if item.decision == "allowed":
+        by = "no rule is against it" if item.rule == "default" else f"by {item.rule}{why}"
+        return f"{by}{until}"
+    if item.rule == "no-allow-window":
+        return f"it does not lie in an allow window{others}{until and f'; none is open for so long{until}'}"
+    return f"by {item.rule}{why}{others}{until}"
+
+
+def in_force(
+    settings: Settings,
+    as_of: datetime,
+    since: datetime,
+    until: datetime,
+    *,
+    calendar_file: Path | None = None,
+    subject: Subject | None = None,
+) -> CalendarListAnswer:
+    """What is in force in [since, until), aware; about one subject, where it is given.
+
+    Raises
+    ------
+    UsageError
+        The period is empty or longer than 366 days.
+    CalendarError
+        The calendar cannot be used.
+    """
+    files = calendar_files(settings.home, calendar_file)
+    calendar = read_calendar(*files)
+    known = known_services(settings, as_of)
+    found = found_occurrences(calendar, since, until, subject, known)
+    return CalendarListAnswer(
+        **envelope(as_of, known),
+        sentence=f"{plural(len(found), 'span')} of {plural(len({one.rule for one in found}), 'rule')} in force.",
+        items=tuple(item(one) for one in found),
+        warnings=notes(calendar, files),
+        files=tuple(str(path) for path in files),
+        period_start=since,
+        period_end=until,
+    )
+
+
+def found_occurrences(
+    calendar: Calendar, since: datetime, until: datetime, subject: Subject | None, known: Known
+) -> list[Occurrence]:
+    if not since < until or (until - since).days > 366:
+        raise UsageError("--from must lie before --to, by 366 days at most.")
+    if subject is not None:
+        question = Question(subject, since, until, None, bool(subject.regions), subject.team is not None)
+        subject = known.completed(question).subject
+    naive = [in_utc(moment).replace(tzinfo=None) for moment in (since, until)]
+    return occurrences(calendar, naive[0], naive[1], subject)
+
+
+def item(one: Occurrence) -> InForce:
+    scope = {key: globs for key, globs in one.scope.model_dump().items() if globs}
+    return InForce(
+        rule=one.rule,
+        kind=one.kind,
+        effect=one.effect,
+        start=utc(one.start),
+        end=utc(one.end),
+        tz=one.tz,
+        scope=scope,
+        note=one.note,
+    )

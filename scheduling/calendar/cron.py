@@ -1,0 +1,105 @@
+"""Cron expressions of five fields, as the wall clock shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+import numpy as np
+from cronsim import CronSim
+from numpy.typing import NDArray
+
+from shipcast.features.clock import Instants
+from shipcast.scheduling.calendar.zones import FIRST, MICROSECONDS
+
+LONGEST = 200
+START = FIRST.replace(tzinfo=None)
+FIELDS = {  # the values of each, and those that any day admits
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day of month": "1 to 31, L or LW",
+    "month": "1 to 12 or JAN to DEC",
+    "day of week": "0 to 7 or SUN to SAT (0 and 7 are Sunday), with #n or L",
+}
+SHAPE = "it has five fields: minute, hour, day of month, month, day of week, such as '0 22 * * 1-5'"
+
+
+@dataclass(frozen=True, eq=False)
+class Cron:
+    """When an expression comes about.
+
+    Where both the day of month and the day of week are restricted, a day need be only one of them: `*/2` restricts,
+    `*` does not. A date that a month lacks does not come about in it, and none need ever do.
+
+    Parameters
+    ----------
+    days
+        Tells whether a date is one of its days, whatever the month.
+    months
+        1 to 12.
+    times
+        Since midnight, in order.
+    """
+
+    days: CronSim
+    months: frozenset[int]
+    times: NDArray[np.timedelta64]
+
+    def starts(self, first: date, last: date) -> Instants:
+        """The local times at which it comes about, from one day to another, both included."""
+        count = (last - first).days + 1
+        wanted = [
+            day
+            for day in (first + timedelta(days=number) for number in range(count))
+            if day.month in self.months and self.days.match_day(day)
+        ]
+        return np.asarray((np.array(wanted, dtype=MICROSECONDS)[:, None] + self.times).ravel())
+
+
+@lru_cache(maxsize=10_000)
+def parse_cron(expression: str) -> Cron:
+    """
+    >>> list(parse_cron("30 22 31 * *").starts(date(2025, 5, 1), date(2025, 7, 30)).astype("datetime64[m]").astype(str))
+    ['2025-05-31T22:30']
+
+    Raises
+    ------
+    ValueError
+        It is none; the field is named.
+    """
+    fields = expression.split()
+    if len(fields) != len(FIELDS) or len(expression) > LONGEST:
+        raise ValueError(f"{expression[:40]!r} is no cron expression; {SHAPE}")
+    for place, (name, values) in enumerate(FIELDS.items()):
+        alone = ["0", "0", "*", "*", "*"]
+        alone[place] = fields[place]
+        if simulated(alone) is None:
+            raise ValueError(f"{fields[place]!r} is no {name} of a cron expression, which is {values}")
+    minute, hour, day, month, weekday = fields
+    days = simulated(["0", "0", restriction(day, "1-31"), "*", restriction(weekday, "0-6")])
+    clock = simulated([minute, hour, "*", month, "*"])
+    if days is None or clock is None:
+        raise ValueError(f"{expression!r} is no cron expression; {SHAPE}")
+    minutes = sorted(hour * 60 + minute for hour in clock.hours for minute in clock.minutes)
+    return Cron(days, frozenset(clock.months), np.array(minutes, dtype="timedelta64[m]").astype("timedelta64[us]"))
+
+
+def simulated(fields: list[str]) -> CronSim | None:
+    """The library's reading of the fields; None: it has none."""
+    try:
+        return CronSim(" ".join(fields), START)
+    except Exception:  # it breaks in many ways over what is none
+        return None
+
+
+def restriction(field: str, every: str) -> str:
+    """The field, its steps written so that a star stands only where nothing is restricted.
+
+    >>> restriction("*/2", "1-31"), restriction("*/1", "0-6"), restriction("*", "0-6"), restriction("1,15", "1-31")
+    ('1-31/2', '*', '*', '1,15')
+    """
+    terms = field.split(",")
+    if any(term in ("*", "*/1") for term in terms):
+        return "*"
+    return ",".join(f"{every}{term[1:]}" if term.startswith("*") else term for term in terms)

@@ -1,0 +1,107 @@
+"""The clocks on the wall: which instant a local time names, also where clocks are changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipcast.features.clock import Instants
+
+FIRST, LAST = datetime(1968, 1, 1, tzinfo=UTC), datetime(2225, 1, 1, tzinfo=UTC)
+STEP = timedelta(days=14)  # no zone has changed its offset and changed it back within so little since 1970
+SECOND = timedelta(seconds=1)
+MICROSECONDS = "datetime64[us]"
+EVER = np.datetime64("0001-01-01", "us")
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """How far a zone's clock is ahead of UTC, and since when.
+
+    Parameters
+    ----------
+    changes
+        The instants at which the offset changes, from 1968 to 2225.
+    offsets
+        Before the first change, and from each one on.
+    shown
+        The latest time that the clock showed by the end of each stretch between changes, that end excluded.
+    """
+
+    changes: Instants
+    offsets: NDArray[np.timedelta64]
+    shown: Instants
+
+    def instants(self, local: Instants) -> Instants:
+        """The first instant at which the clock shows each local time, or a later one.
+
+        So a time that is skipped is the change itself, and of a time that comes twice it is the first.
+
+        Examples
+        --------
+        >>> london = clock("Europe/London")
+        >>> london.instants(np.array(["2025-03-30T01:30", "2025-10-26T01:30"], dtype="datetime64[us]"))
+        array(['2025-03-30T01:00:00.000000', '2025-10-26T00:30:00.000000'],
+              dtype='datetime64[us]')
+        """
+        stretch = np.searchsorted(self.shown, local, side="right")
+        found = local - self.offsets[stretch]
+        begins = np.concatenate([[EVER], self.changes])
+        return np.asarray(np.maximum(begins[stretch], found))
+
+    def local(self, instants: Instants) -> Instants:
+        """What the clock shows at each instant."""
+        return np.asarray(instants + self.offsets[np.searchsorted(self.changes, instants, side="right")])
+
+    def instant(self, local: datetime) -> np.datetime64:
+        """The same of one naive local time."""
+        found: np.datetime64 = self.instants(np.array([local], dtype=MICROSECONDS))[0]
+        return found
+
+
+@cache
+def clock(zone: str) -> Clock:
+    """The clock of an IANA zone."""
+    changes, offsets = history(ZoneInfo(zone))
+    edges = np.array(changes, dtype=MICROSECONDS)
+    ahead = np.array(offsets, dtype="timedelta64[us]")
+    shown = np.maximum.accumulate(edges + ahead[:-1]) if len(edges) else edges
+    return Clock(edges, ahead, shown)
+
+
+def history(zone: ZoneInfo) -> tuple[list[datetime], list[timedelta]]:
+    """The changes of a zone's offset (naive, UTC), to the second, and the offsets around them."""
+    changes, moment = [], FIRST
+    offsets = [ahead(moment, zone)]
+    while moment < LAST:
+        later = moment + STEP
+        if ahead(later, zone) != offsets[-1]:
+            later = change(moment, later, zone)
+            changes.append(later.replace(tzinfo=None))
+            offsets.append(ahead(later, zone))
+        moment = later
+    return changes, offsets
+
+
+def change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The first second in (before, after] with another offset than `before` has."""
+    was = ahead(before, zone)
+    while after - before > SECOND:
+        middle = before + (after - before) // 2 // SECOND * SECOND
+        before, after = (middle, after) if ahead(middle, zone) == was else (before, middle)
+    return after
+
+
+def ahead(moment: datetime, zone: ZoneInfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def microseconds(moments: Any) -> Instants:
+    """Naive datetimes as an array."""
+    return np.array(list(moments), dtype=MICROSECONDS)

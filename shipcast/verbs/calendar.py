@@ -1,0 +1,194 @@
+"""The verbs about the calendar: whether a change may go, what is in force, and the exchange with other calendars."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shipcast import completion
+from shipcast.answers.answer import rfc3339
+from shipcast.answers.words import local_time
+from shipcast.ask import Ask, group, verb
+from shipcast.console import hint, say, show, table
+from shipcast.settings.errors import InputRefused, UsageError
+from shipcast.verbs.questions import ChangeType, Environment, argument
+
+if TYPE_CHECKING:
+    from shipcast.answers.calendar import CalendarCheckAnswer, CalendarListAnswer, Checked
+    from shipcast.scheduling.calendar.questions import Question
+    from shipcast.scheduling.calendar.scope import Subject
+
+SHOWN = 50
+FORTNIGHT = timedelta(days=14)
+CalendarFile = Annotated[
+    Path | None,
+    typer.Option("--calendar", metavar="FILE", help="Default: calendar.toml of the home, else of this folder."),
+]
+Regions = Annotated[
+    list[str] | None, typer.Option("--region", metavar="R", help="Where the service runs; may be repeated.")
+]
+Team = Annotated[str | None, typer.Option(metavar="T", help="The team that owns it.", autocompletion=completion.teams)]
+OptionalService = Annotated[
+    str | None, typer.Argument(metavar="SERVICE", help="The service to ship.", autocompletion=completion.services)
+]
+OfService = Annotated[
+    str | None,
+    typer.Option("--service", metavar="S", help="What is about one service.", autocompletion=completion.services),
+]
+From = Annotated[str | None, typer.Option("--from", metavar="D", help="Start of the period; default: now.")]
+To = Annotated[str | None, typer.Option("--to", metavar="D", help="Its end, excluded; default: 14 days later.")]
+
+
+def add_verbs(app: typer.Typer) -> None:
+    calendar = group(app, "calendar", "Freezes, windows, holidays, business hours: what they say of a time.")
+    verb(calendar, "check", "shipcast calendar check checkout --start 2026-01-05T10:00Z --end 2026-01-05T11:00Z")(
+        check_verb
+    )
+    verb(calendar, "list", "shipcast calendar list --from 2026-01-01 --to 2026-02-01")(list_verb)
+
+
+def check_verb(
+    ask: Ask,
+    service: OptionalService = None,
+    start: Annotated[str | None, typer.Option(metavar="T", help="When the deployment starts.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="T", help="Its end, excluded; as start: that instant.")] = None,
+    environment: Environment = "production",
+    region: Regions = None,
+    team: Team = None,
+    change_type: ChangeType = None,
+    batch: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Many questions, a JSON object a line; - is the standard input.")
+    ] = None,
+    calendar: CalendarFile = None,
+) -> None:
+    """Whether a change may go at a time, by which rule, until when, and when next."""
+    from shipcast.answers.calendar import check
+    from shipcast.scheduling.calendar.questions import read_questions
+
+    unknown: list[str] = []
+    if batch is not None:
+        if service is not None or start is not None or end is not None:
+            raise UsageError("--batch asks what its file says: leave out SERVICE, --start and --end.")
+        questions, unknown = read_questions(batch_lines(batch), str(batch), ask.settings.tz)
+    else:
+        given = {"service": service, "start": start, "end": end, "environment": environment, "regions": region}
+        questions = [one_question(ask, {**given, "team": team, "change_type": change_type})]
+    answer = check(questions, ask.settings, ask.as_of, calendar_file=calendar, unknown_keys=unknown)
+    show(ask, answer, lambda: show_check(ask, answer, is_batch=batch is not None))
+
+
+def batch_lines(path: Path) -> Iterator[str]:
+    """The lines of the file.
+
+    Raises
+    ------
+    InputRefused
+        It cannot be read as text.
+    """
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        said = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise InputRefused(f"{path}: {said}.", next_step="Name a file of one JSON object a line.") from error
+    return iter(text.split("\n"))
+
+
+def one_question(ask: Ask, given: dict[str, Any]) -> Question:
+    """The question that the flags ask."""
+    from shipcast.scheduling.calendar.questions import WrongQuestion, question
+
+    missing = [name for name, key in (("SERVICE", "service"), ("--start", "start"), ("--end", "end")) if not given[key]]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} must be given, or --batch FILE.")
+    for key in ("start", "end"):
+        given[key] = rfc3339(ask.instant(given[key], f"--{key}"))
+    try:
+        return question({key: value for key, value in given.items() if value is not None}, ask.settings.tz)
+    except WrongQuestion as error:
+        raise UsageError(f"{error}.") from error
+
+
+def show_check(ask: Ask, answer: CalendarCheckAnswer, *, is_batch: bool) -> None:
+    """The sentence; of several questions a row each."""
+    say(answer.sentence)
+    zone = ask.settings.tz
+    if is_batch:
+        table(
+            ["", "service", f"start ({zone})", "decision", "rule", "until", "next allowed"],
+            [[number, *check_cells(item, zone)] for number, item in enumerate(answer.items[:SHOWN], start=1)],
+            numbers=("",),
+        )
+        hint(ask, "shipcast calendar check --batch FILE --json for all of it")
+        return
+    for one in answer.items[0].approvals:
+        when = (
+            "no meeting before it can"
+            if one.meeting is None or one.deadline is None
+            else (f"{local_time(one.meeting, zone)} ({zone}); hand it in by {local_time(one.deadline, zone)}")
+        )
+        say(f"{one.cab} decides on it: {when}.")
+    start = answer.items[0].next_allowed or answer.items[0].start
+    hint(ask, f"shipcast calendar list --from {rfc3339(start)} --service {argument(answer.items[0].service)}")
+
+
+def check_cells(item: Checked, zone: str) -> list[object]:
+    until = None if item.until is None else local_time(item.until, zone)
+    following = None if item.next_allowed is None else local_time(item.next_allowed, zone)
+    return [item.service, local_time(item.start, zone), item.decision, item.rule, until, following]
+
+
+def list_verb(
+    ask: Ask,
+    period_from: From = None,
+    period_to: To = None,
+    service: OfService = None,
+    environment: Environment = "production",
+    region: Regions = None,
+    calendar: CalendarFile = None,
+) -> None:
+    """What is in force in a period: every window, freeze, holiday, meeting, in order."""
+    from shipcast.answers.calendar import in_force
+
+    since, until = period(ask, period_from, period_to)
+    subject = asked_subject(service, environment, region)
+    answer = in_force(ask.settings, ask.as_of, since, until, calendar_file=calendar, subject=subject)
+    show(ask, answer, lambda: show_list(ask, answer))
+
+
+def period(ask: Ask, period_from: str | None, period_to: str | None) -> tuple[datetime, datetime]:
+    since = ask.optional_instant(period_from, "--from") or ask.as_of
+    return since, ask.optional_instant(period_to, "--to") or since + FORTNIGHT
+
+
+def asked_subject(service: str | None, environment: str, regions: list[str] | None) -> Subject | None:
+    from shipcast.scheduling.calendar.scope import Subject
+
+    return None if service is None else Subject(service, environment, tuple(regions or ()))
+
+
+def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
+    say(answer.sentence)
+    zone = ask.settings.tz
+    table(
+        ["rule", "kind", f"from ({zone})", "to", "effect", "about", "note"],
+        [
+            [
+                item.rule,
+                item.kind,
+                local_time(item.start, zone),
+                local_time(item.end, zone),
+                item.effect,
+                " ".join(glob for globs in item.scope.values() for glob in globs) or "all",
+                item.note,
+            ]
+            for item in answer.items[:SHOWN]
+        ],
+    )
+    if len(answer.items) > SHOWN:
+        say(f"These are the first {SHOWN} of {len(answer.items):,}; --json gives all.")
+    hint(ask, "shipcast calendar check SERVICE --start TIME --end TIME")
