@@ -218,12 +218,12 @@ class Calendar:
     def policies(self, subject: Subject, start: np.datetime64, end: np.datetime64) -> Iterator[Policy]:
         """The subject's rules from `start` on, laid out further and further ahead."""
         for reach in REACHES:
-            if end - start < np.timedelta64(reach) // 2:
+            if end - start <= np.timedelta64(reach):
                 yield self.laid_out(self.matched(subject), *stretch(start, reach))
 
     def policy(self, subject: Subject, start: np.datetime64, end: np.datetime64) -> Policy:
         """The subject's rules laid out so that [start, end) lies between."""
-        reach = next((reach for reach in REACHES if end - start < np.timedelta64(reach) // 2), REACHES[-1])
+        reach = next((reach for reach in REACHES if end - start <= np.timedelta64(reach)), REACHES[-1])
         return self.laid_out(self.matched(subject), *stretch(start, reach))
 
     def laid_out(self, matched: Matched, since: np.datetime64, until: np.datetime64) -> Policy:

@@ -48,13 +48,20 @@ class Cron:
 
     def starts(self, first: date, last: date) -> Instants:
         """The local times at which it comes about, from one day to another, both included."""
-        count = (last - first).days + 1
-        wanted = [
-            day
-            for day in (first + timedelta(days=number) for number in range(count))
-            if day.month in self.months and self.days.match_day(day)
-        ]
-        return np.asarray((np.array(wanted, dtype=MICROSECONDS)[:, None] + self.times).ravel())
+        dates = np.arange(first, last + timedelta(days=1), dtype="datetime64[D]")
+        months = dates.astype("datetime64[M]")
+        is_month = np.isin(months.astype(np.int64) % 12 + 1, list(self.months))
+        wanted: Instants = dates[is_month & self.is_day(dates, months)].astype(MICROSECONDS)
+        return np.asarray((wanted[:, None] + self.times).ravel())
+
+    def is_day(self, dates: NDArray[np.datetime64], months: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+        """Whether each date is one of its days, which the day, the weekday and the month's length decide."""
+        day = (dates - months).astype(np.int64)
+        length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+        weekday = dates.astype(np.int64) % 7
+        _, shown, alike = np.unique((length * 31 + day) * 7 + weekday, return_index=True, return_inverse=True)
+        matched = np.array([self.days.match_day(date) for date in dates[shown].tolist()], dtype=np.bool_)
+        return np.asarray(matched[alike])
 
 
 @lru_cache(maxsize=10_000)

@@ -173,13 +173,18 @@ class Window(TimedRule):
         return merged(opens, opens + length).within(since, until)
 
     def openings(self, since: np.datetime64, until: np.datetime64) -> Instants:
-        """The instants at which it opens in [since, until), and some around them; each once, in order."""
+        """The instants at which it opens in [since, until), and some around them, in no order."""
         first, last = around(since, until)
-        skipped = microseconds(local(moment, self.tz) for moment in self.excepted)
+        times = self.recurring(first, last)
+        if self.excepted:
+            times = times[~np.isin(times, microseconds(local(moment, self.tz) for moment in self.excepted))]
+        opens = clock(self.tz).instants(times)
+        if self.recurrence and self.recurrence.until_instant:
+            opens = opens[opens <= np.datetime64(self.recurrence.until_instant, "us")]
+        if not self.dates:
+            return opens
         dated = clock(self.tz).instants(microseconds(local(moment, self.tz) for moment in self.dates))
-        opens = clock(self.tz).instants(np.setdiff1d(self.recurring(first, last), skipped))
-        ending = self.recurrence.until_instant if self.recurrence else None
-        return np.union1d(opens if ending is None else opens[opens <= np.datetime64(ending, "us")], dated)
+        return np.concatenate([opens, dated])
 
     @cached_property
     def recurrence(self) -> Recurrence | None:

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from shipcast.features.clock import Instants
 
-FIRST, LAST = datetime(1968, 1, 1, tzinfo=UTC), datetime(2225, 1, 1, tzinfo=UTC)
+FIRST = datetime(1968, 1, 1, tzinfo=UTC)
+NEAR, FAR = datetime(2060, 1, 1, tzinfo=UTC), datetime(2225, 1, 1, tzinfo=UTC)
 STEP = timedelta(days=14)  # no zone has changed its offset and changed it back within so little since 1970
+QUARTER = timedelta(minutes=15)
 SECOND = timedelta(seconds=1)
 MICROSECONDS = "datetime64[us]"
+SURE = np.datetime64("2059-12-01", "us")
 EVER = np.datetime64("0001-01-01", "us")
 
 
@@ -27,13 +30,15 @@ class Clock:
     Parameters
     ----------
     changes
-        The instants at which the offset changes, from 1968 to 2225.
+        The instants at which the offset changes, from 1968 to `last`.
     offsets
         Before the first change, and from each one on.
     shown
         The latest time that the clock showed by the end of each stretch between changes, that end excluded.
     """
 
+    zone: str
+    last: datetime
     changes: Instants
     offsets: NDArray[np.timedelta64]
     shown: Instants
@@ -50,6 +55,8 @@ class Clock:
         array(['2025-03-30T01:00:00.000000', '2025-10-26T00:30:00.000000'],
               dtype='datetime64[us]')
         """
+        if self.ends_before(local):
+            return clock(self.zone, FAR).instants(local)
         stretch = np.searchsorted(self.shown, local, side="right")
         found = local - self.offsets[stretch]
         begins = np.concatenate([[EVER], self.changes])
@@ -57,7 +64,13 @@ class Clock:
 
     def local(self, instants: Instants) -> Instants:
         """What the clock shows at each instant."""
+        if self.ends_before(instants):
+            return clock(self.zone, FAR).local(instants)
         return np.asarray(instants + self.offsets[np.searchsorted(self.changes, instants, side="right")])
+
+    def ends_before(self, times: Instants) -> bool:
+        """Whether some of the times lie later than its changes are known."""
+        return self.last < FAR and len(times) > 0 and bool(times.max() > SURE)
 
     def instant(self, local: datetime) -> np.datetime64:
         """The same of one naive local time."""
@@ -66,20 +79,20 @@ class Clock:
 
 
 @cache
-def clock(zone: str) -> Clock:
-    """The clock of an IANA zone."""
-    changes, offsets = history(ZoneInfo(zone))
+def clock(zone: str, last: datetime = NEAR) -> Clock:
+    """The clock of an IANA zone, which looks beyond `last` by itself where it is asked to."""
+    changes, offsets = history(ZoneInfo(zone), last)
     edges = np.array(changes, dtype=MICROSECONDS)
     ahead = np.array(offsets, dtype="timedelta64[us]")
     shown = np.maximum.accumulate(edges + ahead[:-1]) if len(edges) else edges
-    return Clock(edges, ahead, shown)
+    return Clock(zone, last, edges, ahead, shown)
 
 
-def history(zone: ZoneInfo) -> tuple[list[datetime], list[timedelta]]:
+def history(zone: ZoneInfo, last: datetime) -> tuple[list[datetime], list[timedelta]]:
     """The changes of a zone's offset (naive, UTC), to the second, and the offsets around them."""
     changes, moment = [], FIRST
     offsets = [ahead(moment, zone)]
-    while moment < LAST:
+    while moment < last:
         later = moment + STEP
         if ahead(later, zone) != offsets[-1]:
             later = change(moment, later, zone)
@@ -92,10 +105,20 @@ def history(zone: ZoneInfo) -> tuple[list[datetime], list[timedelta]]:
 def change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """The first second in (before, after] with another offset than `before` has."""
     was = ahead(before, zone)
-    while after - before > SECOND:
-        middle = before + (after - before) // 2 // SECOND * SECOND
+    before, after = narrowed(before, after, QUARTER, was, zone)
+    if ahead(after - SECOND, zone) == was:  # nearly all clocks are changed at a quarter hour
+        return after
+    return narrowed(before, after, SECOND, was, zone)[1]
+
+
+def narrowed(
+    before: datetime, after: datetime, step: timedelta, was: timedelta, zone: ZoneInfo
+) -> tuple[datetime, datetime]:
+    """The two neighbouring steps between which the offset changes."""
+    while after - before > step:
+        middle = before + (after - before) // 2 // step * step
         before, after = (middle, after) if ahead(middle, zone) == was else (before, middle)
-    return after
+    return before, after
 
 
 def ahead(moment: datetime, zone: ZoneInfo) -> timedelta:
