@@ -15,14 +15,17 @@ from shipcast.answers.errors import nearest
 from shipcast.answers.reading import open_reader
 from shipcast.answers.words import local_time, plural
 from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
+from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.meetings import Meeting, meetings_before
 from shipcast.scheduling.calendar.occurrences import Kind, Occurrence, occurrences
 from shipcast.scheduling.calendar.policy import Verdict
 from shipcast.scheduling.calendar.questions import Question
-from shipcast.scheduling.calendar.reading import FILE_NAME, calendar_files, read_calendar
+from shipcast.scheduling.calendar.reading import FILE_NAME, IMPORTED, calendar_files, read_calendar
+from shipcast.scheduling.calendar.rules import Effect
 from shipcast.scheduling.calendar.scope import Subject
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
+from shipcast.settings.files import write_whole
 from shipcast.warehouse.errors import NothingPublished
 
 SERVICES = "select service, team, business_zone, regions from dim_services"
@@ -351,4 +354,155 @@ def item(one: Occurrence) -> InForce:
         tz=one.tz,
         scope=scope,
         note=one.note,
+    )
+
+
+class CalendarExportAnswer(Answer):
+    """What is in force in a period, as an iCalendar file.
+
+    Parameters
+    ----------
+    file
+        Where it was written to; null: it stands in `ics`.
+    """
+
+    schema_name: Literal["shipcast/calendar-export/1"] = Field("shipcast/calendar-export/1", alias="schema")
+    items: tuple[InForce, ...]
+    files: tuple[str, ...]
+    file: str | None
+    ics: str | None
+
+
+class ImportedWindow(Part):
+    """A window that came of an imported calendar.
+
+    Parameters
+    ----------
+    rrule
+        How it recurs; null: it does not.
+    openings
+        When it opens besides, on the clock of `tz`.
+    """
+
+    rule: str
+    kind: Literal["allow", "deny"]
+    effect: str
+    tz: str
+    minutes: int
+    rrule: str | None
+    openings: tuple[str, ...]
+
+
+class CalendarImportAnswer(Answer):
+    """The windows that an iCalendar file came to, and the file of the home that holds them now."""
+
+    schema_name: Literal["shipcast/calendar-import/1"] = Field("shipcast/calendar-import/1", alias="schema")
+    items: tuple[ImportedWindow, ...]
+    file: str
+
+
+def export(
+    settings: Settings,
+    as_of: datetime,
+    since: datetime,
+    until: datetime,
+    *,
+    calendar_file: Path | None = None,
+    subject: Subject | None = None,
+    target: Path | None = None,
+) -> CalendarExportAnswer:
+    """What is in force in [since, until), aware, as an iCalendar file.
+
+    Parameters
+    ----------
+    target
+        The file to write; of one that is there already the events that did not change are kept as they are, and those
+        that did are numbered one higher. None: the text is in the answer.
+
+    Raises
+    ------
+    UsageError
+        The period is empty or longer than 366 days.
+    CalendarError
+        The calendar cannot be used.
+    """
+    from shipcast.scheduling.calendar.exporting import occurrences_ics
+
+    found = in_force(settings, as_of, since, until, calendar_file=calendar_file, subject=subject)
+    calendar = read_calendar(*calendar_files(settings.home, calendar_file))
+    spans = found_occurrences(calendar, since, until, subject, known_services(settings, as_of))
+    earlier = target.read_bytes() if target is not None and target.exists() else None
+    text = occurrences_ics(spans, as_of, earlier).decode("utf-8")
+    if target is not None:
+        write_whole(target, [text])
+    where = "" if target is None else f" Wrote {target}."
+    return CalendarExportAnswer(
+        **envelope(as_of, Known(data_as_of=found.data_as_of)),
+        sentence=f"{found.sentence}{where}",
+        items=found.items,
+        warnings=found.warnings,
+        files=found.files,
+        file=None if target is None else str(target),
+        ics=text if target is None else None,
+    )
+
+
+def import_ics(
+    settings: Settings,
+    as_of: datetime,
+    source: Path,
+    *,
+    name: str | None = None,
+    effect: Effect = "block",
+    scope: Mapping[str, tuple[str, ...]] | None = None,
+) -> CalendarImportAnswer:
+    """Take the busy events of an iCalendar file into the home, as windows in which nothing goes.
+
+    Parameters
+    ----------
+    name
+        What its rules are named after; an earlier import of that name is replaced. None: the file's.
+
+    Raises
+    ------
+    UsageError
+        The name cannot be one of a file.
+    CalendarError
+        An event cannot be understood, or an id is taken; nothing was imported.
+    """
+    from shipcast.scheduling.calendar.importing import NAME, Wanted, imported, write_imported
+
+    chosen = source.stem if name is None else name
+    if not NAME.fullmatch(chosen):
+        raise UsageError(f"{chosen!r} cannot name a calendar.", next_step="Give it one with --name, such as provider.")
+    windows, said = imported(source, Wanted(chosen, settings.tz, effect, scope or {}))
+    check_ids(settings, chosen, [window["id"] for window in windows])
+    path = write_imported(settings.home, chosen, windows)
+    return CalendarImportAnswer(
+        **envelope(as_of, Known()),
+        sentence=f"Imported {plural(len(windows), 'window')} from {source} into {path}.",
+        items=tuple(imported_window(window) for window in windows),
+        warnings=tuple(said),
+        file=str(path),
+    )
+
+
+def check_ids(settings: Settings, name: str, ids: Sequence[str]) -> None:
+    """Nothing, if no other file of the calendar has one of the ids."""
+    others = [path for path in calendar_files(settings.home) if path != settings.home / IMPORTED / f"{name}.json"]
+    taken = {one.id for one in read_calendar(*others).named if one is not None}
+    clash = next((one for one in ids if one in taken), None)
+    if clash is not None:
+        raise CalendarError(f"The id {clash!r} is taken already.", next_step="Import it under another --name.")
+
+
+def imported_window(window: Mapping[str, Any]) -> ImportedWindow:
+    return ImportedWindow(
+        rule=window["id"],
+        kind=window["kind"],
+        effect=window.get("effect") or window["outside"],
+        tz=window["tz"],
+        minutes=window["minutes"],
+        rrule=window.get("rrule"),
+        openings=tuple(window["dates"]),
     )

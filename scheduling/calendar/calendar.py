@@ -37,7 +37,7 @@ from shipcast.scheduling.calendar.spans import Flags, Spans
 from shipcast.scheduling.calendar.zones import MICROSECONDS
 
 DEFAULT, OUTSIDE = "default", "no-allow-window"
-REACHES = tuple(timedelta(days=days) for days in (60, 400, 1600, 7400))  # ahead; the last is a little over 20 years
+REACHES = tuple(timedelta(days=days) for days in (60, 400, 7400))  # ahead; the last is a little over 20 years
 LONGEST = timedelta(days=366)
 
 

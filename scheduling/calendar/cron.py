@@ -48,7 +48,7 @@ class Cron:
 
     def starts(self, first: date, last: date) -> Instants:
         """The local times at which it comes about, from one day to another, both included."""
-        dates = np.arange(first, last + timedelta(days=1), dtype="datetime64[D]")
+        dates = np.arange(np.datetime64(first, "D"), np.datetime64(last + timedelta(days=1), "D"))
         months = dates.astype("datetime64[M]")
         is_month = np.isin(months.astype(np.int64) % 12 + 1, list(self.months))
         wanted: Instants = dates[is_month & self.is_day(dates, months)].astype(MICROSECONDS)

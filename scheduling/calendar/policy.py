@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shipcast.features.clock import Instants
 from shipcast.scheduling.calendar.rules import Effect
-from shipcast.scheduling.calendar.spans import Flags, Spans, union
+from shipcast.scheduling.calendar.spans import Flags, Spans, distinct, union
 from shipcast.scheduling.calendar.timeline import Timeline, timeline
 
 Verdict = Literal["allowed", "blocked", "needs-approval"]
@@ -138,5 +138,5 @@ class Policy:
 
     def edges(self, after: np.datetime64) -> Instants:
         """The instants later than one at which something may change, in order."""
-        found = np.unique(np.concatenate([line.edges for line in (self.whole, self.starting, self.opened)]))
+        found = distinct(np.concatenate([line.edges for line in (self.whole, self.starting, self.opened)]))
         return found[(found > after) & (found < self.until)]

@@ -38,6 +38,8 @@ SECTIONS: dict[str, tuple[str, type[Rule]]] = {  # of the file: where a calendar
     "reserve": ("reserves", Reserve),
     "capacity": ("capacities", Capacity),
 }
+# A key of so many parts, over which the TOML library takes minutes.
+LONG_KEY = re.compile(r"""(?<![\w"'.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){20}""")
 SAID_KEY = re.compile(r"(\w+): (.*)", flags=re.DOTALL)
 
 
@@ -106,6 +108,9 @@ def read_text(path: Path) -> str:
 
 def parsed(path: Path, text: str, *, is_json: bool) -> dict[str, Any]:
     """The file's keys."""
+    if not is_json and (found := LONG_KEY.search(text)):
+        place = text.count("\n", 0, found.start()) + 1
+        raise CalendarError(f"{path}:{place}: a key is nested too deeply.", file=str(path), line=place)
     try:
         content = json.loads(text, object_pairs_hook=without_doubles) if is_json else tomllib.loads(text)
     except RecursionError as error:

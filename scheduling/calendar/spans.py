@@ -72,6 +72,13 @@ def merged(starts: Instants, ends: Instants) -> Spans:
     return Spans(starts[is_first], reach[np.append(is_first[1:], True)])
 
 
+def distinct(instants: Instants) -> Instants:
+    """The instants in order, each once."""
+    ordered: Instants = np.sort(instants)
+    is_new = np.append(True, ordered[1:] > ordered[:-1])[: len(ordered)]
+    return np.asarray(ordered[is_new])
+
+
 def union(parts: Sequence[Spans]) -> Spans:
     """All spans of the parts as one."""
     if len(parts) == 1:

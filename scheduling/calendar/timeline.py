@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipcast.features.clock import Instants
-from shipcast.scheduling.calendar.spans import Spans
+from shipcast.scheduling.calendar.spans import Spans, distinct
 
 Labels = NDArray[np.int32]
 
@@ -40,7 +40,7 @@ class Timeline:
 def timeline(labelled: Iterable[tuple[int, Spans]], none: int) -> Timeline:
     """The line of spans with their labels; `none`, above all of these, where there is no span."""
     parts = sorted(((label, spans) for label, spans in labelled if len(spans)), key=lambda part: -part[0])
-    edges = np.unique(np.concatenate([edge for _, spans in parts for edge in (spans.starts, spans.ends)] or [EMPTY]))
+    edges = distinct(np.concatenate([edge for _, spans in parts for edge in (spans.starts, spans.ends)] or [EMPTY]))
     labels = np.full(len(edges) + 1, none, dtype=np.int32)
     for label, spans in parts:
         changes = np.zeros(len(edges) + 1, dtype=np.int32)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,12 +14,12 @@ from shipcast import completion
 from shipcast.answers.answer import rfc3339
 from shipcast.answers.words import local_time
 from shipcast.ask import Ask, group, verb
-from shipcast.console import hint, say, show, table
+from shipcast.console import hint, say, show, table, tell
 from shipcast.settings.errors import InputRefused, UsageError
 from shipcast.verbs.questions import ChangeType, Environment, argument
 
 if TYPE_CHECKING:
-    from shipcast.answers.calendar import CalendarCheckAnswer, CalendarListAnswer, Checked
+    from shipcast.answers.calendar import CalendarCheckAnswer, CalendarImportAnswer, CalendarListAnswer, Checked
     from shipcast.scheduling.calendar.questions import Question
     from shipcast.scheduling.calendar.scope import Subject
 
@@ -50,6 +50,8 @@ def add_verbs(app: typer.Typer) -> None:
         check_verb
     )
     verb(calendar, "list", "shipcast calendar list --from 2026-01-01 --to 2026-02-01")(list_verb)
+    verb(calendar, "export", "shipcast calendar export calendar.ics --from 2026-01-01 --to 2027-01-01")(export_verb)
+    verb(calendar, "import", "shipcast calendar import maintenance.ics --name provider --region eu")(import_verb)
 
 
 def check_verb(
@@ -192,3 +194,74 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
     if len(answer.items) > SHOWN:
         say(f"These are the first {SHOWN} of {len(answer.items):,}; --json gives all.")
     hint(ask, "shipcast calendar check SERVICE --start TIME --end TIME")
+
+
+def export_verb(
+    ask: Ask,
+    target: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The .ics to write; default: the standard output.")
+    ] = None,
+    period_from: From = None,
+    period_to: To = None,
+    service: OfService = None,
+    environment: Environment = "production",
+    region: Regions = None,
+    calendar: CalendarFile = None,
+) -> None:
+    """What is in force in a period, as an .ics file for any calendar program."""
+    from shipcast.answers.calendar import export
+
+    since, until = period(ask, period_from, period_to)
+    subject = asked_subject(service, environment, region)
+    answer = export(ask.settings, ask.as_of, since, until, calendar_file=calendar, subject=subject, target=target)
+    if answer.ics is not None and not ask.json:
+        tell(answer.ics.replace("\r\n", "\n"))
+        return
+    show(ask, answer, lambda: say(answer.sentence))
+
+
+def import_verb(
+    ask: Ask,
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="An .ics file.")],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call it; replaces an import of that name.")
+    ] = None,
+    effect: Annotated[
+        Literal["block", "approval"], typer.Option(help="What a change during its events needs.")
+    ] = "block",
+    service: Annotated[
+        list[str] | None, typer.Option("--service", metavar="GLOB", help="Of which services; may be repeated.")
+    ] = None,
+    environment: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Of which environments; may be repeated.")
+    ] = None,
+    region: Annotated[
+        list[str] | None, typer.Option("--region", metavar="GLOB", help="In which regions; may be repeated.")
+    ] = None,
+) -> None:
+    """Let nothing go during the busy events of another calendar, such as a provider's maintenance."""
+    from shipcast.answers.calendar import import_ics
+
+    given = {"service": service, "environment": environment, "region": region}
+    scope = {key: tuple(globs) for key, globs in given.items() if globs}
+    answer = import_ics(ask.settings, ask.as_of, source, name=name, effect=effect, scope=scope)
+    show(ask, answer, lambda: show_import(ask, answer))
+
+
+def show_import(ask: Ask, answer: CalendarImportAnswer) -> None:
+    say(answer.sentence)
+    table(
+        ["rule", "opens", "minutes", "zone", "effect"],
+        [
+            [
+                item.rule,
+                item.rrule or (item.openings[0] if len(item.openings) == 1 else f"{len(item.openings):,} times"),
+                f"{item.minutes:,}",
+                item.tz,
+                item.effect,
+            ]
+            for item in answer.items[:SHOWN]
+        ],
+        numbers=("minutes",),
+    )
+    hint(ask, "shipcast calendar list")

@@ -1,0 +1,345 @@
+"""iCalendar files of others as windows in which nothing goes: a provider's maintenance, a fiscal close."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar as ICalendar
+from icalendar import Event
+from pydantic import ValidationError
+
+from shipcast.scheduling.calendar.errors import CalendarError
+from shipcast.scheduling.calendar.exporting import EFFECT, KIND, RULE, SCOPE
+from shipcast.scheduling.calendar.reading import IMPORTED, LARGEST
+from shipcast.scheduling.calendar.rules import LONGEST_MINUTES, Effect, Window
+from shipcast.settings import check_zone
+from shipcast.settings.files import write_whole
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+LONGEST_ID = 80
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+BUSY_KINDS = ("deny", "freeze", "holidays", "business_hours")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How an imported calendar is taken.
+
+    Parameters
+    ----------
+    name
+        What its rules are named after, and the file that holds them.
+    zone
+        That of times that float, and of whole days, where the file names none.
+    effect, scope
+        Of its windows.
+    """
+
+    name: str
+    zone: str
+    effect: Effect = "block"
+    scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass
+class Busy:
+    """An event as a window would have it.
+
+    Parameters
+    ----------
+    starts
+        On the clock of `tz`: its start, and others that are added to it.
+    rrule
+        None: it does not recur.
+    excepted
+        Starts that don't happen.
+    """
+
+    uid: str
+    line: int
+    summary: str
+    kind: str
+    effect: str
+    scope: dict[str, Any]
+    tz: str
+    starts: list[datetime]
+    minutes: int
+    rrule: str | None
+    excepted: list[datetime]
+    floats: bool
+
+
+class Reader:
+    """Reads one file; what is wrong with it is said with its line."""
+
+    def __init__(self, path: Path, wanted: Wanted) -> None:
+        self.path, self.wanted = path, wanted
+        self.text = read_bytes(path)
+        lines = self.text.decode("utf-8", errors="replace").splitlines()
+        self.lines = [n for n, line in enumerate(lines, start=1) if line.strip().upper() == "BEGIN:VEVENT"]
+        self.notes: list[str] = []
+        self.calendar = self.parsed()
+        named = str(self.calendar.get("X-WR-TIMEZONE", "")) or wanted.zone
+        self.zone = self.known_zone(named, 1)
+
+    def error(self, line: int, said: str) -> CalendarError:
+        return CalendarError(
+            f"{self.path}:{line}: {said}.", next_step="Nothing was imported.", file=str(self.path), line=line
+        )
+
+    def parsed(self) -> ICalendar:
+        try:
+            found = ICalendar.from_ical(self.text)
+        except Exception as error:  # the library breaks in many ways over what is none
+            raise self.error(1, f"it is no iCalendar file: {str(error)[:150]}") from error
+        if not isinstance(found, ICalendar) or found.name != "VCALENDAR":
+            raise self.error(1, "it is no iCalendar file: there is no VCALENDAR in it")
+        return found
+
+    def events(self) -> list[tuple[int, Any]]:
+        """The events and the lines they begin in."""
+        found = [one for one in self.calendar.walk("VEVENT") if isinstance(one, Event)]
+        lines = self.lines if len(self.lines) == len(found) else [1] * len(found)
+        return list(zip(lines, found, strict=True))
+
+    def busy(self) -> list[Busy]:
+        """The events that take time; those that replace one of a series stand for themselves."""
+        series: dict[str, Busy] = {}
+        found: list[Busy] = []
+        replaced: list[tuple[int, str, Any]] = []
+        skipped = 0
+        for line, event in self.events():
+            uid = str(event.get("UID", f"line {line}"))
+            if "RECURRENCE-ID" in event:
+                replaced.append((line, uid, event))
+            if not takes_time(event):
+                skipped += 1
+                continue
+            one = self.read(line, uid, event)
+            found += [one] if one else []
+            if one and "RECURRENCE-ID" not in event:
+                series[uid] = one
+        for line, uid, event in replaced:
+            if uid in series:
+                series[uid].excepted.append(self.wall(line, event["RECURRENCE-ID"].dt, series[uid].tz, series[uid]))
+        if skipped:
+            self.notes.append(f"Left out, since they are cancelled or take no time: {skipped:,} events.")
+        return found
+
+    def read(self, line: int, uid: str, event: Any) -> Busy | None:
+        """One event; None: it is over as it begins."""
+        if event.errors:
+            raise self.error(line, f"its {event.errors[0][0]} cannot be read: {str(event.errors[0][1])[:100]}")
+        if "DTSTART" not in event:
+            raise self.error(line, "it has no DTSTART")
+        if "RANGE" in getattr(event.get("RECURRENCE-ID"), "params", {}):
+            raise self.error(line, "a RECURRENCE-ID with a RANGE is not understood")
+        start, end, tz, floats = self.period(line, event)
+        length = end - start
+        if length <= timedelta():
+            self.notes.append(f"line {line}: an event that is over as it begins was left out.")
+            return None
+        minutes = -(-length // MINUTE)
+        if minutes > LONGEST_MINUTES:
+            raise self.error(line, "it lasts longer than 366 days")
+        local = start.astimezone(ZoneInfo(tz))
+        rules = event.get("RRULE")
+        if isinstance(rules, list):
+            raise self.error(line, "it has several RRULEs, of which there may be one")
+        if local.fold and rules is None:
+            local, tz = start.astimezone(UTC), "UTC"  # the zone's clock shows it for the second time
+        one = Busy(
+            uid,
+            line,
+            str(event.get(RULE, event.get("SUMMARY", ""))),
+            "allow" if event.get(KIND) == "allow" else "deny",
+            str(event.get(EFFECT, self.wanted.effect)),
+            self.scope(event),
+            tz,
+            [local.replace(tzinfo=None, fold=0)],
+            minutes,
+            None if rules is None else rules.to_ical().decode(),
+            [],
+            floats,
+        )
+        one.starts += [self.wall(line, moment, tz, one) for moment in listed(event.get("RDATE"))]
+        one.excepted += [self.wall(line, moment, tz, one) for moment in listed(event.get("EXDATE"))]
+        return one
+
+    def scope(self, event: Any) -> dict[str, Any]:
+        if self.wanted.scope or SCOPE not in event:
+            return {key: list(globs) for key, globs in self.wanted.scope.items()}
+        try:
+            found = json.loads(str(event[SCOPE]))
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def period(self, line: int, event: Any) -> tuple[datetime, datetime, str, bool]:
+        """Its start and end (aware), the zone of its clock, and whether that had to be assumed."""
+        begins = event["DTSTART"]
+        start, tz, floats = self.aware(line, begins.dt, begins.params.get("TZID"))
+        if "DTEND" in event:
+            ends = event["DTEND"]
+            return start, self.aware(line, ends.dt, ends.params.get("TZID"))[0], tz, floats
+        if "DURATION" in event:
+            length = event["DURATION"].dt
+            nominal = timedelta(days=length.days)  # days are those of the clock, the rest is elapsed
+            shifted = (start.astimezone(ZoneInfo(tz)) + nominal).astimezone(UTC)
+            return start, shifted + (length - nominal), tz, floats
+        if isinstance(begins.dt, datetime):
+            return start, start, tz, floats
+        return start, self.aware(line, begins.dt + DAY, None)[0], tz, floats
+
+    def aware(self, line: int, moment: object, tzid: str | None) -> tuple[datetime, str, bool]:
+        """The instant, the zone on whose clock it is written, and whether that had to be assumed."""
+        if not isinstance(moment, date):
+            raise self.error(line, "it has a time that is none")
+        if not isinstance(moment, datetime):
+            zone = self.zone
+            return self.on_clock(datetime(moment.year, moment.month, moment.day), zone), zone, False  # noqa: DTZ001
+        if moment.tzinfo is None:
+            if tzid:
+                raise self.error(line, f"{tzid!r} is not a time zone, and the file does not describe it")
+            return self.on_clock(moment, self.zone), self.zone, True
+        name = getattr(moment.tzinfo, "key", None)
+        if name is None or not is_zone(name):
+            return moment.astimezone(UTC), "UTC", False
+        return moment.astimezone(UTC), name, False
+
+    def on_clock(self, local: datetime, zone: str) -> datetime:
+        return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+    def wall(self, line: int, moment: object, tz: str, series: Busy) -> datetime:
+        """A start of a series on its clock; a date is the start on that day."""
+        if isinstance(moment, tuple):
+            raise self.error(line, "an RDATE that is a period is not understood")
+        if isinstance(moment, date) and not isinstance(moment, datetime):
+            return datetime.combine(moment, series.starts[0].time())
+        return self.aware(line, moment, None)[0].astimezone(ZoneInfo(tz)).replace(tzinfo=None, fold=0)
+
+    def known_zone(self, name: str, line: int) -> str:
+        if not is_zone(name):
+            raise self.error(line, f"{name!r} is not a time zone; name one with --tz")
+        return name
+
+
+def read_bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise CalendarError(f"{path}: a calendar has at most {LARGEST // 2**20} MiB.", file=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        raise CalendarError(f"{path}: {error.strerror or error}.", file=str(path)) from error
+
+
+def is_zone(name: str) -> bool:
+    try:
+        check_zone(name)
+    except ValueError:
+        return False
+    return True
+
+
+def takes_time(event: Any) -> bool:
+    """Whether it is to be imported: it is not cancelled and busy, or one of our own allow windows."""
+    if str(event.get("STATUS", "")).upper() == "CANCELLED":
+        return False
+    if KIND in event:
+        return str(event[KIND]) in (*BUSY_KINDS, "allow")
+    return str(event.get("TRANSP", "OPAQUE")).upper() != "TRANSPARENT"
+
+
+def listed(found: Any) -> list[Any]:
+    """The times of an EXDATE or RDATE, of which there may be several."""
+    if found is None:
+        return []
+    parts = found if isinstance(found, list) else [found]
+    return [one.dt for part in parts for one in part.dts]
+
+
+def imported(path: Path, wanted: Wanted) -> tuple[list[dict[str, Any]], list[str]]:
+    """The windows of an iCalendar file, as a calendar file has them, and what is to be said of it.
+
+    Raises
+    ------
+    CalendarError
+        The file, or one of its events, cannot be understood; nothing of it is taken.
+    """
+    reader = Reader(path, wanted)
+    found = reader.busy()
+    floating = sum(one.floats for one in found)
+    if floating:
+        reader.notes.append(f"{floating:,} events name no zone: they are read on the clock of {reader.zone}.")
+    windows, taken = [], set[str]()
+    for group in grouped(found):
+        window = as_window(group, unused(wanted.name, group[0].summary, taken))
+        try:
+            Window.model_validate(window)
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ").rstrip(".")
+            raise reader.error(group[0].line, f"event {group[0].summary[:60]!r}: {said}") from error
+        windows.append(window)
+    return windows, reader.notes
+
+
+def grouped(found: Iterable[Busy]) -> list[list[Busy]]:
+    """The events, those alike but for their start together; each that recurs alone."""
+    groups: dict[tuple[object, ...], list[Busy]] = defaultdict(list)
+    for number, one in enumerate(found):
+        alone = number if one.rrule else None
+        scope = json.dumps(one.scope, sort_keys=True)
+        groups[(one.summary, one.kind, one.effect, scope, one.tz, one.minutes, alone)].append(one)
+    return list(groups.values())
+
+
+def as_window(group: list[Busy], name: str) -> dict[str, Any]:
+    """The group as a calendar file has it: one window."""
+    first = group[0]
+    starts = sorted(
+        {start for one in group for start in one.starts} - {start for one in group for start in one.excepted}
+    )
+    window: dict[str, Any] = {
+        "id": name,
+        "kind": first.kind,
+        "minutes": first.minutes,
+        "tz": first.tz,
+        "dates": [start.isoformat() for start in starts],
+        "outside" if first.kind == "allow" else "effect": first.effect,
+    }
+    if first.scope:
+        window["scope"] = first.scope
+    if first.rrule:
+        window |= {"rrule": first.rrule, "dtstart": first.starts[0].isoformat()}
+        window["except"] = [start.isoformat() for start in sorted(set(first.excepted))]
+    return window
+
+
+def unused(name: str, summary: str, taken: set[str]) -> str:
+    """An id of its own, after the summary."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in summary)
+    stem = f"{name}/{' '.join(plain.split())[:LONGEST_ID] or 'event'}"
+    found, number = stem, 1
+    while found in taken:
+        number += 1
+        found = f"{stem}-{number}"
+    taken.add(found)
+    return found
+
+
+def write_imported(home: Path, name: str, windows: list[dict[str, Any]]) -> Path:
+    """Write the windows as a calendar file of their own into the home, in the place of one of that name."""
+    folder = home / IMPORTED
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    write_whole(path, [json.dumps({"window": windows}, indent=1, ensure_ascii=False), "\n"])
+    return path

@@ -1,0 +1,244 @@
+# ruff: noqa: E501 - a case is a line
+"""Calendars leave and come back as .ics; what others send is understood or refused, and nothing in between."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from icalendar import Calendar as ICalendar
+
+from shipcast.scheduling.calendar.errors import CalendarError
+from shipcast.scheduling.calendar.exporting import deployment_ics, occurrences_ics
+from shipcast.scheduling.calendar.importing import Wanted, imported, write_imported
+from shipcast.scheduling.calendar.occurrences import occurrences
+from shipcast.scheduling.calendar.reading import read_calendar
+
+ZONES = ("Europe/London", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "Asia/Kathmandu", "UTC")
+SINCE, UNTIL = datetime.fromisoformat("2025-03-01"), datetime.fromisoformat("2026-03-01")
+STAMP = datetime(2025, 2, 1, tzinfo=UTC)
+
+
+def company(folder):
+    """Rules of every kind in zones whose clocks change, over a year."""
+    windows = [
+        {
+            "id": f"w{n}",
+            "kind": "deny",
+            "cron": f"30 {n % 3 + 1} * * {n}",
+            "minutes": 95,
+            "tz": zone,
+            "effect": "approval",
+        }
+        for n, zone in enumerate(ZONES)
+    ]
+    windows.append(
+        {
+            "id": "a",
+            "kind": "allow",
+            "cron": "45 23 * * *",
+            "minutes": 60,
+            "tz": "Africa/Cairo",
+            "scope": {"region": ["eu"]},
+        }
+    )
+    content = {
+        "window": windows,
+        "freeze": [{"id": "f", "start": "2025-10-20", "end": "2025-10-26", "tz": "Europe/London", "reason": "a, b; c"}],
+        "holidays": [{"id": "h", "country": "GB", "region": "eu", "tz": "Europe/London"}],
+        "business_hours": [{"id": "b", "region": ["us"], "tz": "America/New_York", "open": "00:30", "days": [6]}],
+        "cab": [{"id": "c", "cron": "0 10 * * 2", "tz": "Europe/London", "deadline_hours": 24}],
+        "reserve": [{"id": "r", "per_day_minutes": 30, "between": ["06:00", "22:00"], "tz": "UTC"}],
+    }  # fmt: skip
+    (folder / "calendar.json").write_text(json.dumps(content))
+    return read_calendar(folder / "calendar.json")
+
+
+def spans(calendar, kinds):
+    found = occurrences(calendar, SINCE, UNTIL)
+    return sorted(
+        (one.start, one.end, one.effect, str(one.scope), one.kind == "allow") for one in found if one.kind in kinds
+    )
+
+
+def taken(folder, text, zone="Europe/Berlin", **more):
+    """The calendar that an .ics file comes to, and what was said of it."""
+    (folder / "other.ics").write_bytes(text if isinstance(text, bytes) else text.encode())
+    windows, said = imported(folder / "other.ics", Wanted("other", zone, **more))
+    return read_calendar(write_imported(folder, "other", windows)), said
+
+
+def ics(*events):
+    body = "\n".join(f"BEGIN:VEVENT\n{event.strip()}\nEND:VEVENT" for event in events)
+    return f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\n{body}\nEND:VCALENDAR\n"
+
+
+def opened(calendar, since="2025-01-01", until="2026-01-01"):
+    found = occurrences(calendar, datetime.fromisoformat(since), datetime.fromisoformat(until))
+    return [(f"{one.start:%Y-%m-%dT%H:%M}", f"{one.end:%Y-%m-%dT%H:%M}") for one in found]
+
+
+def test_what_was_exported_is_imported_as_the_same_spans(tmp_path):
+    calendar = company(tmp_path)
+    back, _ = taken(tmp_path, occurrences_ics(occurrences(calendar, SINCE, UNTIL), STAMP))
+
+    wanted = spans(calendar, ("allow", "deny", "freeze", "holidays", "business_hours"))
+    assert spans(back, ("allow", "deny")) == wanted
+    assert len(wanted) > 600
+
+
+def test_an_export_is_taken_by_a_strict_reader_and_is_the_same_each_time(tmp_path):
+    found = occurrences(company(tmp_path), SINCE, UNTIL)
+    text = occurrences_ics(found, STAMP)
+    read = ICalendar.from_ical(text)
+    events = read.walk("VEVENT")
+
+    assert text == occurrences_ics(found, STAMP)
+    assert len({event["UID"] for event in events}) == len(events) == len(found)
+    assert not any(part.errors for part in read.walk())
+    assert all({"UID", "DTSTAMP", "DTSTART", "SUMMARY", "CATEGORIES", "SEQUENCE"} <= event.keys() for event in events)
+    assert read.get_missing_tzids() == set()
+    assert all(len(line) <= 75 for line in text.split(b"\r\n"))
+
+
+@pytest.mark.parametrize("zone", [zone for zone in ZONES if zone != "UTC"])
+def test_the_zones_that_an_export_describes_are_those_that_the_world_keeps(zone):
+    start = datetime.fromisoformat("2025-06-01")
+    described = ICalendar.from_ical(
+        deployment_ics("pay", "production", start, start + timedelta(hours=1), zone, STAMP).replace(
+            zone.encode(), b"Own/Zone"
+        )
+    )
+    [part] = described.timezones
+    own = part.to_tz(lookup_tzid=False)
+    wrong = [
+        moment
+        for moment in (datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=n) for n in range(24 * 364))
+        if moment.astimezone(own).utcoffset() != moment.astimezone(ZoneInfo(zone)).utcoffset()
+    ]
+
+    assert wrong == []
+
+
+def test_an_event_that_changed_is_numbered_higher_and_the_others_stay_as_they_were(tmp_path):
+    freeze = '[[freeze]]\nid = "{id}"\nstart = 2025-12-20\nend = {end}\ntz = "UTC"\n'
+    path = tmp_path / "calendar.toml"
+
+    def exported(end, stamp, earlier=None):
+        path.write_text(freeze.format(id="a", end=end) + freeze.format(id="b", end="2026-01-02"))
+        text = occurrences_ics(occurrences(read_calendar(path), SINCE, UNTIL), stamp, earlier)
+        return text, [(int(one["SEQUENCE"]), one["DTSTAMP"].dt) for one in ICalendar.from_ical(text).walk("VEVENT")]
+
+    first, numbers = exported("2026-01-02", STAMP)
+    later = STAMP + timedelta(days=1)
+
+    assert numbers == [(0, STAMP), (0, STAMP)]
+    assert exported("2026-01-05", later, first)[1] == [(1, later), (0, STAMP)]
+    assert exported("2026-01-02", later, first)[0] == first
+    assert exported("2026-01-02", STAMP, b"junk")[0] == first
+
+
+def test_a_deployment_over_a_change_of_clocks_shows_right_in_both_zones():
+    start = datetime.fromisoformat("2025-10-26T00:30")
+    text = deployment_ics("pay", "production", start, start + timedelta(hours=1), "Europe/London", STAMP)
+    [event] = ICalendar.from_ical(text).walk("VEVENT")
+
+    assert event["DTSTART"].dt.astimezone(UTC) == start.replace(tzinfo=UTC)
+    assert event["DTEND"].dt.astimezone(UTC) - event["DTSTART"].dt.astimezone(UTC) == timedelta(hours=1)
+    assert b"TZID" not in text  # London's clock shows 01:30 for the second time then
+
+
+UNDERSTOOD = {
+    "a time in UTC": (["UID:1\nDTSTART:20250610T100000Z\nDTEND:20250610T113000Z"], [("2025-06-10T10:00", "2025-06-10T11:30")]),
+    "a duration": (["UID:1\nDTSTART:20250610T100000Z\nDURATION:PT90M"], [("2025-06-10T10:00", "2025-06-10T11:30")]),
+    "a zone": (["UID:1\nDTSTART;TZID=America/New_York:20250610T100000\nDURATION:PT1H"], [("2025-06-10T14:00", "2025-06-10T15:00")]),
+    "a zone as Windows calls it": (["UID:1\nDTSTART;TZID=W. Europe Standard Time:20250610T100000\nDURATION:PT1H"], [("2025-06-10T08:00", "2025-06-10T09:00")]),
+    "a time that floats": (["UID:1\nDTSTART:20250610T100000\nDURATION:PT1H"], [("2025-06-10T08:00", "2025-06-10T09:00")]),
+    "whole days": (["UID:1\nDTSTART;VALUE=DATE:20250610\nDTEND;VALUE=DATE:20250612"], [("2025-06-09T22:00", "2025-06-11T22:00")]),
+    "one whole day of 25 hours": (["UID:1\nDTSTART;VALUE=DATE:20251026"], [("2025-10-25T22:00", "2025-10-26T23:00")]),
+    "a series with one left out": (
+        ["UID:1\nDTSTART;TZID=Europe/Berlin:20250610T100000\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE;TZID=Europe/Berlin:20250611T100000"],
+        [("2025-06-10T08:00", "2025-06-10T09:00"), ("2025-06-12T08:00", "2025-06-12T09:00")],
+    ),
+    "a series with one moved": (
+        [
+            "UID:1\nDTSTART;TZID=Europe/Berlin:20250610T100000\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=2",
+            "UID:1\nRECURRENCE-ID;TZID=Europe/Berlin:20250611T100000\nDTSTART;TZID=Europe/Berlin:20250611T150000\nDURATION:PT2H",
+        ],
+        [("2025-06-10T08:00", "2025-06-10T09:00"), ("2025-06-11T13:00", "2025-06-11T15:00")],
+    ),
+    "a series with one cancelled": (
+        [
+            "UID:1\nDTSTART;TZID=Europe/Berlin:20250610T100000\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=2",
+            "UID:1\nRECURRENCE-ID;TZID=Europe/Berlin:20250611T100000\nDTSTART;TZID=Europe/Berlin:20250611T100000\nSTATUS:CANCELLED",
+        ],
+        [("2025-06-10T08:00", "2025-06-10T09:00")],
+    ),
+    "a series over a change of clocks": (
+        ["UID:1\nDTSTART;TZID=Europe/London:20250329T100000\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=20250330T090000Z"],
+        [("2025-03-29T10:00", "2025-03-29T11:00"), ("2025-03-30T09:00", "2025-03-30T10:00")],
+    ),
+    "a start that its rule does not name": (
+        ["UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;BYDAY=FR;UNTIL=20250615T000000Z"],
+        [("2025-06-10T10:00", "2025-06-10T11:00"), ("2025-06-13T10:00", "2025-06-13T11:00")],
+    ),
+    "one more date": (["UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nRDATE:20250701T100000Z"], [("2025-06-10T10:00", "2025-06-10T11:00"), ("2025-07-01T10:00", "2025-07-01T11:00")]),
+    "free time": (["UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nTRANSP:TRANSPARENT"], []),
+    "a cancelled event": (["UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nSTATUS:CANCELLED"], []),
+    "no time at all": (["UID:1\nDTSTART:20250610T100000Z"], []),
+    "events without a UID": (["DTSTART:20250610T100000Z\nDURATION:PT1H", "DTSTART:20250611T100000Z\nDURATION:PT1H\nSUMMARY:x"], [("2025-06-10T10:00", "2025-06-10T11:00"), ("2025-06-11T10:00", "2025-06-11T11:00")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNDERSTOOD)
+def test_what_others_send_is_understood(name, tmp_path):
+    events, wanted = UNDERSTOOD[name]
+
+    assert opened(taken(tmp_path, ics(*events))[0]) == wanted
+
+
+REFUSED = {
+    "a zone nobody knows": ("UID:1\nDTSTART;TZID=Mars/Olympus:20250610T100000\nDURATION:PT1H", "Mars/Olympus"),
+    "a series of seconds": ("UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nRRULE:FREQ=SECONDLY", "100,000"),
+    "a rule that is none": ("UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;BYDAY=QQ", "RRULE"),
+    "no start": ("UID:1\nSUMMARY:x", "no DTSTART"),
+    "a start that is none": ("UID:1\nDTSTART:soon\nDURATION:PT1H", "DTSTART"),
+    "an event of years": ("UID:1\nDTSTART:20250610T100000Z\nDTEND:20350610T100000Z", "366 days"),
+    "all that follow": (
+        "UID:1\nRECURRENCE-ID;RANGE=THISANDFUTURE:20250610T100000Z\nDTSTART:20250610T100000Z\nDURATION:PT1H",
+        "RANGE",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_understood_is_refused_with_its_line(name, tmp_path):
+    event, word = REFUSED[name]
+    good = "UID:0\nDTSTART:20250610T100000Z\nDURATION:PT1H"
+
+    with pytest.raises(CalendarError) as caught:
+        taken(tmp_path, ics(good, event))
+
+    assert word in str(caught.value)
+    assert f"{tmp_path / 'other.ics'}:9:" in caught.value.detail
+    assert not (tmp_path / "calendars").exists()
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"junk" * 1000, b"\x00\xff", b"BEGIN:VEVENT\nEND:VEVENT\n", b"BEGIN:VCALENDAR\n"]
+)
+def test_what_is_no_calendar_is_refused(text, tmp_path):
+    with pytest.raises(CalendarError, match="no iCalendar file") as caught:
+        taken(tmp_path, text)
+
+    assert caught.value.exit_code == 3
+
+
+def test_a_rule_imported_is_named_after_its_file_and_event(tmp_path):
+    event = "UID:{n}\nDTSTART:2025061{n}T100000Z\nDURATION:PT{n}H\nSUMMARY:Fiscal\\, close\x07"
+    calendar, _ = taken(
+        tmp_path, ics(event.format(n=1), event.format(n=2)), scope={"region": ("eu",)}, effect="approval"
+    )
+
+    assert [window.id for window in calendar.windows] == ["other/Fiscal, close", "other/Fiscal, close-2"]
+    assert {(window.effect, window.scope.region) for window in calendar.windows} == {("approval", ("eu",))}
