@@ -40,6 +40,15 @@ def commands(page: Path) -> list[str]:
     return re.findall(r"^\$ (shipcast .*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
+def write_files(page: Path, folder: Path) -> None:
+    """Write the code blocks of a page whose first line names a file, such as ```toml calendar.toml."""
+    blocks = re.findall(
+        r"^```[a-z]+ (\S+)\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    for name, text in blocks:
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 REPOSITORIES = """
 git init -q charts && cd charts
 release() { git commit -q --allow-empty -m "$1" && git tag "$1"; }
@@ -70,6 +79,7 @@ def test_the_commands_of_a_page_run_as_written(page, parsed, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     parsed(tmp_path / ".shipcast")
     make_repositories(tmp_path)
+    write_files(page, tmp_path)
     simulate(tmp_path / "exports", services=3, days=120)  # smaller than what `simulate` makes, else the same
 
     failed = []

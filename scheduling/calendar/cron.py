@@ -67,7 +67,7 @@ class Cron:
 @lru_cache(maxsize=10_000)
 def parse_cron(expression: str) -> Cron:
     """
-    >>> list(parse_cron("30 22 31 * *").starts(date(2025, 5, 1), date(2025, 7, 30)).astype("datetime64[m]").astype(str))
+    >>> parse_cron("30 22 31 * *").starts(date(2025, 5, 1), date(2025, 7, 30)).astype("datetime64[m]").astype(str).tolist()
     ['2025-05-31T22:30']
 
     Raises
