@@ -67,7 +67,8 @@ class Cron:
 @lru_cache(maxsize=10_000)
 def parse_cron(expression: str) -> Cron:
     """
-    >>> parse_cron("30 22 31 * *").starts(date(2025, 5, 1), date(2025, 7, 30)).astype("datetime64[m]").astype(str).tolist()
+    >>> found = parse_cron("30 22 31 * *").starts(date(2025, 5, 1), date(2025, 7, 30))
+    >>> np.datetime_as_string(found, "m").tolist()
     ['2025-05-31T22:30']
 
     Raises

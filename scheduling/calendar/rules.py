@@ -52,9 +52,9 @@ def check_near_zone(name: str) -> str:
     try:
         return check_zone(name)
     except ValueError as error:
-        near = difflib.get_close_matches(name, available_timezones(), n=2, cutoff=0.75)
-        hint = f"{name!r} is not a time zone; did you mean {' or '.join(near)}?"
-        raise ValueError(hint if near else str(error)) from error
+        near = difflib.get_close_matches(name, available_timezones(), n=1, cutoff=0.75)
+        said = f"{name!r} is not a time zone; did you mean {near[0]}?" if near else str(error)
+        raise ValueError(said) from error
 
 
 def check_cron(expression: str) -> str:

@@ -117,6 +117,8 @@ CASES = {
     "and not before it": (window(GAP), "pay", "2025-03-30T00:30", "2025-03-30T01:00", "allowed", "default", "2025-03-30T01:00", "="),
     "London's hour that comes twice counts first": (window(GAP), "pay", "2025-10-26T00:30", "2025-10-26T00:30", "blocked", "r", "2025-10-26T01:30", "2025-10-26T01:30"),
     "and not a second time": (window(GAP), "pay", "2025-10-26T01:30", "2025-10-26T02:00", "allowed", "default", "2025-10-27T01:30", "="),
+    "the first time after the overlap": (deny('cron = "0 2 * * *"', 60, "Europe/London"), "pay", "2025-10-26T01:30", "2025-10-26T02:00", "allowed", "default", "2025-10-26T02:00", "="),
+    "Cairo's midnight after its overlap": (deny('cron = "0 0 * * *"', 30, "Africa/Cairo"), "pay", "2025-10-30T21:00", "2025-10-30T22:00", "allowed", "default", "2025-10-30T22:00", "="),
     "New York's gap": (deny('cron = "30 2 * * *"', 60, "America/New_York"), "pay", "2025-03-09T07:00", "2025-03-09T07:00", "blocked", "r", "2025-03-09T08:00", "2025-03-09T08:00"),
     "New York's overlap": (deny('cron = "30 1 * * *"', 60, "America/New_York"), "pay", "2025-11-02T06:30", "2025-11-02T06:45", "allowed", "default", "2025-11-03T06:30", "="),
     "New York in summer": (deny('cron = "0 9 * * *"', 60, "America/New_York"), "pay", "2025-07-01T13:00", "2025-07-01T13:00", "blocked", "r", "2025-07-01T14:00", "2025-07-01T14:00"),
