@@ -27,8 +27,10 @@ FAMILY_SPREADS = (0.02, 0.08, 0.2, 0.5)  # per spread of the feature, in log odd
 LEVEL_SPREADS = (0.1, 0.3, 0.7)
 FIRST_SPREAD, FIRST_LEVEL = 0.2, 0.3
 ROUNDS = 3
+NEWTON_STEPS = 4
+MOST_LOOKED_AT = 400  # deployments of a service
 COMMON_SPREAD = 1.5
-ARRAYS = ("usual_", "mixes_", "week_means_", "week_beliefs_", "failed_", "hours_", "predictor_")
+ARRAYS = ("usual_", "mixes_", "week_means_", "week_beliefs_", "failed_", "hours_", "predictor_", "shifts_")
 NUMBERS = ("base_", "family_spreads_", "level_spread_", "crowding_")
 ASSUMED_RATE, RATE_WORTH = 0.06, 2.0  # before any deployment has settled: 6 in 100
 
@@ -88,6 +90,7 @@ class FailureModel:
         self.fit_spreads()
         self.fit_week(rows["started_at"])
         self.usual_ = self.means_of(self.design_)
+        self.fit_shifts()
 
     def means_of(self, design: Floats) -> Floats:
         """The mean row of every service, drawn to the company's where it has few; the last row is the company's."""
@@ -180,6 +183,23 @@ class FailureModel:
         together, alone = (np.trace(np.linalg.solve(information, part.T @ part)) for part in (daily, scores))
         return max(1.0, float(together / alone)) if alone > 0 else 1.0
 
+    def fit_shifts(self) -> None:
+        """How far the draws of each service lie too high, in log odds; the last is that of a service not known.
+
+        The mean chance over draws of log odds exceeds the chance of their mean, while it is the latter that fits the
+        failures seen: chances are skewed, and Laplace's approximation is not. A service not known is as likely to fail,
+        in what all shipped, as all were.
+        """
+        self.shifts_ = np.zeros(len(self.number_) + 1)
+        fitted = expit(self.predictor_)
+        for number in [*self.number_.values(), None]:
+            its = np.arange(len(fitted)) if number is None else np.flatnonzero(self.groups_.numbers == number)
+            its = its[:: -(-len(its) // MOST_LOOKED_AT) or 1]
+            place = -1 if number is None else number
+            week = week_basis()[self.hours_[its]] - self.mixes_[place]
+            drawn = self.weight_draws(number) @ np.hstack([with_common(self.design_[its]), week]).T
+            self.shifts_[place] = excess(drawn, fitted[its].mean()) if len(its) else 0.0
+
     def predict(self, rows: pl.DataFrame) -> Floats:
         """The expected chance that each deployment fails, one a row."""
         return np.asarray(expit(self.draws(rows)).mean(axis=0))
@@ -217,6 +237,7 @@ class FailureModel:
             for part, count in zip(self.weeks_, shares(self.week_beliefs_), strict=True)
         ]
         found = rng.permutation(np.concatenate(drawn))
+        found[:, 0] -= self.shifts_[-1 if number is None else number]
         if number is not None:
             found[:, 1 + len(self.columns_) :] += self.own(number).draws(rng)
         return np.asarray(found)
@@ -298,6 +319,15 @@ def near_evidence(information: Floats, pull: Floats, spread: Floats) -> float:
     factor = np.linalg.cholesky(information + np.diag(spread**-2.0))
     half = np.linalg.solve(factor, pull)
     return float(0.5 * half @ half - np.sum(np.log(np.diag(factor))) - np.sum(np.log(spread)))
+
+
+def excess(log_odds: Floats, chance: float) -> float:
+    """How much log odds must be lowered for their mean chance to be that; by Newton's steps."""
+    found = 0.0
+    for _ in range(NEWTON_STEPS):
+        chances = expit(log_odds - found)
+        found += float((chances.mean() - chance) / (chances * (1 - chances)).mean())
+    return found
 
 
 def with_common(design: Floats) -> Floats:

@@ -76,6 +76,24 @@ def test_a_service_with_many_deployments_keeps_its_own_rate(world):
     assert mean(model, Change("safe", "b", "UTC")).mean() == pytest.approx(0.02, abs=0.012)
 
 
+def test_the_chances_of_what_was_learned_from_add_up_to_the_failures_seen(world):
+    chance = world.with_columns(zone=pl.lit("UTC"), chance=learned(world).predict(world))
+    sums = chance.group_by("service").agg(pl.sum("chance"), pl.sum("is_failed")).rows_by_key("service")
+
+    assert chance["chance"].sum() == pytest.approx(world["is_failed"].sum(), rel=0.01)
+    assert all(sums[name][0][0] == pytest.approx(sums[name][0][1], rel=0.08) for name in ("risky", "safe"))
+
+
+def test_a_service_never_seen_fails_like_the_company():
+    rng = np.random.default_rng(6)
+    rates = rng.lognormal(np.log(0.05), 0.8, 40)
+    seen = [outcomes(f"s{k}", rng.integers(0, 168, 60), rng.random(60) < rate) for k, rate in enumerate(rates)]
+    company = pl.concat(seen)
+
+    unseen = mean(learned(company), Change("unseen", None, "UTC"), np.random.default_rng(7).permutation(WEEK))
+    assert unseen.mean() == pytest.approx(company["is_failed"].mean(), rel=0.05)
+
+
 def test_a_service_with_few_deployments_borrows_from_its_team_and_the_company(world):
     model = learned(world)
     new = mean(model, Change("new", "a", "UTC")).mean()
