@@ -167,8 +167,11 @@ def refusals(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> l
 
 
 def against(trained: Trained, rows: pl.DataFrame, champion: Served) -> Gain | None:
-    """What the model gained on the champion since the champion's cut-off; null: too little has settled since."""
-    since = trained.forecasts.filter(pl.col("is_settled"), pl.col("started_at") >= champion.entry.cut_off)
+    """What the model gained on the champion, where it knew no less; null: too little of that has settled.
+
+    It is judged by forecasts from several cut-offs, of which those before the champion's say nothing against it.
+    """
+    since = trained.forecasts.filter(pl.col("is_settled"), pl.col("cut_off") >= champion.entry.cut_off)
     if len(since) < ENOUGH or since["is_failed"].sum() < ENOUGH_FAILURES:
         return None
     seen = since.select("deployment_id").join(rows, on="deployment_id", how="left", maintain_order="left")

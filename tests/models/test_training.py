@@ -12,7 +12,7 @@ from shipcast.models.candidates import CANDIDATES, Rate, Regression, own
 from shipcast.models.registry import Champion
 from shipcast.models.serving import Served
 from shipcast.models.stored import read_state, write_state
-from shipcast.models.training import fingerprint, refusals, train
+from shipcast.models.training import against, fingerprint, refusals, train
 
 CUT_OFF = datetime.fromisoformat("2025-12-01")
 
@@ -146,3 +146,13 @@ def test_the_gate_lets_a_good_model_pass_and_names_what_a_bad_one_lacks(trained)
 
     assert refusals(trained, rows(), champion(bad, since)) == []
     assert refusals(worse, rows(), champion(good, since)) == ["it is clearly worse than the champion, version 7"]
+
+
+def test_a_champion_that_knew_more_than_the_models_judged_is_no_measure_for_them(trained):
+    late = trained.forecasts["cut_off"].max() + timedelta(days=1)
+    good = Regression().fit(rows().with_columns(is_failed=pl.col("failed_at").is_not_null()))
+    since = trained.forecasts.filter(pl.col("started_at") >= late, "is_settled")
+
+    assert len(since) > 20
+    assert against(trained, rows(), champion(good, late)) is None
+    assert against(trained, rows(), champion(good, trained.forecasts["cut_off"].min())) is not None
