@@ -16,11 +16,12 @@ from shipcast.answers.reading import open_reader
 from shipcast.answers.words import local_time, plural
 from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
 from shipcast.scheduling.calendar.errors import CalendarError
+from shipcast.scheduling.calendar.files import FILE_NAME, IMPORTED, calendar_files
 from shipcast.scheduling.calendar.meetings import Meeting, meetings_before
 from shipcast.scheduling.calendar.occurrences import Kind, Occurrence, occurrences
 from shipcast.scheduling.calendar.policy import Verdict
 from shipcast.scheduling.calendar.questions import Question
-from shipcast.scheduling.calendar.reading import FILE_NAME, IMPORTED, calendar_files, read_calendar
+from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.calendar.rules import Effect
 from shipcast.scheduling.calendar.scope import Subject
 from shipcast.settings import Settings

@@ -82,7 +82,7 @@ THEN = {
 
 
 class Factor(Part):
-    """One factor of the price at this start, against its usual; intervals hold 95 %.
+    """One factor of the price at this start, against its usual, the mean of the week; intervals hold 95 %.
 
     The first two or three multiply to what a failure is expected to cost, which is the whole cost but for a planned
     downtime; that adds what it turns away. The median restore time stands beside.
@@ -510,7 +510,8 @@ def calmer_said(answer: ExplainAnswer) -> list[str]:
     if calmer.start is not None:
         ways.append(f"from {local_time(calmer.start, answer.business_zone)} ({answer.business_zone}) on")
     if calmer.lines is not None:
-        ways.append(f"at this time with at most {plural(calmer.lines, 'line')}")
+        size = f"at most {plural(calmer.lines, 'line')}"
+        ways.append(f"at this time with {size}, against the usual cost of the change as it is now")
     return [f"To be {calmer.level}: {', or '.join(ways)}."]
 
 

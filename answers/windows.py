@@ -31,6 +31,7 @@ from shipcast.features.history import LOAD_WEEKS, History
 from shipcast.models.load import LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
+from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.recommend import Usual, diverse, is_clearly_better, level, robust_costs
 from shipcast.scheduling.risk import Risk
 from shipcast.scheduling.windows import candidate_starts
@@ -246,7 +247,21 @@ def hold_blocks(reader: Reader, question: Question, holds: Sequence[tuple[str | 
 
 def data_warnings(reader: Reader, history: History, question: Question) -> list[str]:
     """What is to be known of the data, of the service's deployments in it, and of the service's clock."""
-    return [*reader.warnings(), *proxy_warnings(reader, question), *clock_warnings(history, question.change)]
+    return [
+        *reader.warnings(),
+        *calendar_warnings(reader),
+        *proxy_warnings(reader, question),
+        *clock_warnings(history, question.change),
+    ]
+
+
+def calendar_warnings(reader: Reader) -> list[str]:
+    """That there is a calendar, which no advice looks at yet."""
+    found = calendar_files(reader.settings.home)
+    if not found:
+        return []
+    names = ", ".join(path.name for path in found)
+    return [f"The calendar ({names}) is not looked at here: `shipcast calendar check` says whether a start is allowed."]
 
 
 def hold_warnings(service: str, holds: Sequence[tuple[str | None, datetime]]) -> list[str]:
@@ -420,7 +435,10 @@ def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
     chance = in_hundred(best.failure_probability, best.failure_low, best.failure_high)
     when = f"{local_time(best.start, zone)} ({zone})"
     if answer.verdict == "no_clear_difference":
-        return f"Ship {answer.service} at any time: {chance} would fail at {when}, and no window is clearly better."
+        return (
+            f"No window for {answer.service} is clearly better than choosing freely: even at {when}, which looks best, "
+            f"{chance} would fail."
+        )
     usual = "" if best.relative_cost is None else f", {best.relative_cost * 100:.0f} % of the usual cost"
     return f"Ship {answer.service} on {when}: {chance} would fail{usual}."
 

@@ -106,7 +106,7 @@ class RestoreModel:
         team = self.team_number_.get(change.team or change.service)
         believed = self.unseen_ if team is None else self.duties_[team]
         chosen, slower = believed.draws(rng, DRAWS)
-        outside = weeks()[0][chosen]
+        outside = weeks()[0][chosen] * (self.incidents_ > 0)  # of hours without any incident there is nothing to say
         level = self.level_draws(change.service, chosen, slower, believed, rng)
         return np.asarray((level[:, None] + slower[:, None] * outside)[:, hours_of_week(outages, change.zone)])
 

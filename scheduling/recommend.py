@@ -89,31 +89,24 @@ def is_clearly_better(costs: Floats, against: Floats | None = None) -> bool:
 class Usual:
     """The usual cost of a change, the mean over a week of starts, and what it is made of.
 
-    The base values of the factors multiply to the usual cost of a failure exactly: the last is what the others leave.
-
     Attributes
     ----------
-    cost, outage, downtime
-        The usual cost, and its parts: what a failure is expected to cost, and what the deployment itself turns away.
+    cost, downtime
+        The usual cost, and the part of it that the deployment itself turns away.
+    bases
+        The usual value of each factor of what a failure costs: its mean over the week.
     """
 
     def __init__(self, risk: Risk, week: NDArray[np.bool_]) -> None:
         self.cost = float(risk.costs.mean(axis=0)[week].mean())
-        self.outage = float(risk.outage.mean(axis=0)[week].mean())
         self.downtime = 0.0 if risk.downtime is None else float(risk.downtime.mean(axis=0)[week].mean())
-        self.bases = {name: float(values[week].mean()) for name, values in factors(risk).items()}
-        last = list(self.bases)[-1]
-        others = np.prod([base for name, base in self.bases.items() if name != last])
-        self.bases[last] = self.outage / float(others)
-
-    def ratios(self, risk: Risk) -> Mapping[str, Floats]:
-        """Each factor of every start over its base value."""
-        return {name: values / self.bases[name] for name, values in factors(risk).items()}
+        self.week = {name: values[week] for name, values in factors(risk).items()}
+        self.bases = {name: float(values.mean()) for name, values in self.week.items()}
 
     def points(self, risk: Risk, place: int) -> dict[str, float]:
         """What each factor of a start, and its planned downtime, adds to its relative cost; they sum to that less 1."""
-        ratios = {name: float(values[place]) for name, values in self.ratios(risk).items()}
-        parts = {name: part * self.outage / self.cost for name, part in points(ratios).items()}
+        values = {name: float(found[place]) for name, found in factors(risk).items()}
+        parts = {name: part / self.cost for name, part in points(values, self.week).items()}
         if risk.downtime is not None:
             parts[DOWNTIME] = float(risk.downtime[:, place].mean() - self.downtime) / self.cost
         return parts
@@ -134,29 +127,33 @@ def factor_draws(risk: Risk) -> dict[str, Floats]:
     return found | ({"load": risk.outage / (risk.failure * risk.minutes)} if risk.has_load else {})
 
 
-def points(ratios: Mapping[str, float]) -> dict[str, float]:
-    """What each factor adds to a relative cost, against 1; they sum to the product of the ratios less 1.
+def points(values: Mapping[str, float], usual: Mapping[str, Floats]) -> dict[str, float]:
+    """What each factor adds to a product, against the mean product of the usual ones; they sum to the difference.
 
-    Each factor is moved from its base to its value in every order, and its effects are averaged (Shapley), so that
-    no factor gains by being named first.
+    From each usual start every factor is moved to its value, in every order, and its effects are averaged (Shapley,
+    1953; from many starts: Lundberg and Lee, 2017), so that no factor gains by being named first.
+
+    Parameters
+    ----------
+    usual
+        The factors of every usual start, in one order; two or three of them.
 
     Examples
     --------
-    >>> points({"failure chance": 0.5, "load": 0.5})
-    {'failure chance': -0.375, 'load': -0.375}
+    >>> points({"failure chance": 2.0, "load": 5.0}, {"failure chance": np.array([4.0]), "load": np.array([10.0])})
+    {'failure chance': -15.0, 'load': -15.0}
     """
-    shares = {}
-    for name, ratio in ratios.items():
-        others = [other for key, other in ratios.items() if key != name]
-        shares[name] = (ratio - 1) * mean_of_products(others)
-    return shares
+    return {
+        name: float(np.mean((value - usual[name]) * mean_of_products([(values[key], usual[key]) for key in others])))
+        for name, value in values.items()
+        for others in [[key for key in values if key != name]]
+    }
 
 
-def mean_of_products(ratios: list[float]) -> float:
-    """The mean, over all orders, of the product of those ratios that are moved before one more factor is."""
-    if not ratios:
-        return 1.0
-    if len(ratios) == 1:
-        return (1 + ratios[0]) / 2
-    first, second = ratios
-    return (1 + (first + second) / 2 + first * second) / 3
+def mean_of_products(others: list[tuple[float, Floats]]) -> Floats:
+    """The mean, over all orders, of the product of two or fewer further factors, moved before or not moved yet."""
+    if len(others) == 1:
+        [(moved, still)] = others
+        return (moved + still) / 2
+    (moved, still), (also_moved, also_still) = others
+    return np.asarray((moved * also_moved + still * also_still) / 3 + (moved * also_still + still * also_moved) / 6)

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.exporting import EFFECT, KIND, RULE, SCOPE
-from shipcast.scheduling.calendar.reading import IMPORTED, LARGEST
+from shipcast.scheduling.calendar.files import IMPORTED
+from shipcast.scheduling.calendar.reading import LARGEST
 from shipcast.scheduling.calendar.rules import LONGEST_MINUTES, Effect, Window
 from shipcast.settings import check_zone
 from shipcast.settings.files import write_whole

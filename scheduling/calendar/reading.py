@@ -26,8 +26,6 @@ from shipcast.scheduling.calendar.rules import (
     Window,
 )
 
-FILE_NAME = "calendar.toml"
-IMPORTED = "calendars"  # the folder of a home that holds what was imported
 LARGEST = 16 * 2**20
 SECTIONS: dict[str, tuple[str, type[Rule]]] = {  # of the file: where a calendar holds them, and what they are
     "window": ("windows", Window),
@@ -61,14 +59,6 @@ class Source:
         return CalendarError(
             f"{where}: {said}", next_step=next_step, file=str(self.path), line=line, rule=rule, key=key
         )
-
-
-def calendar_files(home: Path, given: Path | None = None) -> tuple[Path, ...]:
-    """The files that make up the calendar: the one given; else the home's or the current folder's, and the imports."""
-    if given is not None:
-        return (given,)
-    own = next((path for path in (home / FILE_NAME, Path(FILE_NAME).absolute()) if path.is_file()), None)
-    return (*([own] if own else []), *sorted((home / IMPORTED).glob("*.json")))
 
 
 def read_calendar(*paths: Path) -> Calendar:

@@ -40,6 +40,7 @@ ROWS = {
     "restore time": "minutes to restore",
     "median restore time": "… their median",
     "load": "requests per hour",
+    "planned downtime": "met while down",
 }
 
 

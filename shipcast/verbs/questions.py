@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -288,9 +289,23 @@ def window_cells(window: Window) -> list[object]:
 
 
 def reasons_in_words(window: Window) -> str:
-    """The parts of the relative cost: with the usual 100 they add up to it."""
-    parts = ", ".join(f"{reason.factor} {reason.points * 100:+.0f}" for reason in window.reasons)
-    return f"usual 100 %; {parts}; comes to {of_usual(window)}"
+    """The parts of the relative cost: with the usual 100 they add up to it, as they are shown."""
+    shown = whole([reason.points * 100 for reason in window.reasons])
+    parts = ", ".join(f"{reason.factor} {part:+d}" for reason, part in zip(window.reasons, shown, strict=True))
+    return f"usual 100 %; {parts}; comes to {100 + sum(shown)} %"
+
+
+def whole(parts: Sequence[float]) -> list[int]:
+    """The parts as whole numbers that add up to their rounded sum: those nearest to the next one are rounded up.
+
+    >>> whole([0.4, 0.4, 0.4]), whole([-31.4, -24.4])
+    ([1, 0, 0], [-31, -25])
+    """
+    found = [math.floor(part) for part in parts]
+    missing = round(sum(parts)) - sum(found)
+    for place in sorted(range(len(parts)), key=lambda place: found[place] - parts[place])[:missing]:
+        found[place] += 1
+    return found
 
 
 def of_usual(window: Window) -> str:
@@ -347,8 +362,8 @@ def show_forecast(ask: Ask, answer: ForecastAnswer) -> None:
         hint(ask, f"shipcast windows {argument(service)} --duration 30m, or -v for every hour")
     elif zones:
         of = {name: [item for item in answer.items if item.service == name] for name in zones}
-        rows = [[name, *extremes(of[name], zone, "%a %-d %H:%M")] for name, zone in zones.items()]
-        table(["service", *ends], rows, ends[1::2])
+        rows = [[name, *extremes(of[name], zone, "%a %-d %H:%M"), zone] for name, zone in zones.items()]
+        table(["service", *ends, "on the clock of"], rows, ends[1::2])
         hint(ask, f"shipcast forecast {argument(next(iter(zones)))}")
 
 

@@ -1,6 +1,7 @@
 """`explain`: the price that `windows` gives, reasons that add up, and nothing from after the question was asked."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 from test_windows import AS_OF, HALF_HOUR, company, cut, said, without_clock
 
 from shipcast.answers.errors import UnknownName
-from shipcast.answers.explain import explain
+from shipcast.answers.explain import FactorName, explain
 from shipcast.answers.reading import open_reader
 from shipcast.answers.windows import windows
 from shipcast.scheduling.recommend import level
 from shipcast.settings.errors import UsageError
+from shipcast.verbs.advice import ROWS
 
 NOON = datetime(2025, 6, 3, 12, 30, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -66,7 +68,8 @@ def test_laws_of_every_answer(reader, case):
     assert sum(reason.points for reason in item.reasons) == pytest.approx(item.relative_cost - 1, abs=1e-9)
     factors = {factor.factor: factor for factor in answer.factors}
     multiplied = [factors[reason.factor] for reason in item.reasons]
-    assert np.prod([factor.ratio for factor in multiplied]) == pytest.approx(item.relative_cost)
+    scale = 60 if "load" in factors else 1  # of what is said per hour
+    assert np.prod([factor.value for factor in multiplied]) / scale == pytest.approx(item.expected_cost)
     assert factors["failure chance"].value == pytest.approx(item.failure_probability)
     for factor in answer.factors:
         assert factor.low <= factor.value <= factor.high
@@ -260,3 +263,15 @@ def test_an_empty_home_answers_for_any_service(built):
     answer = ask(built({}), "anything")
 
     assert (answer.n, answer.items[0].expected_cost) == (0, None)
+
+
+def test_every_factor_has_a_word_on_screen():
+    assert set(get_args(FactorName)) == set(ROWS)
+
+
+def test_the_usual_load_is_the_mean_of_the_week(reader):
+    starts = [AS_OF.replace(minute=15) + step * 3 * HOUR for step in range(56)]
+    loads = [explain(reader, "pay", at=start, duration=HALF_HOUR).factors[2] for start in starts]
+
+    assert np.mean([load.value for load in loads]) == pytest.approx(loads[0].usual, rel=0.03)
+    assert all(load.ratio_low < load.ratio < load.ratio_high for load in loads)

@@ -136,3 +136,10 @@ def test_equal_histories_give_equal_draws():
     first, second = (RestoreModel().fit(frame).draws(Change("pay", None, "UTC"), WEEK) for _ in range(2))
 
     assert np.array_equal(first, second)
+
+
+def test_without_any_incident_no_hour_is_slower_than_another():
+    draws = RestoreModel().fit(restores("pay", [], [])).draws(Change("pay", "a", "UTC"), WEEK)
+
+    assert (draws == draws[:, :1]).all()
+    assert np.exp(np.median(draws[:, 0])) == pytest.approx(60, rel=0.25)

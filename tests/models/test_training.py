@@ -12,7 +12,7 @@ from shipcast.models.candidates import CANDIDATES, Rate, Regression, own
 from shipcast.models.registry import Champion
 from shipcast.models.serving import Served
 from shipcast.models.stored import read_state, write_state
-from shipcast.models.training import against, fingerprint, refusals, train
+from shipcast.models.training import fingerprint, refusals, train
 
 CUT_OFF = datetime.fromisoformat("2025-12-01")
 
@@ -148,11 +148,15 @@ def test_the_gate_lets_a_good_model_pass_and_names_what_a_bad_one_lacks(trained)
     assert refusals(worse, rows(), champion(good, since)) == ["it is clearly worse than the champion, version 7"]
 
 
-def test_a_champion_that_knew_more_than_the_models_judged_is_no_measure_for_them(trained):
-    late = trained.forecasts["cut_off"].max() + timedelta(days=1)
-    good = Regression().fit(rows().with_columns(is_failed=pl.col("failed_at").is_not_null()))
-    since = trained.forecasts.filter(pl.col("started_at") >= late, "is_settled")
+def test_forecasts_that_knew_less_than_the_champion_say_nothing_against_a_challenger(trained):
+    knew_less = pl.col("cut_off") < trained.forecasts["cut_off"].unique().sort()[3]
+    since = trained.forecasts.filter(knew_less)["cut_off"].max() + timedelta(days=1)
+    rate = Rate().fit(rows().with_columns(is_failed=pl.col("failed_at").is_not_null()))
+    wrong = pl.when(knew_less).then(1 - pl.col("chance")).otherwise("chance")
+    early, all_along = (
+        replace(trained, forecasts=trained.forecasts.with_columns(chance=chance))
+        for chance in (wrong, 1 - pl.col("chance"))
+    )
 
-    assert len(since) > 20
-    assert against(trained, rows(), champion(good, late)) is None
-    assert against(trained, rows(), champion(good, trained.forecasts["cut_off"].min())) is not None
+    assert refusals(early, rows(), champion(rate, since)) == []
+    assert refusals(all_along, rows(), champion(rate, since)) == ["it is clearly worse than the champion, version 7"]

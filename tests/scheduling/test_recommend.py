@@ -1,5 +1,7 @@
 """From costs to advice: points add up, windows lie apart, and luck is not taken for a difference."""
 
+import itertools
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,40 +9,64 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from shipcast.scheduling.recommend import Usual, diverse, factor_draws, is_clearly_better, level, points
+from shipcast.scheduling.recommend import Usual, diverse, factor_draws, factors, is_clearly_better, level, points
 from shipcast.scheduling.risk import Forecast, risk
 
-RATIOS = st.floats(0, 20, allow_nan=False)
+WEEKS = st.integers(1, 5).flatmap(
+    lambda starts: st.fixed_dictionaries(
+        {name: arrays(float, starts, elements=st.floats(0, 20)) for name in ("chance", "minutes")},
+        optional={"load": arrays(float, starts, elements=st.floats(0, 20))},
+    )
+)
 HALF_HOUR = timedelta(minutes=30)
 
 
-@given(st.lists(RATIOS, min_size=1, max_size=3))
-def test_points_sum_to_the_relative_cost_less_1(ratios):
-    parts = points({str(place): ratio for place, ratio in enumerate(ratios)})
+@given(WEEKS)
+def test_points_sum_to_what_the_product_differs_by(week):
+    values = {name: float(found[0]) for name, found in week.items()}
+    products = np.prod(list(week.values()), axis=0)
 
-    assert sum(parts.values()) == pytest.approx(np.prod(ratios) - 1, abs=1e-9, rel=1e-9)
-
-
-@given(RATIOS, RATIOS)
-def test_a_factor_at_its_base_adds_nothing(first, second):
-    assert points({"a": first, "b": second, "c": 1.0})["c"] == 0
+    assert sum(points(values, week).values()) == pytest.approx(products[0] - products.mean(), abs=1e-9, rel=1e-9)
 
 
-@given(RATIOS, RATIOS, RATIOS)
-def test_the_order_of_the_factors_does_not_matter(a, b, c):
-    assert points({"a": a, "b": b, "c": c})["a"] == pytest.approx(points({"c": c, "b": b, "a": a})["a"])
+@given(WEEKS)
+def test_a_factor_that_is_the_same_at_all_times_adds_nothing(week):
+    always = {**week, "chance": np.full(len(week["chance"]), 7.0)}
+
+    assert points({name: float(found[0]) for name, found in always.items()}, always)["chance"] == 0
 
 
-@pytest.mark.parametrize("has_load", [True, False])
-def test_the_factors_of_every_start_multiply_to_its_relative_cost(has_load):
+@given(WEEKS)
+def test_the_order_of_the_factors_does_not_matter(week):
+    values = {name: float(found[0]) for name, found in week.items()}
+    there, back = points(values, week), points(dict(reversed(values.items())), week)
+
+    assert there == pytest.approx(back)
+
+
+def test_points_are_the_mean_over_all_orders_and_all_usual_starts():
     rng = np.random.default_rng(1)
-    load = rng.uniform(1, 9, 700 + 1344) if has_load else None
-    costs = risk(Forecast(rng.uniform(0, 0.2, (40, 700)), rng.normal(3, 1, (40, 700)), 0.8, load))
-    usual = Usual(costs, np.arange(700) < 672)
-    product = np.prod(list(usual.ratios(costs).values()), axis=0)
+    week = {name: rng.uniform(0, 9, 4) for name in ("chance", "minutes", "load")}
+    values = {"chance": 2.0, "minutes": 5.0, "load": 3.0}
+    by_hand = dict.fromkeys(values, 0.0)
+    for start, order in itertools.product(range(4), itertools.permutations(values)):
+        now = {name: week[name][start] for name in values}
+        for name in order:
+            before = math.prod(now.values())
+            now[name] = values[name]
+            by_hand[name] += (math.prod(now.values()) - before) / 24
 
-    assert product == pytest.approx(costs.costs.mean(axis=0) / costs.costs.mean(axis=0)[:672].mean())
+    assert points(values, week) == pytest.approx(by_hand)
+
+
+def test_the_usual_value_of_a_factor_is_its_mean_over_the_week():
+    rng = np.random.default_rng(1)
+    costs = risk(Forecast(rng.uniform(0, 0.2, (40, 700)), rng.normal(3, 1, (40, 700)), 0.8, rng.uniform(1, 9, 2044)))
+    usual = Usual(costs, np.arange(700) < 672)
+
+    assert usual.bases["load"] == pytest.approx(factors(costs)["load"][:672].mean())
     assert usual.cost == pytest.approx(costs.costs[:, :672].mean())
 
 
