@@ -1,9 +1,8 @@
 """What no plan can cost less than: capacities are given prices, and each tree of dependencies is then solved exactly.
 
-Whoever runs pays the price of the rows it takes part in, and every row pays back the price of its whole capacity. A plan
-that keeps the capacities never gains by that, so for any prices the cheapest starts under them, less what is paid back,
-cost no more than the best plan. A deflected subgradient looks for the prices that bring this
-highest.
+Whoever runs pays a toll to the rows it takes part in, and every row pays back the toll of its whole capacity. A plan
+that keeps the capacities never loses by that, so for any tolls the cheapest starts under them, less what is paid back,
+cost no more than the best plan. A deflected subgradient looks for the tolls that bring this highest.
 
 Dependencies that would close a circle, in any direction, and exclusions hold as far as their rows do; to leave a rule
 out can only lower the bound.

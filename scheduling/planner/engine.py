@@ -68,17 +68,12 @@ class Solution:
 
     def offer(self, starts: list[int]) -> None:
         """Take a plan over if it is cheaper."""
-        cost = cost_of(self.model, starts)
+        cost = self.model.cost(starts)
         if cost < self.cost:
             self.starts, self.cost = list(starts), cost
 
     def is_proven(self) -> bool:
         return self.cost - self.bound <= 1e-9 * abs(self.cost)
-
-
-def cost_of(model: Model, starts: list[int]) -> float:
-    """What a plan costs: the prices of the starts and of the deferrals."""
-    return sum(model.deferrals[at] if start < 0 else float(model.prices[at, start]) for at, start in enumerate(starts))
 
 
 class Engine:
@@ -87,7 +82,7 @@ class Engine:
     def __init__(self, model: Model, effort: Effort, seed: int, progress: Callable[[Progress], None] | None) -> None:
         self.model, self.effort, self.seed, self.progress = model, effort, seed, progress
         starts = greedy(model)
-        self.solution = Solution(model, starts, cost_of(model, starts))
+        self.solution = Solution(model, starts, model.cost(starts))
 
     def run(self) -> None:
         if self.model.size and self.model.slots:
@@ -136,7 +131,7 @@ class Engine:
         solution, effort = self.solution, self.effort
         search = Search(self.model, solution.starts, guide, self.seed)
         unit = max(sum(search.favourites), 1e-12) / self.model.size
-        begun, told = effort.spent(), effort.spent()
+        begun = effort.spent()
         while not (effort.asked_to_stop() or solution.is_proven()):
             if effort.iterations is not None:
                 done = solution.iterations / effort.iterations if effort.iterations else 1.0

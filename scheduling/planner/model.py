@@ -11,6 +11,8 @@ import numpy as np
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.planner.problem import Bools, Problem, Request
 
+DEFERRED = -1
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,6 +64,11 @@ class Model:
     @property
     def size(self) -> int:
         return len(self.durations)
+
+    def cost(self, starts: Sequence[int]) -> float:
+        """What a plan costs: the prices of the starts and of the deferrals."""
+        deferrals, prices = self.deferrals, self.prices
+        return sum(deferrals[at] if start < 0 else float(prices[at, start]) for at, start in enumerate(starts))
 
 
 def model_of(problem: Problem) -> Model:
@@ -167,8 +174,8 @@ def rows_of(problem: Problem, place: dict[str, int]) -> tuple[Row, ...]:
     for group in [*alone, *cliques(pairs - set(pairs_within(alone)))]:
         groups[tuple(group)] = 1
     for capacity in problem.capacities:
-        group = tuple(members[capacity.name])
-        groups[group] = min(groups.get(group, capacity.concurrent), capacity.concurrent)
+        users = tuple(members[capacity.name])
+        groups[users] = min(groups.get(users, capacity.concurrent), capacity.concurrent)
     return tuple(Row(concurrent, group) for group, concurrent in groups.items() if len(group) > concurrent)
 
 

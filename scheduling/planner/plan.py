@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from shipcast.scheduling.planner.engine import Effort, Engine, Progress, Solution, cost_of
+from shipcast.scheduling.planner.engine import Effort, Engine, Progress, Solution
 from shipcast.scheduling.planner.model import Model, model_of
 from shipcast.scheduling.planner.problem import Problem
 from shipcast.scheduling.planner.reasons import Deferral, deferral
@@ -107,7 +107,7 @@ def plan(
 
 def plan_of(problem: Problem, solution: Solution, effort: Effort) -> Plan:
     """A solution in the words of the problem."""
-    cost = cost_of(solution.model, solution.starts)
+    cost = solution.model.cost(solution.starts)
     is_optimal = cost - solution.bound <= 1e-9 * cost
     starts = named(problem, solution.starts)
     return Plan(

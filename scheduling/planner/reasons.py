@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shipcast.scheduling.planner.problem import Bools, Problem, Request, Reserve
 
@@ -162,7 +163,7 @@ def spans(problem: Problem) -> int:
     return problem.slots + max(request.slots for request in problem.requests)
 
 
-def usage(problem: Problem, starts: Mapping[str, int], users: list[Request]) -> np.ndarray:
+def usage(problem: Problem, starts: Mapping[str, int], users: list[Request]) -> NDArray[np.int64]:
     """How many of them run in each slot."""
     counts = np.zeros(spans(problem), np.int64)
     for user in users:
@@ -178,14 +179,14 @@ def touched(problem: Problem, request: Request, full: Bools) -> Bools:
 
 def leaves_no_place(problem: Problem, request: Request, reserve: Reserve, taken: Bools) -> Bools:
     """The starts from which the request would leave the reserve no block."""
-    closed = np.zeros(problem.slots, dtype=np.bool_)
     begins = np.arange(reserve.begin, reserve.end - reserve.length + 1)
     so_far = np.append(0, np.cumsum(taken))
     low, high = (np.clip(ends, 0, len(taken)) for ends in (begins, begins + reserve.length))
     free = begins[so_far[high] == so_far[low]]
     places = np.arange(problem.slots)
-    closed = (places < free.max() + reserve.length) & (places + request.slots > free.max())
-    return closed & (places < free.min() + reserve.length) & (places + request.slots > free.min())
+    closed: Bools = (places < free.max() + reserve.length) & (places + request.slots > free.max())
+    closed &= (places < free.min() + reserve.length) & (places + request.slots > free.min())
+    return closed
 
 
 def lifted(problem: Problem, name: str, obstacles: tuple[Obstacle, ...]) -> Problem:

@@ -7,9 +7,10 @@ full.
 
 from __future__ import annotations
 
-from shipcast.scheduling.planner.model import Block, Model, Row
+import numpy as np
 
-DEFERRED = -1
+from shipcast.scheduling.planner.model import DEFERRED, Block, Model, Row
+from shipcast.scheduling.planner.problem import Bools
 
 
 def smeared(bits: int, length: int) -> int:
@@ -209,13 +210,6 @@ class Room:
             begins.append(block.begin + (places & -places).bit_length() - 1)
         return begins
 
-    def cost(self) -> float:
-        """What the plan costs, deferrals included."""
-        prices, deferrals = self.model.prices, self.model.deferrals
-        return float(
-            sum(deferrals[at] if start == DEFERRED else prices[at, start] for at, start in enumerate(self.starts))
-        )
-
     def load(self, starts: list[int]) -> None:
         """Take over a whole plan."""
         for at, (old, new) in enumerate(zip(self.starts, starts, strict=True)):
@@ -251,8 +245,6 @@ def grouped(blocks: tuple[Block, ...]) -> list[list[Block]]:
     return list(groups.values())
 
 
-def bits_of(flags: object) -> int:
+def bits_of(flags: Bools) -> int:
     """The flags as bits, the first the lowest."""
-    import numpy as np
-
-    return int.from_bytes(np.packbits(np.asarray(flags), bitorder="little").tobytes(), "little")
+    return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")

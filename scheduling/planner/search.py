@@ -46,7 +46,7 @@ class Search:
         for at, start in enumerate(starts):
             if start != DEFERRED:
                 self.running[start].add(at)
-        self.cost = self.room.cost()
+        self.cost = model.cost(starts)
         self.best_cost, self.best = self.cost, list(starts)
         self.deferred = [at for at, start in enumerate(starts) if start == DEFERRED]
 
