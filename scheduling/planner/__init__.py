@@ -3,6 +3,8 @@
 It knows nothing of calendars, forecasts or files: prices, rules, capacities and reserves come as arrays and numbers.
 """
 
+from shipcast.scheduling.planner.clash import Clash, clash
+from shipcast.scheduling.planner.comparison import Comparison, compared
 from shipcast.scheduling.planner.engine import Progress
 from shipcast.scheduling.planner.errors import CyclicDependency, ProblemRefused
 from shipcast.scheduling.planner.plan import Plan, ReservedBlock, plan
@@ -12,6 +14,8 @@ from shipcast.scheduling.planner.reasons import Deferral, Obstacle, Reason, defe
 __all__ = [
     "SLOT_MINUTES",
     "Capacity",
+    "Clash",
+    "Comparison",
     "CyclicDependency",
     "Deferral",
     "Obstacle",
@@ -24,6 +28,8 @@ __all__ = [
     "Reserve",
     "ReservedBlock",
     "Rule",
+    "clash",
+    "compared",
     "deferral",
     "lifted",
     "plan",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shipcast.scheduling.planner.choices import Choices, cheapest, slot_table
-from shipcast.scheduling.planner.model import Model
-from shipcast.scheduling.planner.room import DEFERRED, Room, between
+from shipcast.scheduling.planner.model import DEFERRED, Model
+from shipcast.scheduling.planner.room import Room, between
 
 
 def greedy(model: Model) -> list[int]:
@@ -28,11 +28,3 @@ def first_free(model: Model) -> list[int]:
         if bits:
             room.insert(at, (bits & -bits).bit_length() - 1)
     return room.starts
-
-
-def alone(model: Model) -> list[int]:
-    """Each at its cheapest start, as if there were no others; deferred if that costs less."""
-    if not model.size or not model.slots:
-        return [DEFERRED] * model.size
-    best = model.prices.argmin(axis=1)
-    return [int(start) if model.prices[at, start] < model.deferrals[at] else DEFERRED for at, start in enumerate(best)]

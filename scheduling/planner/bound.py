@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.planner.model import Block, Model
-from shipcast.scheduling.planner.room import DEFERRED, grouped
+from shipcast.scheduling.planner.model import DEFERRED, Block, Model
+from shipcast.scheduling.planner.room import grouped
 
 Ints = NDArray[np.int64]
 PATIENCE = 12

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.planner.room import DEFERRED, bits_of
+from shipcast.scheduling.planner.model import DEFERRED
+from shipcast.scheduling.planner.room import bits_of
 
 CHUNK = 8
 

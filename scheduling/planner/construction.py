@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.planner.model import Model
-from shipcast.scheduling.planner.room import DEFERRED, Room
+from shipcast.scheduling.planner.model import DEFERRED, Model
+from shipcast.scheduling.planner.room import Room
 from shipcast.scheduling.planner.selection import Selection, connected
 from shipcast.scheduling.planner.tree import Tree
 

@@ -11,8 +11,8 @@ from shipcast.scheduling.planner.baselines import greedy
 from shipcast.scheduling.planner.bound import Bound
 from shipcast.scheduling.planner.choices import Choices, cheapest, slot_table
 from shipcast.scheduling.planner.construction import Builder
-from shipcast.scheduling.planner.model import Model
-from shipcast.scheduling.planner.room import DEFERRED, Room, between
+from shipcast.scheduling.planner.model import DEFERRED, Model
+from shipcast.scheduling.planner.room import Room, between
 from shipcast.scheduling.planner.search import Search
 
 BOUND_SHARE = 0.5

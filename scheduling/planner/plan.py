@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shipcast.scheduling.planner.engine import Effort, Engine, Progress, Solution
-from shipcast.scheduling.planner.model import Model, model_of
+from shipcast.scheduling.planner.model import DEFERRED, Model, model_of
 from shipcast.scheduling.planner.problem import Problem
 from shipcast.scheduling.planner.reasons import Deferral, deferral
-from shipcast.scheduling.planner.room import DEFERRED, Room
+from shipcast.scheduling.planner.room import Room
 
 DEFAULT_SECONDS = 10.0
 Status = Literal["optimal", "complete", "interrupted"]

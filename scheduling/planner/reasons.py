@@ -184,6 +184,8 @@ def leaves_no_place(problem: Problem, request: Request, reserve: Reserve, taken:
     low, high = (np.clip(ends, 0, len(taken)) for ends in (begins, begins + reserve.length))
     free = begins[so_far[high] == so_far[low]]
     places = np.arange(problem.slots)
+    if not len(free):
+        return np.ones(problem.slots, dtype=np.bool_)
     closed: Bools = (places < free.max() + reserve.length) & (places + request.slots > free.max())
     closed &= (places < free.min() + reserve.length) & (places + request.slots > free.min())
     return closed

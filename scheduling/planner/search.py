@@ -13,8 +13,8 @@ import numpy as np
 
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.planner.choices import Choices
-from shipcast.scheduling.planner.model import Model
-from shipcast.scheduling.planner.room import DEFERRED, Room, between
+from shipcast.scheduling.planner.model import DEFERRED, Model
+from shipcast.scheduling.planner.room import Room, between
 from shipcast.scheduling.planner.selection import Selection, connected
 from shipcast.scheduling.planner.tree import Tree
 

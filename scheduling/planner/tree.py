@@ -11,8 +11,9 @@ from collections.abc import Collection
 import numpy as np
 
 from shipcast.models.posterior import Floats
+from shipcast.scheduling.planner.model import DEFERRED
 from shipcast.scheduling.planner.problem import Bools
-from shipcast.scheduling.planner.room import DEFERRED, Room, between
+from shipcast.scheduling.planner.room import Room, between
 
 
 def flags_of(bits: int, length: int) -> Bools:
