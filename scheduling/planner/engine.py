@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.planner.baselines import greedy
+from shipcast.scheduling.planner.baselines import first_free, greedy
 from shipcast.scheduling.planner.bound import Bound
 from shipcast.scheduling.planner.choices import Choices, cheapest, slot_table
 from shipcast.scheduling.planner.construction import Builder
@@ -83,6 +83,7 @@ class Engine:
         self.model, self.effort, self.seed, self.progress = model, effort, seed, progress
         starts = greedy(model)
         self.solution = Solution(model, starts, model.cost(starts))
+        self.solution.offer(first_free(model))
 
     def run(self) -> None:
         if self.model.size and self.model.slots:
