@@ -46,7 +46,7 @@ class Clash:
 
 
 def clash(problem: Problem, starts: Mapping[str, int], name: str) -> Clash | None:
-    """The clash of a deferred request with some of a plan, wherever all of them are put.
+    """The clash of a deferred request, or of what it depends on, with some of a plan, wherever all of them are put.
 
     None: it could be scheduled beside the others of the plan, which then costs more than its deferral as far as the
     search has seen; or no start is allowed to it at all, which `deferral` explains; or the solver could not say.
@@ -56,8 +56,9 @@ def clash(problem: Problem, starts: Mapping[str, int], name: str) -> Clash | Non
         return None
     near = {other for other in starts if other not in wanted and shares(problem, other, wanted)}
     core = core_of(problem, wanted | near)
-    if core is None or name not in (least := least_core(problem, core, name)):
+    if core is None:
         return None
+    least = least_core(problem, core)
     names = tuple(request.id for request in problem.requests if request.id in least)
     return Clash(names, tuple(capacity.name for capacity in problem.capacities if relieves(problem, least, capacity)))
 
@@ -109,9 +110,9 @@ def relieves(problem: Problem, core: Collection[str], capacity: Capacity) -> boo
     return fits(replace(problem, capacities=capacities), core)
 
 
-def least_core(problem: Problem, core: Iterable[str], name: str) -> list[str]:
-    """The core without those that it needs not; one of several least ones that holds `name`, if any does."""
-    left = sorted(core, key=lambda other: (other == name, other))
+def least_core(problem: Problem, core: Iterable[str]) -> list[str]:
+    """The core without those that it needs not."""
+    left = sorted(core)
     for other in list(left):
         if other in left:
             smaller = core_of(problem, [kept for kept in left if kept != other])
@@ -130,7 +131,7 @@ def core_of(problem: Problem, names: Collection[str]) -> list[str] | None:
 
 
 def answer(problem: Problem) -> list[str] | None:
-    """Requests that do not fit together, none if all do; None where the solver cannot say."""
+    """Requests that do not fit together, with what they depend on, or none if all do; None: the solver cannot say."""
     from ortools.sat.python import cp_model
 
     model, question = model_of(problem), cp_model.CpModel()
@@ -143,8 +144,9 @@ def answer(problem: Problem) -> list[str] | None:
     solver.parameters.max_deterministic_time = EFFORT
     status = solver.solve(question)
     if status == cp_model.INFEASIBLE:
-        core = set(solver.sufficient_assumptions_for_infeasibility())
-        return [item.id for item, variable in zip(problem.requests, chosen, strict=True) if variable.index in core]
+        literals = set(solver.sufficient_assumptions_for_infeasibility())
+        core = {item.id for item, variable in zip(problem.requests, chosen, strict=True) if variable.index in literals}
+        return sorted(core.union(*(with_ancestors(problem, name) for name in core)))
     return [] if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
 
 

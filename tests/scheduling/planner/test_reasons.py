@@ -1,9 +1,12 @@
 """Every deferred request says why, and lifting what it says lets it start."""
 
+import random
+
 import numpy as np
 import pytest
 from checker import violations
 from instances import instance
+from solver import least_cost
 
 from shipcast.scheduling.planner import (
     Capacity,
@@ -18,6 +21,7 @@ from shipcast.scheduling.planner import (
     lifted,
     plan,
 )
+from shipcast.scheduling.planner.clash import restricted
 
 
 def change(name, prices, **more):
@@ -96,6 +100,31 @@ def test_a_clash_names_the_fewest_that_do_not_fit_and_the_capacity_that_would_he
     assert found.requests == ("r0", "r1", "r2", "r3")
     assert found.capacities == ("eu",)
     assert found.words() == "these 4 need more eu slots than there are: r0, r1, r2, r3"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_those_that_clash_all_fit_without_any_one_of_them(seed):
+    draw = random.Random(seed)
+    requests = tuple(
+        change(
+            f"r{at}",
+            np.where(np.arange(30) < draw.randint(5, 14), 0.0, np.inf),
+            duration_minutes=draw.choice([30, 60, 90]),
+            capacities=("eu",),
+            deferral_cost=1.0,
+            depends_on=(f"r{at - 2}",) if at % 5 == 4 else (),
+        )
+        for at in range(10)
+    )
+    problem = Problem(30, requests, (Capacity("eu", 1),))
+    result = plan(problem, iterations=300)
+    for item in result.deferred:
+        found = clash(problem, result.starts, item.id)
+        if found:
+            assert least_cost(restricted(problem, found.requests)) >= 1
+            for name in found.requests:
+                rest = set(found.requests) - {name}
+                assert least_cost(restricted(problem, rest)) == 0
 
 
 def test_without_one_of_them_a_clash_is_none():
