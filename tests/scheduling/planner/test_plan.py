@@ -19,6 +19,8 @@ from shipcast.scheduling.planner import (
     compared,
     plan,
 )
+from shipcast.scheduling.planner.engine import Effort, Engine
+from shipcast.scheduling.planner.model import DEFERRED, model_of
 
 
 def change(name, prices, minutes=15, **more):
@@ -181,11 +183,21 @@ def test_no_plan_is_dearer_than_the_greedy_one_or_the_first_free_one(seed):
 
 
 def test_given_iterations_and_seed_make_the_same_plan():
-    problem = instance(40, size=14)
-    first, again, other = (plan(problem, iterations=150, seed=seed) for seed in (1, 1, 2))
+    draw = np.random.default_rng(1)
+    requests = [change(f"r{at}", draw.uniform(1, 9, 80), 15 * (1 + at % 4), capacities=("eu",)) for at in range(30)]
+    problem = Problem(80, tuple(requests), (Capacity("eu", 1),))
+    first, again, other = (plan(problem, iterations=60, seed=seed) for seed in (1, 1, 2))
 
     assert (first.starts, first.objective, first.bound) == (again.starts, again.objective, again.bound)
-    assert other.bound == first.bound
+    assert (other.starts != first.starts, other.bound) == (True, first.bound)
+
+
+def test_what_was_deferred_for_nothing_is_scheduled_at_last():
+    engine = Engine(model_of(crowd()), Effort(None, 0), 0, None)
+    engine.solution.starts, engine.solution.cost = [DEFERRED] * 8, 800.0
+    engine.polish()
+
+    assert DEFERRED not in engine.solution.starts
 
 
 def crowd():
