@@ -145,7 +145,7 @@ class Engine:
                 search.step(temperature)
                 solution.iterations += 1
             if search.best_cost < solution.cost:
-                solution.starts, solution.cost = list(search.best), search.best_cost
+                solution.offer(search.best)  # which adds its cost up anew
             if solution.iterations % (BATCH * 20) == 0:
                 self.report()
         self.report()

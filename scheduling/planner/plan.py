@@ -59,8 +59,8 @@ class Plan:
 
         Examples
         --------
-        >>> Plan({}, (), (), objective=103.0, bound=100.0, iterations=0, status="complete").gap
-        0.03
+        >>> Plan({}, (), (), objective=150.0, bound=100.0, iterations=0, status="complete").gap
+        0.5
         """
         if self.objective <= self.bound:
             return 0.0
@@ -94,9 +94,8 @@ def plan(
     """
     if time_limit is None and iterations is None:
         time_limit = DEFAULT_SECONDS
-    model = model_of(problem)
     effort = Effort(time_limit, iterations, should_stop)
-    engine = Engine(model, effort, seed, progress)
+    engine = Engine(model_of(problem), effort, seed, progress)
     try:
         engine.run()
     except KeyboardInterrupt:

@@ -48,7 +48,6 @@ class Search:
                 self.running[start].add(at)
         self.cost = model.cost(starts)
         self.best_cost, self.best = self.cost, list(starts)
-        self.deferred = [at for at, start in enumerate(starts) if start == DEFERRED]
 
     def value(self, at: int) -> float:
         start = self.room.starts[at]
@@ -94,7 +93,7 @@ class Search:
     # -- ruin
 
     def ruined(self) -> list[int]:
-        """Two to twelve related requests, whose dependencies among themselves form no circle."""
+        """A few related requests, whose dependencies among themselves form no circle."""
         rng = self.rng
         seed = self.discontented()
         chosen = Selection(self.model)
