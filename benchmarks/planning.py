@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,8 @@ class World:
     Parameters
     ----------
     room
-        Slots of production capacity for each slot that requests need; tight is near 1.
+        Slots that each environment has at least for each slot that requests need of it, the whole week round; below 1
+        some must be deferred.
     tied
         Share of requests that depend on one before.
     """
@@ -42,7 +44,7 @@ def made_up(world: World, seed: int) -> Problem:
     environment = rng.choice(["prod-eu", "prod-us", "staging"], world.size, p=[0.45, 0.35, 0.2])
     names = [f"r{number:04d}" for number in range(world.size)]
     need = {name: float(np.ceil(minutes[environment == name] / 15).sum()) for name in set(environment.tolist())}
-    capacities = [Capacity(name, max(round(world.room * need[name] / slots), 1)) for name in sorted(need)] + [
+    capacities = [Capacity(name, math.ceil(world.room * need[name] / slots)) for name in sorted(need)] + [
         Capacity(f"team-{team}", int(rng.integers(1, 3))) for team in range(teams)
     ]
     shared = max(world.size // 40, 1)

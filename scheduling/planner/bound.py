@@ -17,7 +17,8 @@ PATIENCE = 12
 STRIDE = 0.5
 SHRINK = 0.6
 MEMORY = 0.9
-WATCH = 60
+WATCH = 40
+WORTH = 0.02
 
 
 class Bound:
@@ -72,7 +73,7 @@ class Bound:
         if self.steps % WATCH:
             return False
         gained, self.checked = self.value - self.checked, self.value
-        return gained <= 0.002 * (cost - self.value) and self.stride < STRIDE * SHRINK
+        return gained <= WORTH * (cost - self.value) and self.stride < STRIDE * SHRINK
 
     def guide(self) -> Floats:
         """The prices with the best tolls: what a start costs, and what it takes from others."""

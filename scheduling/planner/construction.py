@@ -20,11 +20,9 @@ class Builder:
         parts = [sorted(part, key=turn.__getitem__) for part in connected(model, model.order)]
         best = model.prices.min(axis=1, initial=float("inf"))
         spread = [max(0.0, cost - float(best[at])) for at, cost in enumerate(model.deferrals)]
-        lengths = model.durations
         keys: list[Callable[[Sequence[int]], float]] = [
             lambda part: -max(spread[at] for at in part),
             lambda part: -sum(model.deferrals[at] for at in part),
-            lambda part: -max(spread[at] / lengths[at] for at in part),
         ]
         self.orders = [sorted(parts, key=key) for key in keys]
 

@@ -15,9 +15,8 @@ from shipcast.scheduling.planner.model import DEFERRED, Model
 from shipcast.scheduling.planner.room import Room, between
 from shipcast.scheduling.planner.search import Search
 
-BOUND_SHARE = 0.5
+BOUND_SHARE = 0.4
 BOUND_STEPS = 600
-CONSTRUCT_EVERY = 10
 BATCH = 25
 HOT, COLD = 0.02, 0.0005
 
@@ -100,9 +99,10 @@ class Engine:
         """Raise the bound, and build plans by its tolls; the prices with the tolls of the best bound."""
         solution, effort = self.solution, self.effort
         bound, builder = Bound(self.model), Builder(self.model)
-        solution.bound = bound.value
+        solution.bound, due = bound.value, 1
         while not effort.asked_to_stop():
-            if bound.steps % CONSTRUCT_EVERY == 1:
+            if bound.steps >= due:
+                due = 2 * bound.steps
                 for starts in builder.plans(bound.guide()):
                     solution.offer(starts)
                 self.report()

@@ -20,6 +20,9 @@ from shipcast.scheduling.planner.tree import Tree
 
 BLINK = 0.02
 MOST = 6
+LONG = 30
+FIRST = 0.4
+IDLE = 0.1
 GUIDED = 0.5
 
 
@@ -36,6 +39,7 @@ class Search:
         self.guided = [Choices(row, table) for row in guide]
         self.prices = [memoryview(row) for row in np.ascontiguousarray(model.prices)]
         self.favourites = [min(c.best, d) for c, d in zip(self.choices, model.deferrals, strict=True)]
+        self.risks = [d - f for d, f in zip(model.deferrals, self.favourites, strict=True)]
         self.rows_of: list[list[int]] = [[] for _ in range(model.size)]
         for number, row in enumerate(model.rows):
             for at in row.members:
@@ -46,6 +50,8 @@ class Search:
         for at, start in enumerate(starts):
             if start != DEFERRED:
                 self.running[start].add(at)
+        self.turn = {at: place for place, at in enumerate(model.order)}
+        self.idle = {at for at, start in enumerate(starts) if start == DEFERRED and self.choices[at].order}
         self.cost = model.cost(starts)
         self.best_cost, self.best = self.cost, list(starts)
 
@@ -66,7 +72,7 @@ class Search:
             if starts[at] != DEFERRED:
                 room.remove(at)
         limit = before - temperature * math.log(1 - self.rng.random())
-        if self.recreate(removed):
+        if self.recreate(removed, limit):
             after = sum(map(self.value, removed))
             if after < limit:
                 self.keep(removed, old, after - before)
@@ -84,8 +90,12 @@ class Search:
             if start != starts[at]:
                 if start != DEFERRED:
                     self.running[start].discard(at)
+                else:
+                    self.idle.discard(at)
                 if starts[at] != DEFERRED:
                     self.running[starts[at]].add(at)
+                else:
+                    self.idle.add(at)
         self.cost += change
         if self.cost < self.best_cost - 1e-9 * abs(self.best_cost):
             self.best_cost, self.best = self.cost, list(starts)
@@ -95,8 +105,12 @@ class Search:
     def ruined(self) -> list[int]:
         """A few related requests, whose dependencies among themselves form no circle."""
         rng = self.rng
-        seed = self.discontented()
         chosen = Selection(self.model)
+        if self.idle and rng.random() < IDLE:
+            self.select(chosen, rng.choice(sorted(self.idle)))
+            self.clear_way(chosen)
+            return chosen.members
+        seed = self.discontented()
         self.select(chosen, seed)
         target = self.wish(seed)
         if target is not None:
@@ -106,6 +120,17 @@ class Search:
             for other in self.around(seed, place, 1 + int(rng.random() * 5)):
                 self.select(chosen, other)
         return chosen.members
+
+    def clear_way(self, chosen: Selection) -> None:
+        """Choose those who would have to go for the deferred ones among the chosen to start where they would like."""
+        model, starts = self.model, self.room.starts
+        begun: dict[int, int] = {}
+        for at in sorted((at for at in chosen.members if starts[at] == DEFERRED), key=self.turn.__getitem__):
+            ends = [begun.get(other, starts[other]) + model.lags[other] for other in model.before[at]]
+            start = self.pick(at, between(self.room.allowed[at], max(ends, default=0), model.slots - 1))
+            if start != DEFERRED:
+                begun[at] = start
+                self.evict(chosen, at, start, LONG)
 
     def discontented(self) -> int:
         """One that pays more than it would alone, probably."""
@@ -144,7 +169,7 @@ class Search:
                     found.append(other)
         return found
 
-    def evict(self, chosen: Selection, at: int, start: int) -> None:
+    def evict(self, chosen: Selection, at: int, start: int, most: int = MOST) -> None:
         """Choose those who would have to go for it to start there."""
         room, model = self.room, self.model
         for other in model.before[at]:
@@ -159,7 +184,7 @@ class Search:
         for number in self.rows_of[at]:
             full = room.rows[number].full & blocked
             for other in others:
-                if not full or len(chosen.members) > MOST:
+                if not full or len(chosen.members) > most:
                     break
                 taken = room.runs[other] << room.starts[other]
                 if self.row_bits[other] >> number & 1 and taken & full:
@@ -184,36 +209,58 @@ class Search:
                 for other in model.before[waiting.pop()]:
                     if starts[other] == DEFERRED and chosen.add(other):
                         waiting.append(other)
+            if self.rng.random() < 0.7:
+                self.select_waiting(chosen, at)
         near = model.before[at] + model.after[at]
         if near and self.rng.random() < 0.6:
             waiting = [at]
-            while waiting and len(chosen.members) < MOST:
+            most = LONG if self.rng.random() < 0.1 else MOST
+            while waiting and len(chosen.members) < most:
                 last = waiting.pop()
                 for other in model.before[last] + model.after[last]:
                     if self.rng.random() < 0.8 and chosen.add(other):
                         waiting.append(other)
 
+    def select_waiting(self, chosen: Selection, at: int) -> None:
+        """Choose the deferred ones that wait for it, too."""
+        waiting = [at]
+        while waiting and len(chosen.members) < LONG:
+            for other in self.model.after[waiting.pop()]:
+                if chosen.add(other):
+                    waiting.append(other)
+
     # -- recreate
 
-    def recreate(self, removed: list[int]) -> bool:
-        """Put all back, one connected part after the other; False where one that must start cannot."""
+    def recreate(self, removed: list[int], limit: float) -> bool:
+        """Put all back, one connected part after the other.
+
+        False where one that must start cannot, or as soon as all would cost more than the limit even if the rest got
+        their favourites.
+        """
         parts = connected(self.model, removed)
         self.arrange(parts)
-        return all(self.place(part[0]) if len(part) == 1 else Tree(self.room, part).place() for part in parts)
+        least = sum(map(self.favourites.__getitem__, removed))
+        for part in parts:
+            if not (self.place(part[0]) if len(part) == 1 else Tree(self.room, part).place()):
+                return False
+            for at in part:
+                least += self.value(at) - self.favourites[at]
+            if least > limit:
+                return False
+        return True
 
     def arrange(self, parts: list[list[int]]) -> None:
+        """The order in which the parts are put back: the first stays first, or all at random, or by what they risk."""
         rng = self.rng
         way = rng.random()
-        if way < 0.5:
-            first = parts[0]
-            rest = parts[1:]
+        if way < FIRST:
+            first, *rest = parts
             rng.shuffle(rest)
             parts[:] = [first, *rest]
-        elif way < 0.8:
+        elif way < FIRST + 0.15:
             rng.shuffle(parts)
         else:
-            lengths = self.model.durations
-            parts.sort(key=lambda part: -sum(lengths[at] for at in part) * (0.5 + rng.random()))
+            parts.sort(key=lambda part: -max(map(self.risks.__getitem__, part)) * (0.5 + rng.random()))
 
     def place(self, at: int) -> bool:
         """The cheapest start that is left for one, or none if that is cheaper."""
