@@ -48,7 +48,7 @@ def run(path: Path, families: Collection[str]) -> None:
         raise FeatureFileFailed(
             f"{path}: a file of features cannot be read: {error.strerror}.", next_step=SETTING, file=str(path)
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a file that ends the process would end it as if all were done
         raise FeatureFileFailed(
             f"{path}: {type(error).__name__} while its features were read: {error}.",
             next_step=SETTING,

@@ -55,7 +55,10 @@ def read_sealed(path: Path) -> dict[str, Any]:
     ValueError
         It is no such file, or a byte of it has changed.
     """
-    facts = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(facts, dict) or facts.pop(SEAL, None) != seal(facts):
         raise ValueError("its seal does not fit its content")
     return facts

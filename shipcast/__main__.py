@@ -57,7 +57,9 @@ def outcome_of(arguments: list[str]) -> int:
         return end.exit_code
     except SystemExit as end:
         # How the command line library ends when the reader of our output went away (`| head`).
-        return nobody_reads() if isinstance(end.__context__, BrokenPipeError) else int(end.code or 0)
+        if isinstance(end.__context__, BrokenPipeError):
+            return nobody_reads()
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BrokenPipeError:
         return nobody_reads()
     except (Stopped, KeyboardInterrupt, Abort):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -125,16 +126,27 @@ class Reader:
             if not takes_time(event):
                 skipped += 1
                 continue
-            one = self.read(line, uid, event)
+            with self.understanding(line):
+                one = self.read(line, uid, event)
             found += [one] if one else []
             if one and "RECURRENCE-ID" not in event:
                 series[uid] = one
         for line, uid, event in replaced:
             if uid in series:
-                series[uid].excepted.append(self.wall(line, event["RECURRENCE-ID"].dt, series[uid].tz, series[uid]))
+                with self.understanding(line):
+                    moment = self.wall(line, event["RECURRENCE-ID"].dt, series[uid].tz, series[uid])
+                series[uid].excepted.append(moment)
         if skipped:
             self.notes.append(f"Left out, since they are cancelled or take no time: {skipped:,} events.")
         return found
+
+    @contextmanager
+    def understanding(self, line: int) -> Iterator[None]:
+        """An event's times may lie beyond all calendars, or be several where there may be one."""
+        try:
+            yield
+        except (AttributeError, TypeError, OverflowError, RecursionError, UnicodeError) as error:
+            raise self.error(line, f"the event cannot be understood ({str(error)[:100]})") from error
 
     def read(self, line: int, uid: str, event: Any) -> Busy | None:
         """One event; None: it is over as it begins."""
@@ -156,6 +168,10 @@ class Reader:
         rules = event.get("RRULE")
         if isinstance(rules, list):
             raise self.error(line, "it has several RRULEs, of which there may be one")
+        if rules is not None and not rules:
+            raise self.error(line, "its RRULE is none")
+        if "EXRULE" in event:
+            raise self.error(line, "an EXRULE is not understood")
         if local.fold and rules is None:
             local, tz = start.astimezone(UTC), "UTC"  # the zone's clock shows it for the second time
         one = Busy(
@@ -164,7 +180,7 @@ class Reader:
             str(event.get(RULE, event.get("SUMMARY", ""))),
             "allow" if event.get(KIND) == "allow" else "deny",
             str(event.get(EFFECT, self.wanted.effect)),
-            self.scope(event),
+            self.scope(line, event),
             tz,
             [local.replace(tzinfo=None, fold=0)],
             minutes,
@@ -176,14 +192,17 @@ class Reader:
         one.excepted += [self.wall(line, moment, tz, one) for moment in listed(event.get("EXDATE"))]
         return one
 
-    def scope(self, event: Any) -> dict[str, Any]:
+    def scope(self, line: int, event: Any) -> dict[str, Any]:
         if self.wanted.scope or SCOPE not in event:
             return {key: list(globs) for key, globs in self.wanted.scope.items()}
         try:
             found = json.loads(str(event[SCOPE]))
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
+            json.dumps(found, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise self.error(line, f"its {SCOPE} is no scope")
+        return found
 
     def period(self, line: int, event: Any) -> tuple[datetime, datetime, str, bool]:
         """Its start and end (aware), the zone of its clock, and whether that had to be assumed."""
@@ -342,5 +361,10 @@ def write_imported(home: Path, name: str, windows: list[dict[str, Any]]) -> Path
     folder = home / IMPORTED
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    write_whole(path, [json.dumps({"window": windows}, indent=1, ensure_ascii=False), "\n"])
+    text = json.dumps({"window": windows}, indent=1, ensure_ascii=False)
+    if len(text.encode()) >= LARGEST:
+        raise CalendarError(
+            f"What was read makes a calendar of more than {LARGEST // 2**20} MiB.", next_step="Nothing was imported."
+        )
+    write_whole(path, [text, "\n"])
     return path

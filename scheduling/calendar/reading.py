@@ -49,7 +49,7 @@ class Source:
         text = read_text(path)
         is_json = path.suffix.lower() == ".json" or text.lstrip().startswith("{")
         self.content = parsed(path, text, is_json=is_json)
-        self.lines: Lines = json_lines(text) if is_json else toml_lines(text)
+        self.lines = lines_of(path, text, is_json=is_json)
 
     def error(self, place: Place, said: str, next_step: str = "", rule: str = "") -> CalendarError:
         """What is wrong at a place of the file."""
@@ -59,6 +59,13 @@ class Source:
         return CalendarError(
             f"{where}: {said}", next_step=next_step, file=str(self.path), line=line, rule=rule, key=key
         )
+
+
+def lines_of(path: Path, text: str, *, is_json: bool) -> Lines:
+    try:
+        return json_lines(text) if is_json else toml_lines(text)
+    except RecursionError as error:
+        raise CalendarError(f"{path}: it is nested too deeply.", file=str(path)) from error
 
 
 def read_calendar(*paths: Path) -> Calendar:

@@ -41,3 +41,10 @@ def test_what_breaks_off_while_it_is_written_leaves_the_old_file_and_nothing_els
 
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_nested_too_deeply_is_no_sealed_file(tmp_path):
+    (tmp_path / "facts.json").write_text("[" * 100_000)
+
+    with pytest.raises(ValueError, match="too deeply"):
+        read_sealed(tmp_path / "facts.json")

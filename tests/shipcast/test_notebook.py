@@ -274,6 +274,7 @@ def test_a_model_whose_feature_is_gone_says_which_and_how_to_go_on(with_nights, 
     [
         ("1 / 0", "ZeroDivisionError"),
         ("def half(:", "SyntaxError"),
+        ("import sys; sys.exit()", "SystemExit"),
         (NIGHTS.replace("at_night", "lines"), "already"),
     ],
 )

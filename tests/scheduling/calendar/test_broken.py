@@ -173,3 +173,12 @@ def test_a_rule_that_names_no_zone_is_read_in_utc_and_that_is_said(tmp_path):
     (tmp_path / "calendar.toml").write_text(section("window") + GOOD["window"].replace('tz = "Europe/Berlin"\n', ""))
 
     assert read_calendar(tmp_path / "calendar.toml").notes == ("window 'w' names no tz: its times are read in UTC.",)
+
+
+@pytest.mark.parametrize("depth", [100, 950, 5000])
+def test_json_nested_deeply_is_refused_wherever_it_is_too_deep(depth, tmp_path):
+    path = tmp_path / "calendar.json"
+    path.write_text('{"window":[{"id":' + "[" * depth + "]" * depth + "}]}")
+
+    with pytest.raises(CalendarError):
+        read_calendar(path)

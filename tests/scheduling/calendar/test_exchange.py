@@ -9,7 +9,7 @@ import pytest
 from icalendar import Calendar as ICalendar
 
 from shipcast.scheduling.calendar.errors import CalendarError
-from shipcast.scheduling.calendar.exporting import deployment_ics, occurrences_ics
+from shipcast.scheduling.calendar.exporting import SCOPE, deployment_ics, occurrences_ics
 from shipcast.scheduling.calendar.importing import Wanted, imported, write_imported
 from shipcast.scheduling.calendar.occurrences import occurrences
 from shipcast.scheduling.calendar.reading import read_calendar
@@ -208,6 +208,16 @@ REFUSED = {
         "UID:1\nRECURRENCE-ID;RANGE=THISANDFUTURE:20250610T100000Z\nDTSTART:20250610T100000Z\nDURATION:PT1H",
         "RANGE",
     ),
+    "two starts": ("UID:1\nDTSTART:20250610T100000Z\nDTSTART:20250611T100000Z\nDURATION:PT1H", "understood"),
+    "before all time": ("UID:1\nDTSTART:00010101T000000\nDURATION:PT1H", "understood"),
+    "past all time": ("UID:1\nDTSTART:20250610T100000Z\nDURATION:P999999999D", "understood"),
+    "a rule without any part": ("UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nRRULE:", "RRULE"),
+    "a rule of what is left out": (
+        "UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY;BYDAY=MO",
+        "EXRULE",
+    ),
+    "a scope that is none": (f"UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\n{SCOPE}:junk", SCOPE),
+    "a scope too deep": (f"UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\n{SCOPE}:{'[' * 2000}", SCOPE),
 }
 
 
