@@ -73,7 +73,7 @@ def sundays(hours: NDArray[np.int64]) -> NDArray[np.int64]:
 
     Examples
     --------
-    >>> sundays(hours_of_week(np.array(["2025-05-05T10:00"], dtype="datetime64[us]"), "UTC")) - 6 * 24
-    array([10])
+    >>> sundays(np.array([10, 34])) - 6 * 24
+    array([10, 10])
     """
     return hours % DAY_HOURS + SUNDAY * DAY_HOURS

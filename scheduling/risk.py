@@ -101,7 +101,7 @@ def met_while_down(load: Floats | None, minutes: float, starts: int) -> Floats:
     (array([25., 40.]), array([20.]))
     """
     if load is None:
-        return np.full(starts, minutes)
+        return np.full(starts, float(minutes))
     so_far = np.append(0, np.cumsum(load)) / 60 * QUARTER_MINUTES
     ends = np.interp(np.arange(starts) + minutes / QUARTER_MINUTES, np.arange(len(so_far)), so_far)
     return np.asarray(ends - so_far[:starts])
