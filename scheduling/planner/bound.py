@@ -19,6 +19,7 @@ SHRINK = 0.6
 MEMORY = 0.9
 WATCH = 40
 WORTH = 0.02
+WEAK = 0.03
 
 
 class Bound:
@@ -73,7 +74,7 @@ class Bound:
         if self.steps % WATCH:
             return False
         gained, self.checked = self.value - self.checked, self.value
-        return gained <= WORTH * (cost - self.value) and self.stride < STRIDE * SHRINK
+        return gained <= WORTH * (cost - self.value) and self.stride < WEAK
 
     def guide(self) -> Floats:
         """The prices with the best tolls: what a start costs, and what it takes from others."""
