@@ -179,16 +179,21 @@ def touched(problem: Problem, request: Request, full: Bools) -> Bools:
 
 def leaves_no_place(problem: Problem, request: Request, reserve: Reserve, taken: Bools) -> Bools:
     """The starts from which the request would leave the reserve no block."""
-    begins = np.arange(reserve.begin, reserve.end - reserve.length + 1)
-    so_far = np.append(0, np.cumsum(taken))
-    low, high = (np.clip(ends, 0, len(taken)) for ends in (begins, begins + reserve.length))
-    free = begins[so_far[high] == so_far[low]]
-    places = np.arange(problem.slots)
+    free = free_places(reserve, taken)
     if not len(free):
         return np.ones(problem.slots, dtype=np.bool_)
+    places = np.arange(problem.slots)
     closed: Bools = (places < free.max() + reserve.length) & (places + request.slots > free.max())
     closed &= (places < free.min() + reserve.length) & (places + request.slots > free.min())
     return closed
+
+
+def free_places(reserve: Reserve, taken: Bools) -> NDArray[np.int64]:
+    """The slots at which the reserve's block may begin beside what is taken; slots that are not planned are free."""
+    begins = np.arange(reserve.begin, reserve.end - reserve.length + 1)
+    so_far = np.append(0, np.cumsum(taken))
+    low, high = (np.clip(ends, 0, len(taken)) for ends in (begins, begins + reserve.length))
+    return begins[so_far[high] == so_far[low]]
 
 
 def lifted(problem: Problem, name: str, obstacles: tuple[Obstacle, ...]) -> Problem:

@@ -152,9 +152,22 @@ def test_alone_says_what_it_breaks_and_the_other_ways_break_nothing():
     assert (ways["first free"].starts, ways["first free"].broken) == ({"a": 0, "b": 1, "c": 2}, {})
 
 
+def test_every_kind_of_rule_that_alone_breaks_is_counted():
+    requests = (
+        change("a", [1, 2, 3], service="pay"),
+        change("b", [1, 2, 3], service="pay"),
+        change("c", [1, 2, 3], depends_on=("a",), environment="test"),
+        change("d", [1, 2, 3], excludes=("c",), environment="test"),
+    )
+    alone = compared(Problem(3, requests, reserves=(Reserve("live", 0, 1, 1),)))["alone"]
+
+    assert alone.broken == {"dependency": 1, "service": 2, "exclusion": 2, "reserve": 2}
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_plainer_ways_keep_every_rule(seed):
     problem = instance(seed)
 
     for name in ("greedy", "first free"):
         assert violations(problem, compared(problem)[name].starts) == []
+        assert compared(problem)[name].broken == {}
