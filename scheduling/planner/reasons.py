@@ -193,7 +193,7 @@ def free_places(reserve: Reserve, taken: Bools) -> NDArray[np.int64]:
     begins = np.arange(reserve.begin, reserve.end - reserve.length + 1)
     so_far = np.append(0, np.cumsum(taken))
     low, high = (np.clip(ends, 0, len(taken)) for ends in (begins, begins + reserve.length))
-    return begins[so_far[high] == so_far[low]]
+    return np.asarray(begins[so_far[high] == so_far[low]], np.int64)
 
 
 def lifted(problem: Problem, name: str, obstacles: tuple[Obstacle, ...]) -> Problem:
