@@ -28,6 +28,11 @@ def in_utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
+def utc(instant: datetime) -> datetime:
+    """A naive UTC instant, aware."""
+    return instant.replace(tzinfo=UTC)
+
+
 def rfc3339(instant: datetime) -> str:
     """The instant in UTC, ending in Z; fractions of a second only where there are any.
 

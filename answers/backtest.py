@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import Field
 
 from shipcast.answers import words
-from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, utc
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import first_day, proxy_said
@@ -308,29 +308,25 @@ def reliability(group: scores.Group) -> Reliability:
 def item(row: dict[str, Any]) -> Forecast:
     return Forecast(
         deployment_id=row["deployment_id"],
-        started_at=aware(row["started_at"]),
+        started_at=utc(row["started_at"]),
         service=row["service"],
         environment=row["environment"],
         failure_probability=row["chance"],
         failure_low=row["low"],
         failure_high=row["high"],
         failed=row["is_failed"],
-        model_cutoff=aware(row["cut_off"]),
+        model_cutoff=utc(row["cut_off"]),
     )
 
 
 def training(cut_off: CutOff) -> Training:
     return Training(
-        model_cutoff=aware(cut_off.at),
+        model_cutoff=utc(cut_off.at),
         n=cut_off.settled,
         failures=cut_off.failures,
         forecasts=cut_off.forecasts,
         is_rate=cut_off.is_rate,
     )
-
-
-def aware(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC)
 
 
 def warnings(

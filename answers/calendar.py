@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Instant, Part, in_utc
+from shipcast.answers.answer import Answer, Instant, Part, in_utc, utc
 from shipcast.answers.errors import nearest
 from shipcast.answers.reading import open_reader
 from shipcast.answers.words import local_time, plural
@@ -224,10 +224,6 @@ def checked(calendar: Calendar, question: Question, as_of: datetime) -> Checked:
     )
 
 
-def utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC)
-
-
 def optional_utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else utc(moment)
 
@@ -317,11 +313,23 @@ def in_force(
     CalendarError
         The calendar cannot be used.
     """
+    return listed(settings, as_of, since, until, calendar_file, subject)[0]
+
+
+def listed(
+    settings: Settings,
+    as_of: datetime,
+    since: datetime,
+    until: datetime,
+    calendar_file: Path | None,
+    subject: Subject | None,
+) -> tuple[CalendarListAnswer, list[Occurrence]]:
+    """What is in force as an answer, and the occurrences that it lists."""
     files = calendar_files(settings.home, calendar_file)
     calendar = read_calendar(*files)
     known = known_services(settings, as_of)
     found = found_occurrences(calendar, since, until, subject, known)
-    return CalendarListAnswer(
+    answer = CalendarListAnswer(
         **envelope(as_of, known),
         sentence=f"{plural(len(found), 'span')} of {plural(len({one.rule for one in found}), 'rule')} in force.",
         items=tuple(item(one) for one in found),
@@ -330,6 +338,7 @@ def in_force(
         period_start=since,
         period_end=until,
     )
+    return answer, found
 
 
 def found_occurrences(
@@ -429,9 +438,7 @@ def export(
     """
     from shipcast.scheduling.calendar.exporting import occurrences_ics
 
-    found = in_force(settings, as_of, since, until, calendar_file=calendar_file, subject=subject)
-    calendar = read_calendar(*calendar_files(settings.home, calendar_file))
-    spans = found_occurrences(calendar, since, until, subject, known_services(settings, as_of))
+    found, spans = listed(settings, as_of, since, until, calendar_file, subject)
     earlier = target.read_bytes() if target is not None and target.exists() else None
     text = occurrences_ics(spans, as_of, earlier).decode("utf-8")
     if target is not None:

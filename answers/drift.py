@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from shipcast.answers.answer import Count, Instant, Number, Part
-from shipcast.answers.backtest import aware
+from shipcast.answers.answer import Count, Instant, Number, Part, utc
 from shipcast.answers.statistics import garwood
 from shipcast.answers.words import plural, times
 from shipcast.features.errors import FeatureFileFailed
@@ -127,7 +126,7 @@ def drift(history: History, settings: Settings, serving: Served) -> Drift | str:
     found = calibrated(serving, settled(rows, history.at))
     untold = untold_of(kept, rows, span, found)
     return Drift(
-        since=aware(entry.cut_off),
+        since=utc(entry.cut_off),
         n=len(rows),
         features=moved,
         calibration=found,
@@ -152,10 +151,15 @@ def due(history: History, settings: Settings) -> str | None:
     if serving is None:
         return "Trained, since no model served yet."
     age = history.at - serving.entry.cut_off
-    if age >= timedelta(days=settings.retrain_days):
+    if is_old(age, settings.retrain_days):
         return f"Retrained: the champion is {plural(age.days, 'day')} old."
     found = drift(history, settings, serving)
     return None if isinstance(found, str) or not found.is_due else f"Retrained: {reason(found)}."
+
+
+def is_old(age: timedelta, retrain_days: float) -> bool:
+    """Whether `run` trains anew for the age of the model; it never does where `retrain_days` is 0."""
+    return 0 < retrain_days <= age / timedelta(days=1)
 
 
 def reason(found: Drift) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 from scipy.special import expit
 
-from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, rfc3339
+from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
 from shipcast.answers.ground import Ground
 from shipcast.answers.hour_quality import FILE as HOURS_FILE
 from shipcast.answers.hour_quality import PartOfWeek, start_said, stored
@@ -32,7 +32,6 @@ from shipcast.answers.pricing import (
     known_change,
     known_duration,
     priced,
-    utc,
 )
 from shipcast.answers.reading import Reader
 from shipcast.answers.windows import (

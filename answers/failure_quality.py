@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from shipcast.answers.answer import Count, Instant, Number, Part, Share
-from shipcast.answers.backtest import Summary, against_base, aware, scored
+from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
+from shipcast.answers.backtest import Summary, against_base, scored
 from shipcast.answers.statistics import wilson
 from shipcast.answers.words import plural, share
 from shipcast.features.history import History
@@ -123,8 +123,8 @@ def failure_quality(history: History, home: Path, entry: Champion) -> FailureQua
     first, last = settled.select(first=pl.min("started_at"), last=pl.max("started_at")).row(0)
     summary = told(scored(settled))
     return FailureQuality(
-        period_start=aware(first),
-        period_end=aware(last),
+        period_start=utc(first),
+        period_end=utc(last),
         unsettled=len(forecasts) - len(settled),
         forecast=settled.select(pl.mean("chance")).item(),
         observed=summary.failures / summary.n,

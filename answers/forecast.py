@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Count, Instant, Number, Part, rfc3339
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, rfc3339, utc
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import count, local_time, plural
@@ -134,15 +134,11 @@ def coming_hours(at: datetime, hours: int) -> Instants:
 
 
 def forecast_items(name: str, model: LoadModel, instants: Instants) -> list[HourForecast]:
-    starts = [aware(instant) for instant in instants.tolist()]
+    starts = [utc(instant) for instant in instants.tolist()]
     return [
         HourForecast(service=name, starts_at=start, p05=p05, p25=p25, p50=p50, p75=p75, p95=p95)
         for start, (p05, p25, p50, p75, p95) in zip(starts, model.quantiles(instants).tolist(), strict=True)
     ]
-
-
-def aware(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC)
 
 
 def basis(name: str, model: LoadModel) -> Series:
@@ -153,8 +149,8 @@ def basis(name: str, model: LoadModel) -> Series:
         service=name,
         business_zone=model.zone,
         n=model.hours_,
-        period_start=aware(model.series_.begins_at.astype("datetime64[us]").item()),
-        period_end=aware(model.series_.ends_at.astype("datetime64[us]").item()),
+        period_start=utc(model.series_.begins_at.astype("datetime64[us]").item()),
+        period_end=utc(model.series_.ends_at.astype("datetime64[us]").item()),
         method=method,
         weights=model.weights_,
     )

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from shipcast.answers.answer import Count, Instant, Number, Part, Share
-from shipcast.answers.backtest import aware
+from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
 from shipcast.answers.forecast import coming_hours
 from shipcast.answers.words import plural, share
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK
@@ -116,8 +115,8 @@ def service_load(then: History, now: History, service: str, zone: str) -> Servic
 def gathered(found: Sequence[ServiceLoad], begins: datetime, ends: datetime) -> LoadQuality:
     hours = sum(one.n for one in found)
     return LoadQuality(
-        period_start=aware(begins),
-        period_end=aware(ends),
+        period_start=utc(begins),
+        period_end=utc(ends),
         n=hours,
         coverage_50=sum(one.coverage_50 * one.n for one in found) / hours,
         coverage_90=sum(one.coverage_90 * one.n for one in found) / hours,

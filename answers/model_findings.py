@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 from shipcast.answers.drift import FILE as REFERENCE
-from shipcast.answers.drift import references_of
+from shipcast.answers.drift import is_old, references_of
 from shipcast.answers.failure_quality import FILE as FORECASTS
 from shipcast.answers.failure_quality import stored
 from shipcast.answers.findings import Finding
@@ -108,14 +107,14 @@ def feature_findings(settings: Settings, serving: Served) -> Iterator[Finding]:
 
 
 def age_finding(reader: Reader, entry: Champion) -> Finding:
-    old, limit = reader.at - entry.cut_off, reader.settings.retrain_days
-    is_old = bool(limit) and old >= timedelta(days=limit)
+    old = reader.at - entry.cut_off
+    is_stale = is_old(old, reader.settings.retrain_days)
     since = f"learned from all up to {entry.cut_off:%Y-%m-%d %H:%M} UTC, {age(old)} before"
     return Finding(
         subject="model",
-        state="stale" if is_old else "good",
+        state="stale" if is_stale else "good",
         finding=f"version {entry.version} ({entry.recipe}) serves; it {since}",
-        remedy=f"{TRAIN}, or shipcast run" if is_old else None,
+        remedy=f"{TRAIN}, or shipcast run" if is_stale else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from shipcast.answers.answer import Instant, Number
+from shipcast.answers.answer import Instant, Number, utc
 from shipcast.answers.pricing import (
     Forecaster,
     Models,
@@ -20,7 +20,6 @@ from shipcast.answers.pricing import (
     known_change,
     known_duration,
     priced,
-    utc,
 )
 from shipcast.answers.reading import Reader
 from shipcast.answers.windows import (

@@ -14,10 +14,10 @@ from shipcast.answers.pricing import Forecaster, Models, Question, downtime, hou
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.risk import OUTAGE_QUARTERS, QUARTER_MINUTES, outages_of
+from shipcast.scheduling.risk import OUTAGE_QUARTERS, outages_of
+from shipcast.scheduling.windows import SLOT
 
 AT_ONCE = 64  # changes of one service, whose draws are held together
-QUARTER = timedelta(minutes=QUARTER_MINUTES)
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,15 @@ class Impacts:
         return self.grids(duration)[1]
 
     def grids(self, duration: timedelta) -> tuple[Floats, Floats]:
-        past_quarter = duration % QUARTER
+        past_quarter = duration % SLOT
         if past_quarter not in self.kept:
             self.kept[past_quarter] = self.made(past_quarter)
-        first = duration // QUARTER
+        first = duration // SLOT
         impact, error = (grid[:, first : first + len(self.starts)] for grid in self.kept[past_quarter])
         return impact, error
 
     def made(self, past_quarter: timedelta) -> tuple[Floats, Floats]:
-        count = len(self.starts) + self.longest // QUARTER
+        count = len(self.starts) + self.longest // SLOT
         begin = quarters(self.starts[0] + np.timedelta64(past_quarter, "us"), count)
         restore, load = self.models.restore, self.models.load
         drawn, outages = restore.draws(self.change, begin), outages_of(restore.spread_)

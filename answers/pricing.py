@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from shipcast.answers.answer import in_utc, rfc3339
+from shipcast.answers.answer import in_utc, rfc3339, utc
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.ground import Ground
 from shipcast.answers.reading import Reader
@@ -301,8 +301,3 @@ def interval(drawn: Floats, value: float) -> tuple[float, float]:
     """What holds 95 % of draws, widened where what they are draws of lies outside."""
     low, high = np.quantile(drawn, (TAIL, 1 - TAIL))
     return min(float(low), float(value)), max(float(high), float(value))
-
-
-def utc(moment: datetime) -> datetime:
-    """A naive UTC instant, aware."""
-    return moment.replace(tzinfo=UTC)

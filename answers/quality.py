@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Count, Instant, Number, Part
-from shipcast.answers.backtest import aware
-from shipcast.answers.drift import Drift, drift, reason
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, utc
+from shipcast.answers.drift import Drift, drift, is_old, reason
 from shipcast.answers.failure_quality import Band, FailureQuality, failure_quality
 from shipcast.answers.hour_quality import HourQuality, hour_quality
 from shipcast.answers.load_quality import LoadQuality, load_quality
@@ -118,26 +117,22 @@ def drift_of(history: History, settings: Settings) -> Drift | str:
 
 
 def serving(reader: Reader, entry: Champion, moved: Drift | None) -> ServingModel:
-    days = (reader.at - entry.cut_off) / DAY
+    old = reader.at - entry.cut_off
     return ServingModel(
         recipe=entry.recipe,
         version=entry.version,
-        cut_off=aware(entry.cut_off),
-        age_days=days,
+        cut_off=utc(entry.cut_off),
+        age_days=old / DAY,
         retrain_days=reader.settings.retrain_days,
-        is_due=is_old(days, reader.settings.retrain_days) or (moved is not None and moved.is_due),
+        is_due=is_old(old, reader.settings.retrain_days) or (moved is not None and moved.is_due),
     )
-
-
-def is_old(age_days: float, retrain_days: float) -> bool:
-    """Whether `run` trains anew for the age of the model; it never does where `retrain_days` is 0."""
-    return 0 < retrain_days <= age_days
 
 
 def due_warnings(model: ServingModel | None, moved: Drift | None) -> list[str]:
     if model is None or not model.is_due:
         return []
-    old = [f"it is older than {model.retrain_days:g} days"] if is_old(model.age_days, model.retrain_days) else []
+    is_past = is_old(timedelta(days=model.age_days), model.retrain_days)
+    old = [f"it is older than {model.retrain_days:g} days"] if is_past else []
     reasons = old if moved is None or not moved.is_due else [*old, reason(moved)]
     return [f"The model is due to be trained again: {'; '.join(reasons)}."]
 

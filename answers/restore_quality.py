@@ -8,8 +8,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from shipcast.answers.answer import Count, Instant, Part, Share
-from shipcast.answers.backtest import aware
+from shipcast.answers.answer import Count, Instant, Part, Share, utc
 from shipcast.answers.statistics import wilson
 from shipcast.answers.words import plural, share
 from shipcast.features.change import Change
@@ -76,8 +75,8 @@ def restore_quality(history: History) -> RestoreQuality | str:
     low, high = wilson(inside, told) or (0.0, 1.0)
     order = concordance(middle, lasted, is_open)
     return RestoreQuality(
-        period_start=aware(then.at),
-        period_end=aware(history.at),
+        period_start=utc(then.at),
+        period_end=utc(history.at),
         n=resolved,
         open=len(since) - resolved,
         learned_from=model.incidents_,

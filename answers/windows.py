@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, rfc3339
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
 from shipcast.answers.ground import Ground
 from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import proxy_said
@@ -21,7 +21,6 @@ from shipcast.answers.pricing import (
     known_change,
     priced,
     spread,
-    utc,
 )
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import in_hundred, local_time, plural

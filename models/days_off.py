@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, local_time, public_holidays
-from shipcast.models.hours import HOUR, HourlySeries
+from shipcast.models.hours import HourlySeries
 from shipcast.models.posterior import Floats
 
 SUNDAY = 6
@@ -43,7 +43,7 @@ def sunday_share(load: pl.DataFrame, zone: str) -> float:
     if not len(load):
         return 0.0
     series = HourlySeries.of(load, zone)
-    is_holiday = on_holidays(series.begins_at + np.arange(len(series.measured)) * HOUR, zone)
+    is_holiday = on_holidays(series.instants, zone)
     measured = np.where(is_holiday, np.nan, series.measured)
     places = np.flatnonzero(is_holiday & ~np.isnan(series.measured))
     day = series.hours[places] // DAY_HOURS

@@ -247,8 +247,12 @@ class FailureModel:
         weights = part.draws(rng, count)
         level = self.base_ + part.level_draws(weights, number, self.level_spread_, rng)
         first = 1 + len(self.columns_)
-        effect = part.mean[first:] + np.sqrt(self.crowding_) * (weights[:, first:] - part.mean[first:])
-        return np.hstack([weights[:, :1] + level[:, None], weights[:, 1:first], effect])
+        return np.hstack([weights[:, :1] + level[:, None], weights[:, 1:first], self.week_draws(part, weights)])
+
+    def week_draws(self, part: GroupedPosterior, weights: Floats) -> Floats:
+        """What draws of the weights say of the company's week, in as much more doubt as failures come together."""
+        first = 1 + len(self.columns_)
+        return np.asarray(part.mean[first:] + np.sqrt(self.crowding_) * (weights[:, first:] - part.mean[first:]))
 
     def own(self, number: int) -> Mixture:
         """How a service bends the company's week."""
@@ -262,9 +266,9 @@ class FailureModel:
     def week_effect(self) -> Floats:
         """Draws of the company's week in log odds, less its usual hour: one row a draw, one column a local hour."""
         rng = np.random.default_rng([SEED, 6])
-        week, first = week_basis() - self.mixes_[-1], 1 + len(self.columns_)
+        week = week_basis() - self.mixes_[-1]
         drawn = [
-            (part.mean[first:] + np.sqrt(self.crowding_) * (part.draws(rng, count) - part.mean)[:, first:]) @ week.T
+            self.week_draws(part, part.draws(rng, count)) @ week.T
             for part, count in zip(self.weeks_, shares(self.week_beliefs_), strict=True)
         ]
         return np.concatenate(drawn)

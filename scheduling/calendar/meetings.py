@@ -9,7 +9,7 @@ import numpy as np
 
 from shipcast.scheduling.calendar.calendar import Calendar, as_datetime
 from shipcast.scheduling.calendar.rules import Cab
-from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.calendar.scope import Subject, is_about
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def meetings_before(calendar: Calendar, subject: Subject, asked: datetime, start
     """
     if subject.change_type != "normal":
         return []
-    about = [cab for cab in calendar.cabs if any(cab.scope.admits(subject, region) for region in subject.places())]
+    about = [cab for cab in calendar.cabs if is_about(cab.scope, subject)]
     return [first_meeting(cab, np.datetime64(asked, "us"), np.datetime64(start, "us")) for cab in about]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from shipcast.scheduling.calendar.calendar import Calendar, as_datetime
 from shipcast.scheduling.calendar.rules import BusinessHours, Cab, Freeze, Holidays, Reserve, TimedRule, Window
-from shipcast.scheduling.calendar.scope import Scope, Subject, fits
+from shipcast.scheduling.calendar.scope import Scope, Subject, fits, is_about
 from shipcast.scheduling.calendar.zones import clock
 
 Kind = Literal["allow", "deny", "freeze", "holidays", "business_hours", "cab", "reserve"]
@@ -48,18 +48,10 @@ def occurrences(
     period = np.datetime64(since, "us"), np.datetime64(until, "us")
     found = [
         *(one for rule in calendar.named if rule and is_about(rule, subject) for one in of_rule(rule, *period)),
-        *(one for cab in calendar.cabs if is_scoped(cab.scope, subject) for one in meetings(cab, *period)),
+        *(one for cab in calendar.cabs if is_about(cab.scope, subject) for one in meetings(cab, *period)),
         *(one for reserve in calendar.reserves if holds(reserve, subject) for one in rooms(reserve, *period)),
     ]
     return sorted(found, key=lambda one: one.start)
-
-
-def is_about(rule: TimedRule, subject: Subject | None) -> bool:
-    return subject is None or any(rule.admits(subject, region) for region in subject.places())
-
-
-def is_scoped(scope: Scope, subject: Subject | None) -> bool:
-    return subject is None or any(scope.admits(subject, region) for region in subject.places())
 
 
 def holds(reserve: Reserve, subject: Subject | None) -> bool:

@@ -100,9 +100,9 @@ class TimedRule(Rule):
         """Whether it is about the subject in one of its regions."""
         return self.scope.admits(subject, region)
 
+    @abstractmethod
     def strength(self, change_type: str | None) -> Effect | None:
         """What it does to a change of that type while it is in force; None: nothing."""
-        raise NotImplementedError
 
 
 class Window(TimedRule):

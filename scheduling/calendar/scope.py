@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictStr
 
@@ -68,6 +68,17 @@ class Scope(BaseModel):
             and fits(self.region, region)
             and fits(self.team, subject.team)
         )
+
+
+class Admitting(Protocol):
+    """A scope, or a rule that has one."""
+
+    def admits(self, subject: Subject, region: str | None) -> bool: ...
+
+
+def is_about(one: Admitting, subject: Subject | None) -> bool:
+    """Whether it is about the subject in any of its regions; about no subject in particular everything is."""
+    return subject is None or any(one.admits(subject, region) for region in subject.places())
 
 
 class SharedScope(Scope):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shipcast.scheduling.planner.model import Model, model_of
-from shipcast.scheduling.planner.problem import Capacity, Problem
+from shipcast.scheduling.planner.problem import Capacity, Problem, Request
 
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, IntVar
@@ -54,7 +54,9 @@ def clash(problem: Problem, starts: Mapping[str, int], name: str) -> Clash | Non
     wanted = with_ancestors(problem, name)
     if not fits(problem, wanted):
         return None
-    near = {other for other in starts if other not in wanted and shares(problem, other, wanted)}
+    by_id = {request.id: request for request in problem.requests}
+    mine = [by_id[other] for other in wanted]
+    near = {other for other in starts if other not in wanted and shares(by_id[other], mine)}
     core = core_of(problem, wanted | near)
     if core is None:
         return None
@@ -74,16 +76,14 @@ def with_ancestors(problem: Problem, name: str) -> set[str]:
     return found
 
 
-def shares(problem: Problem, name: str, others: Collection[str]) -> bool:
+def shares(one: Request, others: Iterable[Request]) -> bool:
     """Whether a request may stand in the way of one of the others."""
-    by_id = {request.id: request for request in problem.requests}
-    one = by_id[name]
     return any(
         (one.service, one.environment) == (two.service, two.environment)
         or not set(one.capacities).isdisjoint(two.capacities)
         or one.id in two.excludes
         or two.id in one.excludes
-        for two in map(by_id.__getitem__, others)
+        for two in others
     )
 
 

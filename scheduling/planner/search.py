@@ -12,18 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.planner.choices import Choices
+from shipcast.scheduling.planner.choices import Choices, slot_table
 from shipcast.scheduling.planner.model import DEFERRED, Model
 from shipcast.scheduling.planner.room import Room, between
 from shipcast.scheduling.planner.selection import Selection, connected
 from shipcast.scheduling.planner.tree import Tree
 
-BLINK = 0.02
-MOST = 6
-LONG = 30
-FIRST = 0.4
-IDLE = 0.1
-GUIDED = 0.5
+BLINK = 0.02  # starts passed over, so that the same few are not found again
+MOST, LONG = 6, 30  # requests taken out in a move; in one along a chain
+FIRST = 0.4  # moves in which the first taken out is the first put back
+IDLE = 0.1  # moves that make way for a deferred request
+GUIDED = 0.5  # starts picked by their prices with tolls
 
 
 class Search:
@@ -34,7 +33,7 @@ class Search:
         self.rng = random.Random(seed)
         self.room = Room(model)
         self.room.load(list(starts))
-        table = np.array(range(model.slots), dtype=object)
+        table = slot_table(model.slots)
         self.choices = [Choices(row, table) for row in model.prices]
         self.guided = [Choices(row, table) for row in guide]
         self.prices = [memoryview(row) for row in np.ascontiguousarray(model.prices)]
