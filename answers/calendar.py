@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,13 +10,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Instant, Part, in_utc, utc
+from shipcast.answers.company import Approval, Known, approval, company_calendar, known_services
 from shipcast.answers.errors import nearest
-from shipcast.answers.reading import open_reader
 from shipcast.answers.words import local_time, plural
 from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.files import FILE_NAME, IMPORTED, calendar_files
-from shipcast.scheduling.calendar.meetings import Meeting, meetings_before
+from shipcast.scheduling.calendar.meetings import meetings_before
 from shipcast.scheduling.calendar.occurrences import Kind, Occurrence, occurrences
 from shipcast.scheduling.calendar.policy import Verdict
 from shipcast.scheduling.calendar.questions import Question
@@ -27,17 +26,6 @@ from shipcast.scheduling.calendar.scope import Subject
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 from shipcast.settings.files import write_whole
-from shipcast.warehouse.errors import NothingPublished
-
-SERVICES = "select service, team, business_zone, regions from dim_services"
-
-
-class Approval(Part):
-    """The meeting that can decide on a normal change handed in at `as_of`; null: none before its start can."""
-
-    cab: str
-    meeting: Instant | None
-    deadline: Instant | None
 
 
 class Checked(Part):
@@ -128,33 +116,6 @@ class CalendarListAnswer(Answer):
     period_end: Instant
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the home's snapshot says of services: their regions, team and zone; nothing where there is none."""
-
-    services: Mapping[str, tuple[tuple[str, ...], str | None, str | None]] = field(default_factory=dict)
-    data_as_of: datetime | None = None
-
-    def completed(self, question: Question) -> Question:
-        """The question with what is known of its service where the asker didn't say."""
-        regions, team, _ = self.services.get(question.subject.service, ((), None, None))
-        return question.completed(regions, team)
-
-    def zone(self, service: str) -> str | None:
-        return self.services.get(service, ((), None, None))[2]
-
-
-def known_services(settings: Settings, as_of: datetime) -> Known:
-    """What the home knows of services; nothing where nothing was published yet."""
-    try:
-        with open_reader(settings, as_of) as reader:
-            rows = reader.rows(SERVICES)
-            services = {service: (tuple(regions or ()), team, zone) for service, team, zone, regions in rows}
-            return Known(services, reader.data_as_of)
-    except NothingPublished:
-        return Known()
-
-
 def check(
     questions: Sequence[Question],
     settings: Settings,
@@ -177,8 +138,7 @@ def check(
     CalendarError
         The calendar cannot be used.
     """
-    files = calendar_files(settings.home, calendar_file)
-    calendar = read_calendar(*files)
+    files, calendar = calendar_files(settings.home, calendar_file), company_calendar(settings, calendar_file)
     known = known_services(settings, as_of)
     asked = [known.completed(one) for one in questions]
     naive = in_utc(as_of).replace(tzinfo=None)
@@ -228,10 +188,6 @@ def optional_utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else utc(moment)
 
 
-def approval(meeting: Meeting) -> Approval:
-    return Approval(cab=meeting.cab, meeting=optional_utc(meeting.meets_at), deadline=optional_utc(meeting.deadline_at))
-
-
 def reason(calendar: Calendar, rule: str) -> str:
     return next((one.reason for one in calendar.named if one is not None and one.id == rule), "")
 
@@ -265,7 +221,7 @@ def sentence(items: Sequence[Checked], known: Known, zone: str) -> str:
         parts = [f"{number:,} {verdict}" for verdict, number in counts.items() if number]
         return f"Of {plural(len(items), 'question')}: {', '.join(parts) or 'nothing asked'}."
     [item] = items
-    clock = known.zone(item.service) or zone
+    clock = known.service(item.service).zone or zone
     when = f"at {local_time(item.start, clock)} ({clock})"
     until = "" if item.until is None else f" until {local_time(item.until, clock)}"
     said = f"{item.service} {WORDS[item.decision]} {item.environment} {when}: {decided(item, until)}."
@@ -325,8 +281,7 @@ def listed(
     subject: Subject | None,
 ) -> tuple[CalendarListAnswer, list[Occurrence]]:
     """What is in force as an answer, and the occurrences that it lists."""
-    files = calendar_files(settings.home, calendar_file)
-    calendar = read_calendar(*files)
+    files, calendar = calendar_files(settings.home, calendar_file), company_calendar(settings, calendar_file)
     known = known_services(settings, as_of)
     found = found_occurrences(calendar, since, until, subject, known)
     answer = CalendarListAnswer(

@@ -8,48 +8,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from pydantic import Field
 from scipy.special import expit
 
+from shipcast.answers.admission import Admission
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
 from shipcast.answers.ground import Ground
 from shipcast.answers.hour_quality import FILE as HOURS_FILE
 from shipcast.answers.hour_quality import PartOfWeek, start_said, stored
+from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.pricing import (
     FARTHEST,
     TAIL,
-    Forecaster,
     Models,
     Prices,
     Question,
-    asked,
     check_reach,
     hours_begun,
     interval,
-    known_change,
-    known_duration,
     priced,
 )
 from shipcast.answers.reading import Reader
 from shipcast.answers.windows import (
     PricedAnswer,
     Window,
+    approvals_said,
     basis,
-    data_warnings,
-    hold_blocks,
-    hold_warnings,
+    ground_warnings,
     model_warnings,
     rare_warnings,
-    sample_warnings,
     unknown,
     window,
 )
 from shipcast.answers.words import in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
-from shipcast.features.history import History
 from shipcast.models.doubly_robust import part_numbers
 from shipcast.models.posterior import Floats
 from shipcast.models.registry import artefact
@@ -190,15 +185,7 @@ class ExplainAnswer(PricedAnswer):
 
 
 def explain(
-    reader: Reader,
-    service: str,
-    *,
-    at: datetime,
-    duration: timedelta | None = None,
-    environment: str = "production",
-    lines: int | None = None,
-    files: int | None = None,
-    change_type: str | None = None,
+    reader: Reader, service: str, *, at: datetime, duration: timedelta | None = None, **details: Unpack[Details]
 ) -> ExplainAnswer:
     """Why a start at `at` is good or bad, as known at the reader's `as_of`.
 
@@ -208,8 +195,6 @@ def explain(
         Aware. Its quarter hour is priced, since windows are quarter hours and no forecast is finer.
     duration
         Null: the median of the service's past deployments, and a warning says so.
-    lines, files, change_type
-        As in `windows`.
 
     Raises
     ------
@@ -217,26 +202,27 @@ def explain(
         No service or environment of that name is known; the nearest are named.
     UsageError
         A time before `as_of` or past 35 days, a duration that is not positive, or a negative size.
+    CalendarError
+        The calendar cannot be used.
     """
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
-    change = known_change(history, service, lines, files, change_type)
-    reader.check_environment(environment)
-    length, assumed = known_duration(history, service, duration)
     start = quarter_of(reader, at)
-    check_reach(reader, start + length, "--at")
-    question = asked(reader, change, environment, length, utc(start), utc(start + length), top=1)
-    models, holds = Forecaster(history, reader.settings).models(change), history.holds(service)
-    warnings = [*data_warnings(reader, history, question), *quarter_warnings(at, start), *assumed]
-    warnings += [*sample_warnings(history), *hold_warnings(service, holds)]
+    asked = inquiry(reader, service, duration, lambda length: period(reader, start, length), **details)
+    admitted = asked.admission(np.array([start], dtype="datetime64[us]"))
     answer = ExplainAnswer(
         **reader.envelope(),
-        **basis(question, models),
+        **basis(asked.question, asked.models),
         asked_at=at,
-        items=(unknown(np.datetime64(start, "us"), length),),
-        warnings=tuple(warnings),
-        blocked=tuple(hold_blocks(reader, question, holds)),
+        items=(unknown(admitted, 0),),
+        warnings=(*ground_warnings(asked), *quarter_warnings(at, start)),
+        blocked=admitted.blocked(),
     )
-    return explained(reader, question, models, answer) if history.started() else nothing_known(answer)
+    return explained(asked, admitted, answer) if asked.history.started() else nothing_known(answer)
+
+
+def period(reader: Reader, start: datetime, length: timedelta) -> tuple[datetime, datetime]:
+    """That one start, within the reach of forecasts."""
+    check_reach(reader, start + length, "--at")
+    return utc(start), utc(start + length)
 
 
 def quarter_of(reader: Reader, at: datetime) -> datetime:
@@ -270,13 +256,12 @@ def nothing_known(answer: ExplainAnswer) -> ExplainAnswer:
     return answer.model_copy(update={"warnings": warnings, "sentence": sentence(answer)})
 
 
-def explained(reader: Reader, question: Question, models: Models, answer: ExplainAnswer) -> ExplainAnswer:
+def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> ExplainAnswer:
     """The answer where there is a history."""
-    start = np.datetime64(question.earliest, "us")
-    chosen = np.array([start])
-    prices = priced(reader.at, models, question, np.array([np.datetime64(question.earliest + WEEK, "us")]))
-    place = prices.place(start)
-    item = window(prices.risk, prices.usual, place, start, question.duration)
+    reader, question, models, chosen = asked.reader, asked.question, asked.models, admitted.starts
+    prices = priced(reader.at, models, question, chosen + np.timedelta64(WEEK, "us"))
+    place = prices.place(chosen[0])
+    item = window(prices, admitted, 0)
     found = answer.model_copy(
         update={
             "items": (item,),
@@ -286,7 +271,7 @@ def explained(reader: Reader, question: Question, models: Models, answer: Explai
             "second_estimate": second_estimate(reader, question, models),
             "curves": curves(prices, question.change.zone),
             "alike": alike(models.ground, hours_of_week(chosen, question.change.zone)[0], question.change.lines),
-            "to_be_calmer": to_be_calmer(reader, question, models, prices, item),
+            "to_be_calmer": to_be_calmer(asked, prices, item),
             "warnings": (
                 *answer.warnings,
                 *model_warnings(question, models),
@@ -382,13 +367,13 @@ def alike(ground: Ground, hour: int, lines: int | None) -> tuple[Alike, ...]:
     )
 
 
-def to_be_calmer(reader: Reader, question: Question, models: Models, prices: Prices, item: Window) -> Calmer | None:
+def to_be_calmer(asked: Inquiry, prices: Prices, item: Window) -> Calmer | None:
     """What would bring the item to a calmer level; null: it is calm, or nothing would."""
     bound = calmer_bound(item.relative_cost or 0.0)
     if bound is None:
         return None
-    start, start_cost = calmer_start(reader.at, question, prices, bound)
-    lines, lines_cost = calmer_lines(question, models, prices, bound)
+    start, start_cost = calmer_start(asked, prices, bound)
+    lines, lines_cost = calmer_lines(asked.question, asked.models, prices, bound)
     if start is None and lines is None:
         return None
     return Calmer(
@@ -400,18 +385,19 @@ def to_be_calmer(reader: Reader, question: Question, models: Models, prices: Pri
     )
 
 
-def calmer_start(
-    at: datetime, question: Question, prices: Prices, bound: float
-) -> tuple[datetime | None, float | None]:
-    """The nearest later start below the bound, within 7 days and the reach of forecasts, and its relative cost."""
-    last = min(question.earliest + WEEK, at + FARTHEST - question.duration)
+def calmer_start(asked: Inquiry, prices: Prices, bound: float) -> tuple[datetime | None, float | None]:
+    """The nearest later allowed start below the bound, within 7 days and the reach of forecasts, and its cost."""
+    question = asked.question
+    last = min(question.earliest + WEEK, asked.reader.at + FARTHEST - question.duration)
     first = prices.place(np.datetime64(question.earliest, "us")) + 1
-    relative = prices.risk.costs.mean(axis=0) / prices.usual.cost
-    is_near = prices.starts[first:] <= np.datetime64(last, "us")
-    places = first + np.flatnonzero((relative[first:] < bound) & is_near)
+    later = prices.starts[first:][prices.starts[first:] <= np.datetime64(last, "us")]
+    if not len(later):
+        return None, None
+    relative = prices.risk.costs[:, first : first + len(later)].mean(axis=0) / prices.usual.cost
+    places = np.flatnonzero((relative < bound) & asked.admission(later).is_free)
     if not len(places):
         return None, None
-    return utc(prices.starts[places[0]].astype("datetime64[us]").item()), float(relative[places[0]])
+    return utc(later[places[0]].astype("datetime64[us]").item()), float(relative[places[0]])
 
 
 def calmer_lines(question: Question, models: Models, prices: Prices, bound: float) -> tuple[int | None, float | None]:
@@ -527,4 +513,5 @@ def sentence(answer: ExplainAnswer) -> str:
     chance = in_hundred(item.failure_probability, item.failure_low, item.failure_high)
     blocked = f", and blocked by {answer.blocked[0].rule}" if answer.blocked else ""
     usual = f"{item.relative_cost * 100:.0f} % of the usual cost"
-    return f"{when} is {item.level} for {answer.service}{blocked}: {usual}, {chance} would fail."
+    needed = "" if answer.blocked else approvals_said(item.approvals, answer.business_zone)
+    return f"{when} is {item.level} for {answer.service}{blocked}: {usual}, {chance} would fail.{needed}"

@@ -4,40 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
+from shipcast.answers.admission import Admission
 from shipcast.answers.answer import Instant, Number, utc
-from shipcast.answers.pricing import (
-    Forecaster,
-    Models,
-    Prices,
-    Question,
-    asked,
-    interval,
-    known_change,
-    known_duration,
-    priced,
-)
+from shipcast.answers.inquiry import Details, Inquiry, Period, inquiry
+from shipcast.answers.pricing import Prices, interval, priced
 from shipcast.answers.reading import Reader
 from shipcast.answers.windows import (
     PricedAnswer,
     Window,
     basis,
-    data_warnings,
-    hold_blocks,
-    hold_warnings,
+    ground_warnings,
     model_warnings,
+    next_said,
+    optional_utc,
     rare_warnings,
-    sample_warnings,
     unknown,
     window,
 )
 from shipcast.answers.words import in_hundred, local_time, times
-from shipcast.features.clock import Instants
-from shipcast.features.history import History
 from shipcast.scheduling.recommend import diverse, is_clearly_better, robust_costs
 from shipcast.scheduling.windows import WEEK, candidate_starts, first_slot
 
@@ -74,35 +64,34 @@ class NowAnswer(PricedAnswer):
     Parameters
     ----------
     verdict
-        `go`: now is calm or fair, or nothing within 24 hours is clearly better. `wait`: something is.
-        `no_clear_difference`: nor is anything within 7 days, so that waiting is as good. `no_window`: a rule blocks.
+        `go`: now is allowed, and calm or fair, or nothing within 24 hours is clearly better. `wait`: something is, or a
+        rule is against now. `no_clear_difference`: nor is anything within 7 days, so that waiting is as good.
+        `no_window`: nothing within 7 days is allowed.
     wait_until
-        The best start within 24 hours, where the verdict is to wait.
+        Where the verdict is to wait: the best start within 24 hours, or within 7 days where none of these is allowed.
+    is_blocked_now
+        Whether a rule blocks the first quarter hour.
+    refused_by
+        The rule that blocks it, or those without whose approval it may not be; none: it may.
     items
-        The first quarter hour, the best start within 24 hours, and that within 7 days; they may be the same.
+        The first quarter hour, the best start within 24 hours, and that within 7 days; they may be the same. Of those
+        ahead only starts are looked at that need no approval of a rule; there may be none within 24 hours.
     """
 
     schema_name: Literal["shipcast/now/1"] = Field("shipcast/now/1", alias="schema")
     verdict: Verdict
     wait_until: Instant | None = None
+    is_blocked_now: bool = False
+    refused_by: tuple[str, ...] = ()
     items: tuple[Choice, ...]
 
 
-def now(
-    reader: Reader,
-    service: str,
-    *,
-    duration: timedelta | None = None,
-    environment: str = "production",
-    lines: int | None = None,
-    files: int | None = None,
-    change_type: str | None = None,
-) -> NowAnswer:
+def now(reader: Reader, service: str, *, duration: timedelta | None = None, **details: Unpack[Details]) -> NowAnswer:
     """Whether a change of `service` should go at the first quarter hour, as known at the reader's `as_of`.
 
     Parameters
     ----------
-    duration, lines, files, change_type
+    duration
         As in `explain`.
 
     Raises
@@ -111,76 +100,88 @@ def now(
         No service or environment of that name is known; the nearest are named.
     UsageError
         A duration that is not positive, or a negative size.
+    CalendarError
+        The calendar cannot be used.
     """
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
-    change = known_change(history, service, lines, files, change_type)
-    reader.check_environment(environment)
-    length, assumed = known_duration(history, service, duration)
-    latest = max(reader.at + WEEK, first_slot(reader.at) + length)
-    question = asked(reader, change, environment, length, None, utc(latest), top=1)
-    models, holds = Forecaster(history, reader.settings).models(change), history.holds(service)
-    warnings = [*data_warnings(reader, history, question), *assumed]
-    warnings += [*sample_warnings(history), *hold_warnings(service, holds)]
-    starts = candidate_starts(question.earliest, question.latest, length)
-    blocked = tuple(hold_blocks(reader, question, holds))
-    nothing_yet = NowAnswer(
-        **reader.envelope(), **basis(question, models), verdict="no_window", items=(), blocked=blocked,
-        warnings=tuple(warnings),
-    )  # fmt: skip
-    if blocked:
-        return said(nothing_yet)
-    if history.started() == 0:
-        return nothing_known(nothing_yet, starts[0], length)
-    return decided(reader, question, models, starts, nothing_yet)
-
-
-def nothing_known(answer: NowAnswer, first: np.datetime64, duration: timedelta) -> NowAnswer:
-    nothing = f"No deployment to {answer.environment} was known: nothing tells now from later."
-    items = (Choice(**dict(unknown(first, duration)), when="now"),)
-    return said(answer, verdict="no_clear_difference", items=items, warnings=(*answer.warnings, nothing))
-
-
-def decided(reader: Reader, question: Question, models: Models, starts: Instants, answer: NowAnswer) -> NowAnswer:
-    """The answer where there is a history."""
-    prices = priced(reader.at, models, question, starts)
-    of_day = starts[starts < np.datetime64(reader.at + DAY, "us")]
-    items = (
-        choice(prices, question, starts[:1], "now"),
-        choice(prices, question, of_day, "within 24 hours"),
-        choice(prices, question, starts, "within 7 days"),
+    asked = inquiry(reader, service, duration, coming_week(reader), **details)
+    question = asked.question
+    admitted = asked.admission(candidate_starts(question.earliest, question.latest, question.duration))
+    answer = NowAnswer(
+        **reader.envelope(),
+        **basis(question, asked.models),
+        verdict="no_window",
+        items=(),
+        blocked=admitted.blocked(),
+        is_blocked_now=not admitted.is_open[0],
+        refused_by=admitted.refusing(0),
+        warnings=tuple(ground_warnings(asked)),
     )
-    verdict = verdict_of(items)
-    rare = rare_warnings(question.change, models.ground, starts[:1])
+    if not admitted.is_free.any():
+        return said(answer, next_start=optional_utc(admitted.next_open()))
+    if asked.history.started() == 0:
+        return nothing_known(answer, admitted)
+    return decided(asked, admitted, answer)
+
+
+def coming_week(reader: Reader) -> Period:
+    """Seven days, or until the first start has ended where that comes later."""
+    return lambda length: (None, utc(max(reader.at + WEEK, first_slot(reader.at) + length)))
+
+
+def nothing_known(answer: NowAnswer, admitted: Admission) -> NowAnswer:
+    nothing = f"No deployment to {answer.environment} was known: nothing tells now from later."
+    first = int(admitted.is_free.argmax())
+    items = (Choice(**dict(unknown(admitted, first)), when="within 7 days" if first else "now"),)
+    verdict: Verdict = "wait" if first else "no_clear_difference"
+    wait_until = items[0].start if first else None
+    return said(answer, verdict=verdict, items=items, wait_until=wait_until, warnings=(*answer.warnings, nothing))
+
+
+def decided(asked: Inquiry, admitted: Admission, answer: NowAnswer) -> NowAnswer:
+    """The answer where there is a history, and a start that needs nothing more."""
+    prices = priced(asked.reader.at, asked.models, asked.question, admitted.starts)
+    slots = np.flatnonzero(admitted.is_free)
+    of_day = slots[admitted.starts[slots] < np.datetime64(asked.reader.at + DAY, "us")]
+    ahead: tuple[tuple[Horizon, NDArray[np.int64]], ...] = (("within 24 hours", of_day), ("within 7 days", slots))
+    items = (
+        choice(prices, admitted, np.array([0]), "now"),
+        *(choice(prices, admitted, some, when) for when, some in ahead if len(some)),
+    )
+    verdict = verdict_of(items) if admitted.is_free[0] else "wait"
+    best = items[0] if verdict != "wait" else items[1]
     return said(
         answer,
         verdict=verdict,
-        wait_until=items[1].start if verdict == "wait" else None,
+        wait_until=best.start if verdict == "wait" else None,
         items=items,
-        warnings=(*answer.warnings, *model_warnings(question, models), *rare),
+        warnings=(
+            *answer.warnings,
+            *model_warnings(asked.question, asked.models),
+            *rare_warnings(asked.question.change, asked.models.ground, admitted.starts[:1]),
+        ),
     )
 
 
-def choice(prices: Prices, question: Question, starts: Instants, when: Horizon) -> Choice:
-    """The best of these starts, of which the first is now."""
-    places = np.searchsorted(prices.starts, starts)
-    costs = prices.risk.costs[:, places]
-    [best] = diverse(robust_costs(costs.mean(axis=0)), 1, question.duration)
-    found = window(prices.risk, prices.usual, int(places[best]), starts[best], question.duration)
-    ratio = float(costs[:, best].mean() / costs[:, 0].mean())
-    low, high = interval(costs[:, best] / costs[:, 0], ratio)
+def choice(prices: Prices, admitted: Admission, slots: NDArray[np.int64], when: Horizon) -> Choice:
+    """The best of these starts, against the first of all."""
+    places = prices.place(admitted.starts[0]) + slots
+    costs, first = prices.risk.costs[:, places], prices.risk.costs[:, prices.place(admitted.starts[0])]
+    [best] = diverse(robust_costs(costs.mean(axis=0)), slots, 1, admitted.wanted.duration)
+    ratio = float(costs[:, best].mean() / first.mean())
+    low, high = interval(costs[:, best] / first, ratio)
     return Choice(
-        **dict(found),
+        **dict(window(prices, admitted, int(slots[best]))),
         when=when,
         relative_to_now=ratio,
         to_now_low=low,
         to_now_high=high,
-        is_clearly_better=is_clearly_better(costs, against=costs[:, 0]),
+        is_clearly_better=is_clearly_better(costs, against=first),
     )
 
 
 def verdict_of(items: Sequence[Choice]) -> Verdict:
     """Go at a good time, or where waiting for a day brings nothing; wait where it does."""
-    first, of_day, of_week = items
+    first, of_day, of_week = items  # now is one of those ahead, so both are there
     if first.level in GOOD_ENOUGH:
         return "go"
     if of_day.is_clearly_better:
@@ -199,18 +200,34 @@ def sentence(answer: NowAnswer, zone: str | None = None) -> str:
 
     "Wait until Tue 16 Dec 06:15 (Europe/London): 0.30 of the cost of now, and about 3 in 100 (1 to 6) would fail."
     """
+    zone = zone or answer.business_zone
     if answer.verdict == "no_window":
-        return f"No window for {answer.service} now: blocked by {answer.blocked[0].rule}."
-    first = answer.items[0]
-    if first.failure_probability is None or first.relative_cost is None:
-        return f"Nothing is known yet that could tell now from later for {answer.service}."
+        return f"{refusal(answer)}, nor within 7 days. {next_said(answer, zone)}"
+    if answer.items[-1].failure_probability is None:
+        return nothing_known_sentence(answer, zone)
     if answer.verdict == "wait":
-        return wait_sentence(answer.items[1], zone or answer.business_zone)
-    chance = f"{in_hundred(first.failure_probability, first.failure_low, first.failure_high)} would fail"
+        refused = f"{refusal(answer)}. " if answer.refused_by else ""
+        return f"{refused}{wait_sentence(answer.items[1], zone)}"
+    first = answer.items[0]
+    chance = f"{in_hundred(first.failure_probability or 0.0, first.failure_low, first.failure_high)} would fail"
     if answer.verdict == "no_clear_difference":
         return f"Ship {answer.service} now or later: {chance} now, and no time within 7 days is clearly better."
     better = "" if first.level in GOOD_ENOUGH else ", and no time within 24 hours is clearly better"
-    return f"Ship {answer.service} now: {chance}, {first.relative_cost * 100:.0f} % of the usual cost{better}."
+    relative = (first.relative_cost or 0.0) * 100
+    return f"Ship {answer.service} now: {chance}, {relative:.0f} % of the usual cost{better}."
+
+
+def refusal(answer: NowAnswer) -> str:
+    """Why it may not go now."""
+    needs = "may not ship now" if answer.is_blocked_now else "may not ship now without an approval"
+    return f"{answer.service} {needs} ({', '.join(answer.refused_by)})"
+
+
+def nothing_known_sentence(answer: NowAnswer, zone: str) -> str:
+    if answer.verdict == "wait":
+        best = answer.items[-1]
+        return f"{refusal(answer)}. It may from {local_time(best.start, zone)} ({zone}); nothing is known yet of costs."
+    return f"Nothing is known yet that could tell now from later for {answer.service}."
 
 
 def wait_sentence(best: Choice, zone: str) -> str:

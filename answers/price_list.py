@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.special import expit
 from shipcast.answers.pricing import Forecaster, Models, Question, downtime, hours_begun, quarters
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants
+from shipcast.models.load import LoadModel
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.risk import OUTAGE_QUARTERS, outages_of
 from shipcast.scheduling.windows import SLOT
@@ -35,19 +36,30 @@ class Priced:
     has_load: bool
 
 
-def price_list(forecaster: Forecaster, questions: Sequence[Question], starts: Instants) -> list[Priced]:
+def price_list(
+    forecaster: Forecaster, questions: Sequence[Question], starts: Instants, *, is_in_minutes: bool = False
+) -> list[Priced]:
     """The prices of consecutive quarter hours for each question, in their order.
 
     They are those of `priced`, which holds the draws of one change, to within rounding.
+
+    Parameters
+    ----------
+    is_in_minutes
+        Price minutes of disruption even where the load is known.
     """
     found: dict[int, Priced] = {}
     for zone in sorted({question.change.zone for question in questions}):
         places = [place for place, question in enumerate(questions) if question.change.zone == zone]
-        found |= zip(places, of_zone(forecaster, [questions[place] for place in places], starts), strict=True)
+        found |= zip(
+            places, of_zone(forecaster, [questions[place] for place in places], starts, is_in_minutes), strict=True
+        )
     return [found[place] for place in range(len(questions))]
 
 
-def of_zone(forecaster: Forecaster, questions: Sequence[Question], starts: Instants) -> list[Priced]:
+def of_zone(
+    forecaster: Forecaster, questions: Sequence[Question], starts: Instants, is_in_minutes: bool
+) -> list[Priced]:
     """The same of services that keep to one clock: the features of all their changes are made at once."""
     first, hour = hours_begun(starts, questions[0].change.zone)
     rows = forecaster.rows([question.change for question in questions], starts[first])
@@ -56,6 +68,7 @@ def of_zone(forecaster: Forecaster, questions: Sequence[Question], starts: Insta
     for service in sorted({question.change.service for question in questions}):
         its = [place for place, question in enumerate(questions) if question.change.service == service]
         models = forecaster.models(questions[its[0]].change)
+        models = replace(models, load=LoadModel(models.load.zone)) if is_in_minutes else models
         longest = max(questions[place].duration for place in its)
         impacts = Impacts(models, questions[its[0]].change, starts, longest)
         for begin in range(0, len(its), AT_ONCE):

@@ -198,9 +198,15 @@ class Forecaster:
             None if self.champion is None else self.champion.entry,
             self.rows,
             self.shared("restore", change.service, lambda: RestoreModel().fit(self.history.restores(change.service))),
-            LoadModel.of(self.history, change.service, change.zone),
+            self.load(change),
             self.history.recreated(change.service),
         )
+
+    def load(self, change: Change) -> LoadModel:
+        found: LoadModel = self.once(
+            ("load", change.service), lambda: LoadModel.of(self.history, change.service, change.zone)
+        )
+        return found
 
     def failure(self, service: str) -> Candidate:
         if self.champion is not None:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 from pydantic import Field
 
+from shipcast.answers.admission import Admission, Blocked, most
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
+from shipcast.answers.company import Approval
 from shipcast.answers.ground import Ground
+from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import proxy_said
-from shipcast.answers.pricing import (
-    Forecaster,
-    Models,
-    Question,
-    asked,
-    known_change,
-    priced,
-    spread,
-)
+from shipcast.answers.pricing import Models, Prices, Question, priced, spread
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.features.change import Change
@@ -30,9 +25,9 @@ from shipcast.features.history import LOAD_WEEKS, History
 from shipcast.models.load import LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
-from shipcast.scheduling.calendar.files import calendar_files
-from shipcast.scheduling.recommend import Usual, diverse, is_clearly_better, level, robust_costs
-from shipcast.scheduling.risk import Risk
+from shipcast.scheduling.calendar.calendar import unknown_regions
+from shipcast.scheduling.calendar.scope import is_about
+from shipcast.scheduling.recommend import diverse, is_clearly_better, level, robust_costs
 from shipcast.scheduling.windows import candidate_starts
 
 Verdict = Literal["recommend", "no_clear_difference", "no_window"]
@@ -55,6 +50,11 @@ class Window(Part):
 
     `failure_*` and `cost_*` are expected values with 95 % intervals. Null: no deployment was ever seen, so that
     nothing can be said.
+
+    Parameters
+    ----------
+    approvals
+        Whose approval it needs: of rules, and for a normal change of boards.
     """
 
     start: Instant
@@ -69,7 +69,7 @@ class Window(Part):
     relative_cost: Number | None
     reasons: tuple[Reason, ...] = ()
     conflicts: tuple[str, ...] = ()
-    approvals: tuple[str, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
 
 class TrainedModel(Part):
@@ -78,14 +78,6 @@ class TrainedModel(Part):
     recipe: str
     version: Count
     cut_off: Instant
-
-
-class Blocked(Part):
-    """A span in which a rule lets nothing of this service start."""
-
-    start: Instant
-    end: Instant
-    rule: str
 
 
 class PricedAnswer(Answer):
@@ -105,7 +97,9 @@ class PricedAnswer(Answer):
         The trained model that gave the chances of failure; null: none was trained on what was known by then, so that
         services, hours and sizes were looked at when it was asked.
     blocked
-        Spans in which no start is allowed.
+        The spans of starts that are not allowed.
+    next_start
+        Where no start that was asked about is allowed: the next one that is. Null: none within a year.
     """
 
     service: str
@@ -121,6 +115,7 @@ class PricedAnswer(Answer):
     period_end: Instant | None
     items: tuple[Window, ...]
     blocked: tuple[Blocked, ...] = ()
+    next_start: Instant | None = None
 
 
 class WindowsAnswer(PricedAnswer):
@@ -141,13 +136,10 @@ def windows(
     service: str,
     *,
     duration: timedelta,
-    environment: str = "production",
-    lines: int | None = None,
-    files: int | None = None,
-    change_type: str | None = None,
     earliest: datetime | None = None,
     latest: datetime | None = None,
     top: int = 3,
+    **details: Unpack[Details],
 ) -> WindowsAnswer:
     """The lowest-risk windows for a change of `service`, as known at the reader's `as_of`.
 
@@ -155,8 +147,6 @@ def windows(
     ----------
     duration
         Elapsed time that the deployment takes; it lies in [earliest, latest) as a whole.
-    lines, files, change_type
-        What is known of the change; the rest is taken as typical of the service, and a warning says so.
     earliest, latest
         Aware. The default is the 7 days from `as_of`.
     top
@@ -168,53 +158,80 @@ def windows(
         No service or environment of that name is known; the nearest are named.
     UsageError
         A duration or number of windows that is not positive, a negative size, or a `latest` past 35 days.
+    CalendarError
+        The calendar cannot be used.
     """
-    zone = reader.settings.tz
-    history = History(reader.connection, reader.at, environment, zone)
-    change = known_change(history, service, lines, files, change_type)
-    reader.check_environment(environment)
-    question = asked(reader, change, environment, duration, earliest, latest, top)
+    asked = inquiry(reader, service, duration, lambda _: (earliest, latest), top, **details)
+    question = asked.question
     starts = candidate_starts(question.earliest, question.latest, duration)
-    models = Forecaster(history, reader.settings).models(change)
-    holds = history.holds(service)
-    warnings = [*data_warnings(reader, history, question), *past_warnings(reader, earliest)]
-    warnings += [*sample_warnings(history), *hold_warnings(service, holds)]
-    blocked = hold_blocks(reader, question, holds)
-    if len(starts) == 0 or blocked:
-        return envelope(reader, question, models, "no_window", (), warnings, blocked)
-    if history.started() == 0:
-        nothing = f"No deployment to {environment} was known: every window is as good as any other."
-        return envelope(
-            reader, question, models, "no_clear_difference", (unknown(starts[0], duration),), [*warnings, nothing]
-        )
-    return forecast(reader, question, models, starts, [*warnings, *model_warnings(question, models)])
+    answer = WindowsAnswer(
+        **reader.envelope(),
+        **basis(question, asked.models),
+        verdict="no_window",
+        items=(),
+        warnings=(*ground_warnings(asked), *past_warnings(reader, earliest)),
+    )
+    if len(starts) == 0:
+        return said(answer)
+    admitted = asked.admission(starts)
+    answer = answer.model_copy(update={"blocked": admitted.blocked()})
+    if not admitted.is_open.any():
+        return said(answer, next_start=optional_utc(admitted.next_open()))
+    if asked.history.started() == 0:
+        return nothing_known(answer, admitted)
+    return forecast(asked, admitted, answer)
 
 
-def forecast(
-    reader: Reader, question: Question, models: Models, starts: Instants, warnings: Sequence[str]
-) -> WindowsAnswer:
-    """The answer where there are windows and a history."""
-    prices = priced(reader.at, models, question, starts)
-    costs, usual = prices.risk, prices.usual
-    candidates = np.searchsorted(prices.starts, starts)
-    expected = costs.costs.mean(axis=0)[candidates]
-    chosen = diverse(robust_costs(expected), question.top, question.duration)
+def nothing_known(answer: WindowsAnswer, admitted: Admission) -> WindowsAnswer:
+    """The first open start, of which nothing can be said."""
+    nothing = f"No deployment to {answer.environment} was known: every window is as good as any other."
+    first = int(admitted.is_open.argmax())
+    items = (unknown(admitted, first),)
+    return said(answer, verdict="no_clear_difference", items=items, warnings=(*answer.warnings, nothing))
+
+
+def forecast(asked: Inquiry, admitted: Admission, answer: WindowsAnswer) -> WindowsAnswer:
+    """The answer where there are open starts and a history."""
+    question, starts = asked.question, admitted.starts
+    prices = priced(asked.reader.at, asked.models, question, starts)
+    slots = np.flatnonzero(admitted.is_open)
+    costs = prices.risk.costs[:, np.searchsorted(prices.starts, starts[slots])]
+    expected = costs.mean(axis=0)
+    chosen = diverse(robust_costs(expected), slots, question.top, question.duration)
     chosen.sort(key=lambda place: (expected[place], place))
-    verdict: Verdict = "recommend" if is_clearly_better(costs.costs[:, candidates]) else "no_clear_difference"
-    items = [window(costs, usual, int(candidates[place]), starts[place], question.duration) for place in chosen]
-    rare = rare_warnings(question.change, models.ground, starts[chosen[:1]])
-    return envelope(reader, question, models, verdict, items, [*warnings, *rare])
+    return said(
+        answer,
+        verdict="recommend" if is_clearly_better(costs) else "no_clear_difference",
+        items=tuple(window(prices, admitted, int(slots[place])) for place in chosen),
+        warnings=(
+            *answer.warnings,
+            *model_warnings(question, asked.models),
+            *rare_warnings(question.change, asked.models.ground, starts[slots[chosen[:1]]]),
+        ),
+    )
 
 
-def window(costs: Risk, usual: Usual, place: int, start: np.datetime64, duration: timedelta) -> Window:
-    """The start at `place` of the grid, with its intervals and reasons."""
+def said(answer: WindowsAnswer, **found: object) -> WindowsAnswer:
+    """The answer with what was found, and its sentence."""
+    whole = answer.model_copy(update=found)
+    return whole.model_copy(update={"sentence": sentence(whole)})
+
+
+def optional_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else utc(moment)
+
+
+def window(prices: Prices, admitted: Admission, slot: int) -> Window:
+    """One of the starts with its intervals, its reasons, and the approvals it needs."""
+    start, costs, usual = admitted.starts[slot], prices.risk, prices.usual
+    place = prices.place(start)
     chance, chance_low, chance_high = spread(costs.failure[:, place])
     cost, cost_low, cost_high = spread(costs.costs[:, place])
     relative = cost / usual.cost
     begins = utc(start.astype("datetime64[us]").item())
     return Window(
         start=begins,
-        end=begins + duration,
+        end=begins + admitted.wanted.duration,
         level=level(relative),  # type: ignore[arg-type]
         failure_probability=chance,
         failure_low=chance_low,
@@ -224,43 +241,48 @@ def window(costs: Risk, usual: Usual, place: int, start: np.datetime64, duration
         cost_high=cost_high,
         relative_cost=relative,
         reasons=tuple(Reason(factor=name, points=part) for name, part in usual.points(costs, place).items()),
+        approvals=admitted.needed(slot),
     )
 
 
-def unknown(start: np.datetime64, duration: timedelta) -> Window:
-    """The first start, of which nothing can be said."""
-    begins = utc(start.astype("datetime64[us]").item())
+def unknown(admitted: Admission, slot: int) -> Window:
+    """One of the starts, of which nothing can be said."""
+    begins = utc(admitted.starts[slot].astype("datetime64[us]").item())
     fields = [
         name for name in Window.model_fields if name.startswith(("failure", "cost", "expected", "relative", "level"))
     ]
-    return Window(start=begins, end=begins + duration, **dict.fromkeys(fields))  # type: ignore[arg-type]
+    return Window(
+        start=begins,
+        end=begins + admitted.wanted.duration,
+        approvals=admitted.needed(slot),
+        **dict.fromkeys(fields),  # type: ignore[arg-type]
+    )
 
 
-def hold_blocks(reader: Reader, question: Question, holds: Sequence[tuple[str | None, datetime]]) -> list[Blocked]:
-    """What holds block: all, where the setting says so, since nobody knows when one ends."""
-    if reader.settings.holds != "block" or not holds:
-        return []
-    ends = max(question.earliest, question.latest)
-    return [Blocked(start=utc(question.earliest), end=utc(ends), rule=f"hold: {kind or 'hold'}") for kind, _ in holds]
-
-
-def data_warnings(reader: Reader, history: History, question: Question) -> list[str]:
-    """What is to be known of the data, of the service's deployments in it, and of the service's clock."""
+def ground_warnings(asked: Inquiry) -> list[str]:
+    """What is to be known of the data, of the calendar, of the service's deployments, and of what was not said."""
+    reader, history, change = asked.reader, asked.history, asked.question.change
     return [
         *reader.warnings(),
-        *calendar_warnings(reader),
-        *proxy_warnings(reader, question),
-        *clock_warnings(history, question.change),
+        *calendar_warnings(asked),
+        *proxy_warnings(reader, asked.question),
+        *clock_warnings(history, change),
+        *asked.assumed,
+        *sample_warnings(history),
+        *hold_warnings(change.service, history.holds(change.service)),
     ]
 
 
-def calendar_warnings(reader: Reader) -> list[str]:
-    """That there is a calendar, which no advice looks at yet."""
-    found = calendar_files(reader.settings.home)
-    if not found:
-        return []
-    names = ", ".join(path.name for path in found)
-    return [f"The calendar ({names}) is not looked at here: `shipcast calendar check` says whether a start is allowed."]
+def calendar_warnings(asked: Inquiry) -> list[str]:
+    """What of the calendar could not be kept since something is not known."""
+    calendar, subject = asked.field.calendar, asked.wanted.subject
+    said = [*calendar.notes]
+    if unknown_regions(calendar, [subject]):
+        said.append(f"No region is known of {subject.service}: rules about regions were left out.")
+    boards = [cab.id for cab in calendar.cabs if is_about(cab.scope, subject)]
+    if boards and subject.change_type is None:
+        said.append(f"The type is not said: of normal changes {', '.join(boards)} would have to decide.")
+    return said
 
 
 def hold_warnings(service: str, holds: Sequence[tuple[str | None, datetime]]) -> list[str]:
@@ -375,27 +397,6 @@ def downtime_warnings(question: Question, models: Models) -> list[str]:
     ]
 
 
-def envelope(
-    reader: Reader,
-    question: Question,
-    models: Models,
-    verdict: Verdict,
-    items: Sequence[Window],
-    warnings: Sequence[str],
-    blocked: Sequence[Blocked] = (),
-) -> WindowsAnswer:
-    """The answer with what it rests on."""
-    answer = WindowsAnswer(
-        **reader.envelope(),
-        **basis(question, models),
-        verdict=verdict,
-        items=tuple(items),
-        warnings=tuple(warnings),
-        blocked=tuple(blocked),
-    )
-    return answer.model_copy(update={"sentence": sentence(answer)})
-
-
 def basis(question: Question, models: Models) -> dict[str, Any]:
     """The fields that say what was asked, and what the answer rests on."""
     begins, ends = models.ground.period
@@ -425,27 +426,59 @@ def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
 
     "Ship checkout on Tue 16 Dec 06:15 (Europe/London): about 3 in 100 (1 to 6) would fail, 40 % of the usual cost."
     """
-    if answer.verdict == "no_window":
-        return no_window_sentence(answer)
     zone = zone or answer.business_zone
+    if answer.verdict == "no_window":
+        return no_window_sentence(answer, zone)
     best = answer.items[0]
     if best.failure_probability is None or best.failure_low is None or best.failure_high is None:
         return f"Nothing is known yet that could tell one window for {answer.service} from another."
     chance = in_hundred(best.failure_probability, best.failure_low, best.failure_high)
     when = f"{local_time(best.start, zone)} ({zone})"
+    needed = approvals_said(best.approvals, zone)
     if answer.verdict == "no_clear_difference":
         return (
             f"No window for {answer.service} is clearly better than choosing freely: even at {when}, which looks best, "
-            f"{chance} would fail."
+            f"{chance} would fail.{needed}"
         )
     usual = "" if best.relative_cost is None else f", {best.relative_cost * 100:.0f} % of the usual cost"
-    return f"Ship {answer.service} on {when}: {chance} would fail{usual}."
+    return f"Ship {answer.service} on {when}: {chance} would fail{usual}.{needed}"
 
 
-def no_window_sentence(answer: WindowsAnswer) -> str:
-    if answer.blocked:
-        return f"No window for {answer.service}: blocked by {answer.blocked[0].rule}."
-    minutes = f"{answer.duration_minutes:g}"
-    return (
-        f"No window for {answer.service}: no {minutes} minutes from a quarter hour on fit between earliest and latest."
-    )
+def approvals_said(needed: Sequence[Approval], zone: str) -> str:
+    """Whose approval a start needs, and until when a board has to be asked; empty: nobody's.
+
+    >>> approvals_said([Approval(rule="soft-freeze")], "UTC")
+    ' It needs an approval (soft-freeze).'
+    """
+    rules = [one.rule for one in needed if one.meeting is None]
+    boards = [
+        f"{one.rule} decides on {local_time(one.meeting, zone)}, hand it in by {local_time(one.deadline, zone)}"
+        for one in needed
+        if one.meeting is not None and one.deadline is not None
+    ]
+    whose = f" It needs an approval ({', '.join(rules)})." if rules else ""
+    return f"{whose} {sentence_case('; '.join(boards))}." if boards else whose
+
+
+def sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def no_window_sentence(answer: WindowsAnswer, zone: str) -> str:
+    if not answer.blocked:
+        minutes = f"{answer.duration_minutes:g}"
+        return (
+            f"No window for {answer.service}: no {minutes} minutes from a quarter hour on fit between earliest and "
+            "latest."
+        )
+    counts = most(answer.blocked)
+    starts = plural(sum(counts.values()), "start")
+    rules = ", ".join(f"{rule} ({count:,})" for rule, count in counts.items())
+    return f"No window for {answer.service}: of {starts} all are blocked, by {rules}. {next_said(answer, zone)}"
+
+
+def next_said(answer: PricedAnswer, zone: str) -> str:
+    """When the next allowed start comes."""
+    if answer.next_start is None:
+        return "No allowed start is known within a year."
+    return f"The next allowed start is {local_time(answer.next_start, zone)} ({zone})."

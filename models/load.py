@@ -48,7 +48,7 @@ class LoadModel:
     Attributes
     ----------
     is_known
-        Whether there is any load to speak of; without, nothing else may be asked.
+        Whether there is any load to speak of; without, as before `fit`, nothing else may be asked.
     is_short
         Less than two weeks: the days of the week cannot be told apart, hours of the day at best.
     weights_
@@ -56,6 +56,8 @@ class LoadModel:
     sunday_share_
         How far public holidays go from their weekday towards a Sunday.
     """
+
+    is_known = False
 
     def __init__(self, zone: str) -> None:
         self.zone = zone

@@ -13,7 +13,7 @@ from shipcast.scheduling.risk import Risk
 from shipcast.scheduling.windows import SLOT
 
 LEVELS = ((0.5, "calm"), (0.8, "fair"), (1.25, "moderate"), (2.0, "rough"))
-LATE_SHARE = 0.25  # deployments that start one slot late
+LATE_SHARE = 0.25  # deployments that miss their start and take the next
 APART = timedelta(hours=3)
 SURE = 0.975
 WORTHWHILE = 0.9
@@ -43,7 +43,7 @@ def calmer_bound(relative_cost: float) -> float | None:
 
 
 def robust_costs(costs: Floats) -> Floats:
-    """The expected cost of every start, some of which happen one slot late; the last has no slot after it.
+    """The expected cost of every start, some of which are missed, so that the next is taken; the last has none.
 
     Examples
     --------
@@ -54,12 +54,17 @@ def robust_costs(costs: Floats) -> Floats:
     return np.asarray((1 - LATE_SHARE) * costs + LATE_SHARE * late)
 
 
-def diverse(scores: Floats, top: int, duration: timedelta) -> list[int]:
-    """The lowest scores, no two closer than three hours or one duration; of equals the earliest.
+def diverse(scores: Floats, slots: NDArray[np.int64], top: int, duration: timedelta) -> list[int]:
+    """The places of the lowest scores, no two closer than three hours or one duration; of equals the earliest.
+
+    Parameters
+    ----------
+    slots
+        Of each score the quarter hour it is of, counted from any.
 
     Examples
     --------
-    >>> diverse(np.array([1.0, 1.1] + [2.0] * 20), 2, timedelta(minutes=30))
+    >>> diverse(np.array([1.0, 1.1] + [2.0] * 20), np.arange(22), 2, timedelta(minutes=30))
     [0, 12]
     """
     apart = max(APART, duration) // SLOT
@@ -67,7 +72,7 @@ def diverse(scores: Floats, top: int, duration: timedelta) -> list[int]:
     for place in np.argsort(scores, kind="stable"):
         if len(chosen) == top:
             break
-        if all(abs(int(place) - other) >= apart for other in chosen):
+        if all(abs(slots[place] - slots[other]) >= apart for other in chosen):
             chosen.append(int(place))
     return chosen
 

@@ -30,6 +30,7 @@ QUESTIONS = (
     "forecast",
     "metrics",
     "now",
+    "plan",
     "quality",
     "windows",
 )  # verbs whose answers are as of a time

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import polars as pl
 
@@ -23,6 +23,7 @@ from shipcast.answers.answer import rfc3339
 from shipcast.answers.backtest import BacktestAnswer, backtest
 from shipcast.answers.explain import ExplainAnswer, explain
 from shipcast.answers.forecast import ForecastAnswer, forecast
+from shipcast.answers.inquiry import Details
 from shipcast.answers.metrics import MetricsAnswer, metrics
 from shipcast.answers.now import NowAnswer, now
 from shipcast.answers.reading import Reader, open_reader
@@ -183,70 +184,42 @@ class Notebook:
         service: str,
         duration: Duration = "30m",
         *,
-        environment: str = "production",
-        lines: int | None = None,
-        files: int | None = None,
-        change_type: str | None = None,
         earliest: Time | None = None,
         latest: Time | None = None,
         top: int = 3,
+        **details: Unpack[Details],
     ) -> WindowsAnswer:
-        """The lowest-risk windows for a change: `shipcast windows`."""
+        """The lowest-risk windows for a change: `shipcast windows`.
+
+        Parameters
+        ----------
+        details
+            environment, lines, files, change_type, calendar_file: what may be said of the change.
+        """
         return self.asked(
             windows,
             service,
             duration=as_duration(duration),
-            environment=environment,
-            lines=lines,
-            files=files,
-            change_type=change_type,
             earliest=self.instant(earliest, "earliest"),
             latest=self.instant(latest, "latest"),
             top=top,
+            **details,
         )
 
-    def now(
-        self,
-        service: str,
-        duration: Duration | None = None,
-        *,
-        environment: str = "production",
-        lines: int | None = None,
-        files: int | None = None,
-        change_type: str | None = None,
-    ) -> NowAnswer:
-        """Whether to ship now, or until when to wait: `shipcast now`."""
-        return self.asked(
-            now,
-            service,
-            duration=None if duration is None else as_duration(duration),
-            environment=environment,
-            lines=lines,
-            files=files,
-            change_type=change_type,
-        )
+    def now(self, service: str, duration: Duration | None = None, **details: Unpack[Details]) -> NowAnswer:
+        """Whether to ship now, or until when to wait: `shipcast now`; details as of `windows`."""
+        return self.asked(now, service, duration=None if duration is None else as_duration(duration), **details)
 
     def explain(
-        self,
-        service: str,
-        at: Time,
-        duration: Duration | None = None,
-        *,
-        environment: str = "production",
-        lines: int | None = None,
-        files: int | None = None,
-        change_type: str | None = None,
+        self, service: str, at: Time, duration: Duration | None = None, **details: Unpack[Details]
     ) -> ExplainAnswer:
-        """Why a time is good or bad for a change: `shipcast explain`."""
+        """Why a time is good or bad for a change: `shipcast explain`; details as of `windows`."""
         return self.asked(
             explain,
             service,
             at=self.instant(at, "at"),
             duration=None if duration is None else as_duration(duration),
-            environment=environment,
-            lines=lines,
-            files=files,
-            change_type=change_type,
+            **details,
         )
 
     def forecast(

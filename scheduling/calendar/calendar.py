@@ -15,6 +15,7 @@ from shipcast.scheduling.calendar.policy import (
     ALLOWED,
     BLOCKED,
     CODES,
+    EFFECTS,
     VERDICTS,
     Matched,
     Opening,
@@ -26,6 +27,7 @@ from shipcast.scheduling.calendar.rules import (
     BusinessHours,
     Cab,
     Capacity,
+    Effect,
     Freeze,
     Holidays,
     Reserve,
@@ -98,6 +100,21 @@ class Decisions:
 
 
 @dataclass(frozen=True, eq=False)
+class Closure:
+    """A rule that lets a change not start at some times, or not without an approval.
+
+    Parameters
+    ----------
+    closed
+        Of each start that was asked about, whether the rule is against it.
+    """
+
+    rule: str
+    effect: Effect
+    closed: Flags
+
+
+@dataclass(frozen=True, eq=False)
 class Calendar:
     """The rules in force, of each kind in the order of the file.
 
@@ -144,6 +161,28 @@ class Calendar:
         codes, places = np.divmod(ranks, np.int32(policy.width))
         places = np.where(codes == ALLOWED, policy.first_open(starts), places)
         return Decisions(codes, places, self.names)
+
+    def closures(self, subject: Subject, starts: Instants, duration: timedelta) -> list[Closure]:
+        """Every rule that is against some of these starts (UTC), in the order in which rules are named.
+
+        A start that none of them closes is allowed; one that only those with the effect "approval" close needs these.
+        """
+        if len(starts) == 0:
+            return []
+        starts = starts.astype(MICROSECONDS)
+        ends = starts + np.timedelta64(duration)
+        policy = self.policy(subject, starts.min(), ends.max())
+        found = [
+            (one.place, one.code, policy.spans[one.place].meet(starts, starts if one.is_of_start else ends))
+            for one in policy.matched.refusals
+        ]
+        found += [(self.outside, part.rank // policy.width, ~part.admit(starts, ends)) for part in policy.coverages]
+        each: dict[tuple[int, int], Flags] = {}
+        for place, code, closed in sorted(found, key=lambda one: one[0]):
+            each[place, code] = each[place, code] | closed if (place, code) in each else closed
+        return [
+            Closure(self.names[place], EFFECTS[code], closed) for (place, code), closed in each.items() if closed.any()
+        ]
 
     def decide(self, subject: Subject, start: datetime, end: datetime) -> Decision:
         """What is said of [start, end) (naive, UTC); where both are equal, of that instant."""

@@ -21,13 +21,15 @@ class Meeting:
     deadline_at: datetime | None
 
 
-def meetings_before(calendar: Calendar, subject: Subject, asked: datetime, start: datetime) -> list[Meeting]:
+def meetings_before(
+    calendar: Calendar, subject: Subject, asked: datetime, start: datetime, is_decided: bool = False
+) -> list[Meeting]:
     """Of each board that decides on the subject, the first meeting whose deadline a change handed in at `asked` meets.
 
     It meets by `start`. Standard changes are approved beforehand and emergencies don't wait, so they need none; nor is
-    one named where the type is not known.
+    one named where the type is not known. With `is_decided` all need one.
     """
-    if subject.change_type != "normal":
+    if subject.change_type != "normal" and not is_decided:
         return []
     about = [cab for cab in calendar.cabs if is_about(cab.scope, subject)]
     return [first_meeting(cab, np.datetime64(asked, "us"), np.datetime64(start, "us")) for cab in about]

@@ -48,6 +48,8 @@ def as_clock(value: object) -> timedelta:
     >>> as_clock("09:30"), as_clock(time(17)), as_clock("24:00")
     (datetime.timedelta(seconds=34200), datetime.timedelta(seconds=61200), datetime.timedelta(days=1))
     """
+    if isinstance(value, timedelta):
+        return value
     if isinstance(value, time):
         return timedelta(hours=value.hour, minutes=value.minute, seconds=value.second)
     match = TIME.fullmatch(value.strip()) if isinstance(value, str) else None

@@ -20,6 +20,7 @@ Ranks = NDArray[np.int32]
 BLOCKED, NEEDS_APPROVAL, ALLOWED = 0, 1, 2
 VERDICTS: tuple[Verdict, ...] = ("blocked", "needs-approval", "allowed")
 CODES: Mapping[Effect, int] = {"block": BLOCKED, "approval": NEEDS_APPROVAL}
+EFFECTS: Mapping[int, Effect] = {code: effect for effect, code in CODES.items()}
 
 
 @dataclass(frozen=True)

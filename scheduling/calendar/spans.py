@@ -45,6 +45,17 @@ class Spans:
         place = int(np.searchsorted(self.starts, end, side="left" if end > start else "right")) - 1
         return place if place >= 0 and self.ends[place] > start else None
 
+    def meet(self, starts: Instants, ends: Instants) -> Flags:
+        """Whether each [start, end) meets a span; where both are equal, whether that instant lies in one."""
+        if not len(self):
+            return np.zeros(len(starts), dtype=np.bool_)
+        places = np.where(
+            ends > starts,
+            np.searchsorted(self.starts, ends, side="left"),
+            np.searchsorted(self.starts, ends, side="right"),
+        )
+        return np.asarray((places > 0) & (self.ends[places - 1] > starts))
+
     def within(self, since: np.datetime64, until: np.datetime64) -> Spans:
         """Those that meet [since, until), as long as they are."""
         first = int(np.searchsorted(self.ends, since, side="right"))

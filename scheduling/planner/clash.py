@@ -18,6 +18,7 @@ from shipcast.scheduling.planner.problem import Capacity, Problem, Request
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, IntVar
 
+MOST_NEAR = 60  # requests that may be in the way, beyond which a solver takes minutes
 EFFORT = 4.0  # the solver's own measure of work, so that no answer depends on the clock
 
 
@@ -49,7 +50,8 @@ def clash(problem: Problem, starts: Mapping[str, int], name: str) -> Clash | Non
     """The clash of a deferred request, or of what it depends on, with some of a plan, wherever all of them are put.
 
     None: it could be scheduled beside the others of the plan, which then costs more than its deferral as far as the
-    search has seen; or no start is allowed to it at all, which `deferral` explains; or the solver could not say.
+    search has seen; or no start is allowed to it at all, which `deferral` explains; or the solver could not say, as
+    where more than `MOST_NEAR` may be in its way.
     """
     wanted = with_ancestors(problem, name)
     if not fits(problem, wanted):
@@ -57,7 +59,7 @@ def clash(problem: Problem, starts: Mapping[str, int], name: str) -> Clash | Non
     by_id = {request.id: request for request in problem.requests}
     mine = [by_id[other] for other in wanted]
     near = {other for other in starts if other not in wanted and shares(by_id[other], mine)}
-    core = core_of(problem, wanted | near)
+    core = core_of(problem, wanted | near) if len(near) <= MOST_NEAR else None
     if core is None:
         return None
     least = least_core(problem, core)

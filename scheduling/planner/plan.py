@@ -9,7 +9,7 @@ from typing import Literal
 from shipcast.scheduling.planner.engine import Effort, Engine, Progress, Solution
 from shipcast.scheduling.planner.model import DEFERRED, Model, model_of
 from shipcast.scheduling.planner.problem import Problem
-from shipcast.scheduling.planner.reasons import Deferral, deferral
+from shipcast.scheduling.planner.reasons import Deferral, Standing
 from shipcast.scheduling.planner.room import Room
 
 DEFAULT_SECONDS = 10.0
@@ -109,9 +109,10 @@ def plan_of(problem: Problem, solution: Solution, effort: Effort) -> Plan:
     cost = solution.model.cost(solution.starts)
     is_optimal = cost - solution.bound <= 1e-9 * cost
     starts = named(problem, solution.starts)
+    standing = Standing(problem, starts)
     return Plan(
         starts=starts,
-        deferred=tuple(deferral(problem, starts, item.id) for item in problem.requests if item.id not in starts),
+        deferred=tuple(standing.deferral(item.id) for item in problem.requests if item.id not in starts),
         reserved=reserved_blocks(problem, solution.model, solution.starts),
         objective=cost,
         bound=cost if is_optimal else solution.bound,

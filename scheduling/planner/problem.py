@@ -107,12 +107,18 @@ class Reserve:
 
     One per day; its window may reach beyond the slots that are planned, and so may the block. Two reserves of one
     environment may lie on each other.
+
+    Parameters
+    ----------
+    rule
+        What asks for it.
     """
 
     environment: str
     begin: int
     end: int
     length: int
+    rule: str = ""
 
 
 @dataclass(frozen=True, eq=False)

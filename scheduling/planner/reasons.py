@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -16,8 +17,8 @@ from shipcast.scheduling.planner.problem import Bools, Problem, Request, Reserve
 
 Kind = Literal["price", "rule", "pinned", "dependency", "service", "exclusion", "capacity", "reserve", "deferral"]
 WORDS: dict[Kind, str] = {
-    "price": "without a price",
     "rule": "removed by {}",
+    "price": "without a price",
     "pinned": "elsewhere than pinned",
     "dependency": "before {} is over",
     "service": "while {} runs, of the same service and environment",
@@ -88,65 +89,108 @@ class Deferral:
 
 def deferral(problem: Problem, starts: Mapping[str, int], name: str) -> Deferral:
     """Why a request has no start in a plan."""
-    request = next(request for request in problem.requests if request.id == name)
-    closed = list(obstacles(problem, starts, request))
-    left = np.ones(problem.slots, dtype=np.bool_)
-    reasons = []
-    for obstacle, starts_closed in closed:
-        count = int((left & starts_closed).sum())
-        left = left & ~starts_closed
-        if count:
-            reasons.append(Reason(obstacle, count))
-    if left.any():
-        reasons.append(Reason(Obstacle("deferral"), int(left.sum())))
-    if not problem.slots:
-        return Deferral(name, (), (), None, None)
-    number = np.sum([flags for _, flags in closed], axis=0) if closed else np.zeros(problem.slots, np.int64)
-    start = int(np.lexsort((request.prices, number))[0])
-    price = float(request.prices[start])
-    lift = tuple(obstacle for obstacle, flags in closed if flags[start])
-    return Deferral(name, tuple(reasons), lift, start, price if np.isfinite(price) else None)
+    return Standing(problem, starts).deferral(name)
 
 
-def obstacles(problem: Problem, starts: Mapping[str, int], request: Request) -> Iterator[tuple[Obstacle, Bools]]:
-    """Everything that closes starts to a request while the plan stays, each with the starts it closes."""
-    found = [*own_obstacles(request), *neighbour_obstacles(problem, starts, request)]
-    yield from ((obstacle, closed) for obstacle, closed in found if closed.any())
+class Standing:
+    """A plan, and what it takes of the things that requests share.
+
+    What is the same for every request without a start is worked out once.
+    """
+
+    def __init__(self, problem: Problem, starts: Mapping[str, int]) -> None:
+        self.problem, self.starts = problem, starts
+        self.by_id = {request.id: request for request in problem.requests}
+        self.running = [request for request in problem.requests if request.id in starts]
+        self.of_service: dict[tuple[str, str], list[Request]] = {}
+        for request in self.running:
+            self.of_service.setdefault((request.service, request.environment), []).append(request)
+        self.excluding: dict[str, dict[str, None]] = {}
+        for request in problem.requests:
+            for other in request.excludes:
+                self.excluding.setdefault(request.id, {})[other] = None
+                self.excluding.setdefault(other, {})[request.id] = None
+
+    @cached_property
+    def full(self) -> dict[str, Bools]:
+        """Of each capacity the slots in which nothing more may run."""
+        return {
+            capacity.name: self.usage([one for one in self.running if capacity.name in one.capacities])
+            >= capacity.concurrent
+            for capacity in self.problem.capacities
+        }
+
+    @cached_property
+    def left(self) -> list[NDArray[np.int64]]:
+        """Of each reserve the slots at which its block may still begin."""
+        taken = {
+            name: self.usage([one for one in self.running if one.environment == name and not one.is_emergency]) > 0
+            for name in {reserve.environment for reserve in self.problem.reserves}
+        }
+        return [free_places(reserve, taken[reserve.environment]) for reserve in self.problem.reserves]
+
+    def usage(self, users: list[Request]) -> NDArray[np.int64]:
+        return usage(self.problem, self.starts, users)
+
+    def deferral(self, name: str) -> Deferral:
+        """Why a request has no start."""
+        request, slots = self.by_id[name], self.problem.slots
+        if not slots:
+            return Deferral(name, (), (), None, None)
+        closed = list(self.obstacles(request))
+        left = np.ones(slots, dtype=np.bool_)
+        reasons = []
+        for obstacle, starts_closed in closed:
+            count = int((left & starts_closed).sum())
+            left = left & ~starts_closed
+            if count:
+                reasons.append(Reason(obstacle, count))
+        if left.any():
+            reasons.append(Reason(Obstacle("deferral"), int(left.sum())))
+        number = np.sum([flags for _, flags in closed], axis=0) if closed else np.zeros(slots, np.int64)
+        start = int(np.lexsort((request.prices, number))[0])
+        price = float(request.prices[start])
+        lift = tuple(obstacle for obstacle, flags in closed if flags[start])
+        return Deferral(name, tuple(reasons), lift, start, price if np.isfinite(price) else None)
+
+    def obstacles(self, request: Request) -> Iterator[tuple[Obstacle, Bools]]:
+        """Everything that closes starts to a request while the plan stays, each with the starts it closes."""
+        found = [*own_obstacles(request), *self.neighbours(request), *self.shared(request)]
+        yield from ((obstacle, closed) for obstacle, closed in found if closed.any())
+
+    def neighbours(self, request: Request) -> Iterator[tuple[Obstacle, Bools]]:
+        """What it waits for, what runs of its service, and what it excludes."""
+        places = np.arange(self.problem.slots)
+        for name in dict.fromkeys(request.depends_on):
+            other = self.by_id[name]
+            over = self.starts[name] + other.lag if name in self.starts else self.problem.slots
+            yield Obstacle("dependency", name), places < over
+        for other in self.of_service.get((request.service, request.environment), ()):
+            yield Obstacle("service", other.id), self.meets(request, other)
+        for name in self.excluding.get(request.id, ()):
+            if name in self.starts:
+                yield Obstacle("exclusion", name), self.meets(request, self.by_id[name])
+
+    def meets(self, request: Request, other: Request) -> Bools:
+        return meets(self.problem, request, self.starts[other.id], other.slots)
+
+    def shared(self, request: Request) -> Iterator[tuple[Obstacle, Bools]]:
+        """The capacities it takes of, and the reserves it must keep off."""
+        for capacity in self.problem.capacities:
+            if capacity.name in request.capacities:
+                yield Obstacle("capacity", capacity.name), touched(self.problem, request, self.full[capacity.name])
+        if request.is_emergency or not self.problem.reserves:
+            return
+        for reserve, free in zip(self.problem.reserves, self.left, strict=True):
+            if reserve.environment == request.environment:
+                yield Obstacle("reserve", reserve_name(reserve)), leaves_no_place(self.problem, request, reserve, free)
 
 
 def own_obstacles(request: Request) -> Iterator[tuple[Obstacle, Bools]]:
-    yield Obstacle("price"), ~np.isfinite(request.prices)
     yield from ((Obstacle("rule", rule.name), ~rule.allowed) for rule in request.rules)
+    yield Obstacle("price"), ~np.isfinite(request.prices)
     if request.pinned is not None:
         yield Obstacle("pinned"), np.arange(len(request.prices)) != request.pinned
-
-
-def neighbour_obstacles(
-    problem: Problem, starts: Mapping[str, int], request: Request
-) -> Iterator[tuple[Obstacle, Bools]]:
-    """What others of the plan close, and the reserves."""
-    places = np.arange(problem.slots)
-    running = [other for other in problem.requests if other.id in starts and other.id != request.id]
-    for other in problem.requests:
-        if other.id in request.depends_on:
-            over = starts[other.id] + other.lag if other.id in starts else problem.slots
-            yield Obstacle("dependency", other.id), places < over
-    for other in running:
-        if (other.service, other.environment) == (request.service, request.environment):
-            yield Obstacle("service", other.id), meets(problem, request, starts[other.id], other.slots)
-        if other.id in request.excludes or request.id in other.excludes:
-            yield Obstacle("exclusion", other.id), meets(problem, request, starts[other.id], other.slots)
-    for capacity in problem.capacities:
-        if capacity.name in request.capacities:
-            users = [other for other in running if capacity.name in other.capacities]
-            full = usage(problem, starts, users) >= capacity.concurrent
-            yield Obstacle("capacity", capacity.name), touched(problem, request, full)
-    if not request.is_emergency:
-        plain = [other for other in running if other.environment == request.environment and not other.is_emergency]
-        taken = usage(problem, starts, plain) > 0
-        for reserve in problem.reserves:
-            if reserve.environment == request.environment:
-                yield Obstacle("reserve", reserve_name(reserve)), leaves_no_place(problem, request, reserve, taken)
 
 
 def reserve_name(reserve: Reserve) -> str:
@@ -177,9 +221,8 @@ def touched(problem: Problem, request: Request, full: Bools) -> Bools:
     return np.asarray(so_far[request.slots :][: problem.slots] > so_far[: problem.slots])
 
 
-def leaves_no_place(problem: Problem, request: Request, reserve: Reserve, taken: Bools) -> Bools:
-    """The starts from which the request would leave the reserve no block."""
-    free = free_places(reserve, taken)
+def leaves_no_place(problem: Problem, request: Request, reserve: Reserve, free: NDArray[np.int64]) -> Bools:
+    """The starts from which the request would leave the reserve no block, which may begin at the free places."""
     if not len(free):
         return np.ones(problem.slots, dtype=np.bool_)
     places = np.arange(problem.slots)

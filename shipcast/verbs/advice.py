@@ -16,6 +16,7 @@ from shipcast.ask import Ask, parse_duration, verb
 from shipcast.console import hint, say, show, table
 from shipcast.verbs.questions import (
     DURATION,
+    CalendarFile,
     ChangeType,
     Environment,
     Files,
@@ -57,6 +58,7 @@ def now_verb(
     lines: Lines = None,
     files: Files = None,
     change_type: ChangeType = None,
+    calendar: CalendarFile = None,
 ) -> None:
     """Whether to ship now, or until when to wait."""
     from shipcast.answers.now import now
@@ -71,6 +73,7 @@ def now_verb(
             lines=lines,
             files=files,
             change_type=change_type,
+            calendar_file=calendar,
         )
     show(ask, answer, lambda: show_now(ask, answer, {"lines": lines, "files": files, "type": change_type}))
 
@@ -123,6 +126,7 @@ def explain_verb(
     lines: Lines = None,
     files: Files = None,
     change_type: ChangeType = None,
+    calendar: CalendarFile = None,
 ) -> None:
     """Why a time is good or bad for a change, and what would make it better."""
     from shipcast.answers.explain import explain
@@ -139,6 +143,7 @@ def explain_verb(
             lines=lines,
             files=files,
             change_type=change_type,
+            calendar_file=calendar,
         )
     show(ask, answer, lambda: show_explain(ask, answer, {"lines": lines, "files": files, "type": change_type}))
 

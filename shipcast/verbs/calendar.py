@@ -16,7 +16,7 @@ from shipcast.answers.words import local_time
 from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, say, show, table, tell
 from shipcast.settings.errors import InputRefused, UsageError
-from shipcast.verbs.questions import ChangeType, Environment, argument
+from shipcast.verbs.questions import CalendarFile, ChangeType, Environment, argument
 
 if TYPE_CHECKING:
     from shipcast.answers.calendar import CalendarCheckAnswer, CalendarImportAnswer, CalendarListAnswer, Checked
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 FORTNIGHT = timedelta(days=14)
-CalendarFile = Annotated[
-    Path | None,
-    typer.Option("--calendar", metavar="FILE", help="Default: calendar.toml of the home, else of this folder."),
-]
 Regions = Annotated[
     list[str] | None, typer.Option("--region", metavar="R", help="Where the service runs; may be repeated.")
 ]
@@ -133,7 +129,7 @@ def show_check(ask: Ask, answer: CalendarCheckAnswer, *, is_batch: bool) -> None
             if one.meeting is None or one.deadline is None
             else (f"{local_time(one.meeting, zone)} ({zone}); hand it in by {local_time(one.deadline, zone)}")
         )
-        say(f"{one.cab} decides on it: {when}.")
+        say(f"{one.rule} decides on it: {when}.")
     start = answer.items[0].next_allowed or answer.items[0].start
     hint(ask, f"shipcast calendar list --from {rfc3339(start)} --service {argument(answer.items[0].service)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,10 @@ Service = Annotated[
 Environment = Annotated[str, typer.Option(metavar="E", help="Where to.", autocompletion=completion.environments)]
 Lines = Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines changed.")]
 Files = Annotated[int | None, typer.Option(min=0, metavar="N", help="Files changed.")]
+CalendarFile = Annotated[
+    Path | None,
+    typer.Option("--calendar", metavar="FILE", help="Default: calendar.toml of the home, else of this folder."),
+]
 ChangeType = Annotated[str | None, typer.Option("--type", metavar="T", help="standard, normal or emergency.")]
 
 
@@ -240,6 +245,11 @@ def windows_verb(
     earliest: Annotated[str | None, typer.Option(metavar="TIME", help="Not before; default: now.")] = None,
     latest: Annotated[str | None, typer.Option(metavar="TIME", help="Ended by then; default: in 7 days.")] = None,
     top: Annotated[int, typer.Option(min=1, max=50, metavar="K", help="How many windows.")] = 3,
+    calendar: CalendarFile = None,
+    ics: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the best window, or that of --pick, as an .ics file.")
+    ] = None,
+    pick: Annotated[int, typer.Option(min=1, metavar="N", help="Which of the windows --ics writes.")] = 1,
 ) -> None:
     """The lowest-risk windows for a change, each with its chance of failure, cost and reasons."""
     from shipcast.answers.reading import open_reader
@@ -257,13 +267,35 @@ def windows_verb(
             earliest=ask.optional_instant(earliest, "--earliest"),
             latest=ask.optional_instant(latest, "--latest"),
             top=top,
+            calendar_file=calendar,
         )
-    show(ask, answer, lambda: windows_table(answer, ask.settings.tz))
+    written = None if ics is None else written_window(answer, pick, ics)
+    show(ask, answer, lambda: show_windows(ask, answer, written))
+
+
+def written_window(answer: WindowsAnswer, pick: int, target: Path) -> str:
+    """Write one of the windows as an iCalendar file; what was done, in a sentence.
+
+    Raises
+    ------
+    UsageError
+        There is no window of that number.
+    """
+    from shipcast.answers.window_file import write_window
+
+    window = write_window(answer, pick, target)
+    return f"Wrote the window of {local_time(window.start, answer.business_zone)} to {target}."
+
+
+def show_windows(ask: Ask, answer: WindowsAnswer, written: str | None) -> None:
+    windows_table(answer, ask.settings.tz)
+    if written is not None:
+        say(written)
 
 
 def windows_table(answer: WindowsAnswer, tz: str) -> None:
     """The sentence, the windows on the service's clock and the reader's, and what speaks for each."""
-    from shipcast.answers.windows import sentence
+    from shipcast.answers.windows import approvals_said, sentence
 
     say(sentence(answer))
     if not answer.items or answer.items[0].failure_probability is None:
@@ -276,8 +308,9 @@ def windows_table(answer: WindowsAnswer, tz: str) -> None:
         numbers=("of usual",),
     )
     for window in answer.items:
+        needed = approvals_said(window.approvals, answer.business_zone)
         if window.reasons:
-            say(f"{local_time(window.start, answer.business_zone)}: {reasons_in_words(window)}")
+            say(f"{local_time(window.start, answer.business_zone)}: {reasons_in_words(window)}{needed and '.'}{needed}")
 
 
 def window_cells(window: Window) -> list[object]:

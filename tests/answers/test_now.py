@@ -88,7 +88,9 @@ def test_a_hold_blocks_only_where_the_setting_says_so(home):
     blocked = ask(home.model_copy(update={"holds": "block"}), "web")
 
     assert (blocked.verdict, blocked.items, blocked.blocked[0].rule) == ("no_window", (), "hold: freeze")
-    assert blocked.sentence == "No window for web now: blocked by hold: freeze."
+    assert blocked.sentence == (
+        "web may not ship now (hold: freeze), nor within 7 days. No allowed start is known within a year."
+    )
     assert said(ask(home, "web"), "A hold is in force on web")
 
 

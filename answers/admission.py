@@ -1,0 +1,137 @@
+"""Which starts of one change the calendar and what is booked leave, which need an approval, and when the next comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipcast.answers.answer import Instant, Part, utc
+from shipcast.answers.company import Approval, approval
+from shipcast.features.clock import Instants
+from shipcast.scheduling.calendar.calendar import Closure
+from shipcast.scheduling.calendar.meetings import meetings_before
+from shipcast.scheduling.calendar.spans import Flags
+from shipcast.scheduling.planner.reasons import Standing, reserve_name
+from shipcast.scheduling.wanted import Field, Grid, Wanted, problem
+from shipcast.scheduling.windows import SLOT, candidate_starts
+
+BEYOND = (timedelta(days=60), timedelta(days=366))  # how far ahead a first start is looked for
+
+
+class Blocked(Part):
+    """A span of starts that a rule does not allow; of several rules the first is named."""
+
+    start: Instant
+    end: Instant
+    rule: str
+
+
+@dataclass(frozen=True, eq=False)
+class Admission:
+    """What is said of consecutive quarter-hour starts of one change.
+
+    Attributes
+    ----------
+    places
+        Of each start, which of `names` blocks it; -1: none does.
+    approvals
+        The rules that let nothing start at some of them without an approval.
+    """
+
+    field: Field
+    wanted: Wanted
+    starts: Instants
+    places: NDArray[np.int64]
+    names: tuple[str, ...]
+    approvals: tuple[Closure, ...]
+
+    @property
+    def is_open(self) -> Flags:
+        """Which starts nothing blocks; some may need an approval."""
+        return np.asarray(self.places < 0)
+
+    @property
+    def is_free(self) -> Flags:
+        """Which starts need nothing more."""
+        return np.asarray(np.logical_and.reduce([self.is_open, *(~one.closed for one in self.approvals)]))
+
+    def blocked(self) -> tuple[Blocked, ...]:
+        """The spans of starts that are blocked, each with the rule."""
+        edges = np.flatnonzero(np.diff(self.places, prepend=-2, append=-2))
+        return tuple(
+            Blocked(
+                start=utc(moment(self.starts[first])),
+                end=utc(moment(self.starts[last - 1]) + SLOT),
+                rule=self.names[self.places[first]],
+            )
+            for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+            if self.places[first] >= 0
+        )
+
+    def refusing(self, place: int) -> tuple[str, ...]:
+        """The rule that blocks the start at a place, or else those whose approval it needs."""
+        if not self.is_open[place]:
+            return (self.names[self.places[place]],)
+        return tuple(one.rule for one in self.approvals if one.closed[place])
+
+    def needed(self, place: int) -> tuple[Approval, ...]:
+        """Whose approval the start at a place needs: of rules, and of boards."""
+        field, wanted = self.field, self.wanted
+        start = moment(self.starts[place])
+        boards = meetings_before(field.calendar, wanted.subject, field.asked, start, wanted.is_decided)
+        rules = tuple(Approval(rule=name) for name in self.refusing(place) if self.is_open[place])
+        return (*rules, *(approval(one) for one in boards))
+
+    def next_open(self) -> datetime | None:
+        """The first open start behind these (naive, UTC), within a year; None: there is none."""
+        begins = moment(self.starts[-1]) + SLOT
+        for reach in BEYOND:
+            starts = candidate_starts(begins, begins + reach, self.wanted.duration)
+            found = admission(self.field, self.wanted, starts)
+            if found.is_open.any():
+                return moment(found.starts[int(found.is_open.argmax())])
+        return None
+
+
+def admission(field: Field, wanted: Wanted, starts: Instants) -> Admission:
+    """What is said of consecutive starts of a change, whatever its own first and last."""
+    grid = Grid(moment(starts[0]), len(starts) + wanted.duration // SLOT + 1)
+    closures = field.closures(wanted, grid)
+    found = [(one.rule, one.closed) for one in closures if one.effect == "block"]
+    found += crowding(field, wanted, grid)
+    places = np.full(len(starts), -1)
+    for place in reversed(range(len(found))):
+        places[found[place][1][: len(starts)]] = place
+    approvals = tuple(replace(one, closed=one.closed[: len(starts)]) for one in closures if one.effect == "approval")
+    return Admission(field, wanted, starts, places, tuple(name for name, _ in found), approvals)
+
+
+def crowding(field: Field, wanted: Wanted, grid: Grid) -> list[tuple[str, Flags]]:
+    """The capacities and reserves in which what is booked leaves no room, each with the starts that it closes."""
+    if not (field.calendar.capacities or field.calendar.reserves):
+        return []
+    alone = problem(field, grid, [wanted], [np.zeros(grid.slots)], [0.0])
+    booked = {one.id: one.pinned or 0 for one in alone.requests[:-1]}
+    rules = {reserve_name(one): one.rule for one in alone.reserves}
+    return [
+        (rules.get(obstacle.name, obstacle.name), closed)
+        for obstacle, closed in Standing(alone, booked).shared(alone.requests[-1])
+        if closed.any()
+    ]
+
+
+def moment(start: np.datetime64) -> datetime:
+    found: datetime = start.astype("datetime64[us]").item()
+    return found
+
+
+def most(blocked: Sequence[Blocked]) -> dict[str, int]:
+    """How many starts each rule blocks, the most first."""
+    counts: dict[str, int] = {}
+    for one in blocked:
+        counts[one.rule] = counts.get(one.rule, 0) + (one.end - one.start) // SLOT
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))

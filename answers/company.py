@@ -1,0 +1,125 @@
+"""What scheduling has to keep, as known at an instant: the company's services, its calendar, holds, what is booked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from shipcast.answers.answer import Instant, Part, utc
+from shipcast.answers.reading import Reader, open_reader
+from shipcast.features.history import History
+from shipcast.scheduling.calendar.calendar import Calendar
+from shipcast.scheduling.calendar.files import calendar_files
+from shipcast.scheduling.calendar.meetings import Meeting
+from shipcast.scheduling.calendar.questions import Question
+from shipcast.scheduling.calendar.reading import read_calendar
+from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.wanted import Field
+from shipcast.settings import Settings
+from shipcast.warehouse.errors import NothingPublished
+
+SERVICES = "select service, team, business_zone, regions, depends_on from dim_services"
+
+
+class Approval(Part):
+    """Whose approval a change needs.
+
+    Parameters
+    ----------
+    rule
+        The id of the rule that asks for it.
+    meeting, deadline
+        Of a change board: its first meeting that can decide on a change handed in at `as_of`, and until when it has to
+        be handed in. Null: none before the start can, or the rule is no board.
+    """
+
+    rule: str
+    meeting: Instant | None = None
+    deadline: Instant | None = None
+
+
+def approval(meeting: Meeting) -> Approval:
+    """That of a change board."""
+    return Approval(
+        rule=meeting.cab,
+        meeting=None if meeting.meets_at is None else utc(meeting.meets_at),
+        deadline=None if meeting.deadline_at is None else utc(meeting.deadline_at),
+    )
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the snapshot says of a service; `zone` is as the data names it."""
+
+    team: str | None = None
+    zone: str | None = None
+    regions: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Known:
+    """The services that a snapshot knows; none where there is no snapshot."""
+
+    services: Mapping[str, Service] = field(default_factory=dict)
+    data_as_of: datetime | None = None
+
+    def completed(self, question: Question) -> Question:
+        """The question with what is known of its service where the asker didn't say."""
+        service = self.service(question.subject.service)
+        return question.completed(service.regions, service.team)
+
+    def service(self, name: str) -> Service:
+        return self.services.get(name, Service())
+
+    def subject(self, service: str, environment: str, change_type: str | None) -> Subject:
+        known = self.service(service)
+        return Subject(service, environment, known.regions, known.team, change_type)
+
+
+def known_in(reader: Reader) -> Known:
+    """The services that the reader's snapshot knows."""
+    services = {
+        name: Service(team, zone, tuple(regions or ()), tuple(depends_on or ()))
+        for name, team, zone, regions, depends_on in reader.rows(SERVICES)
+    }
+    return Known(services, reader.data_as_of)
+
+
+def known_services(settings: Settings, as_of: datetime) -> Known:
+    """What the home knows of services; nothing where nothing was published yet."""
+    try:
+        with open_reader(settings, as_of) as reader:
+            return known_in(reader)
+    except NothingPublished:
+        return Known()
+
+
+def company_calendar(settings: Settings, calendar_file: Path | None = None) -> Calendar:
+    """The calendar in force.
+
+    Parameters
+    ----------
+    calendar_file
+        None: the home's `calendar.toml`, else the current folder's, and what was imported into the home.
+
+    Raises
+    ------
+    CalendarError
+        The calendar cannot be used.
+    """
+    return read_calendar(*calendar_files(settings.home, calendar_file))
+
+
+def company_field(reader: Reader, histories: Iterable[History], services: Iterable[str], calendar: Calendar) -> Field:
+    """What changes of these services have to keep in the environments of these histories."""
+    blocks = {}
+    if reader.settings.holds == "block":
+        blocks = {
+            (service, history.environment): tuple(f"hold: {kind or 'hold'}" for kind, _ in history.holds(service))
+            for history in histories
+            for service in services
+        }
+    return Field(calendar, reader.at, blocks=blocks)

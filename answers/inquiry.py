@@ -1,0 +1,113 @@
+"""One change that is asked about, with all that an answer about it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypedDict
+
+from shipcast.answers.admission import Admission, admission
+from shipcast.answers.company import company_calendar, company_field, known_in
+from shipcast.answers.pricing import Forecaster, Models, Question, asked, known_change, known_duration
+from shipcast.answers.reading import Reader
+from shipcast.features.clock import Instants
+from shipcast.features.history import History
+from shipcast.scheduling.wanted import Field, Wanted
+
+Period = Callable[[timedelta], tuple[datetime | None, datetime | None]]
+
+
+class Details(TypedDict, total=False):
+    """What may be said of a change; what is not is taken as typical of its service, and a warning says so.
+
+    Attributes
+    ----------
+    environment
+        Where to; default: production.
+    lines, files
+        How many it changes.
+    change_type
+        standard, normal or emergency.
+    calendar_file
+        The calendar to keep instead of the company's own.
+    """
+
+    environment: str
+    lines: int | None
+    files: int | None
+    change_type: str | None
+    calendar_file: Path | None
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """The question with its defaults, the forecasts that price it, and what its starts have to keep.
+
+    Attributes
+    ----------
+    assumed
+        What was taken as typical since it was not said, in sentences.
+    """
+
+    reader: Reader
+    history: History
+    question: Question
+    models: Models
+    field: Field
+    wanted: Wanted
+    assumed: tuple[str, ...] = ()
+
+    def admission(self, starts: Instants) -> Admission:
+        return admission(self.field, self.wanted, starts)
+
+
+def inquiry(
+    reader: Reader,
+    service: str,
+    duration: timedelta | None,
+    period: Period,
+    top: int = 1,
+    *,
+    environment: str = "production",
+    lines: int | None = None,
+    files: int | None = None,
+    change_type: str | None = None,
+    calendar_file: Path | None = None,
+) -> Inquiry:
+    """What is asked about a change of `service`, as known at the reader's `as_of`.
+
+    Parameters
+    ----------
+    duration
+        Null: the median of the service's past deployments, and a warning says so.
+    period
+        Gives the first start and the last end (aware) for a length; null: the default.
+
+    Raises
+    ------
+    UnknownName
+        No service or environment of that name is known; the nearest are named.
+    UsageError
+        A duration or number of windows that is not positive, a negative size, or an end past 35 days.
+    CalendarError
+        The calendar cannot be used.
+    """
+    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    change = known_change(history, service, lines, files, change_type)
+    reader.check_environment(environment)
+    calendar = company_calendar(reader.settings, calendar_file)
+    length, assumed = known_duration(history, service, duration)
+    question = asked(reader, change, environment, length, *period(length), top)
+    subject = known_in(reader).subject(service, environment, change_type)
+    wanted = Wanted(service, subject, length, question.earliest, question.latest)
+    return Inquiry(
+        reader,
+        history,
+        question,
+        Forecaster(history, reader.settings).models(change),
+        company_field(reader, [history], [service], calendar),
+        wanted,
+        tuple(assumed),
+    )

@@ -1,0 +1,695 @@
+"""`plan`: the best start for every request together, with a bound that is proven, and why some have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, utc
+from shipcast.answers.company import Known, company_calendar, company_field, known_in, known_services
+from shipcast.answers.errors import UnknownName
+from shipcast.answers.operations import envelope
+from shipcast.answers.price_list import Priced, price_list
+from shipcast.answers.pricing import FARTHEST, Forecaster, Question, known_change
+from shipcast.answers.reading import Reader, open_reader
+from shipcast.answers.words import plural
+from shipcast.features.history import History
+from shipcast.models.posterior import Floats
+from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
+from shipcast.scheduling.calendar.errors import CalendarError
+from shipcast.scheduling.calendar.rules import Reserve
+from shipcast.scheduling.planner import Comparison, Obstacle, Plan, Problem, Progress, compared
+from shipcast.scheduling.planner import plan as best_plan
+from shipcast.scheduling.planner.clash import clash
+from shipcast.scheduling.planner.reasons import reserve_name
+from shipcast.scheduling.requests import PlanRequest, RequestFile
+from shipcast.scheduling.wanted import Field as Ground
+from shipcast.scheduling.wanted import Grid, Wanted, problem
+from shipcast.scheduling.windows import WEEK, first_slot
+from shipcast.settings import Settings
+from shipcast.settings.errors import InputRefused, UsageError
+
+Unit = Literal["requests", "disruption_minutes", "own"]
+Status = Literal["optimal", "complete", "interrupted"]
+
+LONGEST_AHEAD = timedelta(days=92)  # of requests that bring their own costs
+DEFERRAL_FACTOR = 3
+CLASHES = 3  # deferred requests for which a solver is asked what they clash with
+RULES = ("windows", "freezes", "holidays", "business_hours", "cabs", "reserves", "capacities")
+CROWDED = ("capacity", "service", "exclusion")
+NAMED = 5
+BOUNDS = {"earliest": "before its earliest", "latest": "that end after its latest"}
+
+
+class Planned(Part):
+    """A request with its start.
+
+    Parameters
+    ----------
+    failure_probability
+        Expected; null: its costs are the request's own.
+    expected_cost
+        In the plan's `unit`.
+    """
+
+    id: str
+    service: str
+    environment: str
+    start: Instant
+    end: Instant
+    failure_probability: Share | None
+    expected_cost: Number
+    conflicts: tuple[str, ...] = ()
+
+
+class Hindrance(Part):
+    """Something that keeps a request from starts while the rest of the plan stays.
+
+    Parameters
+    ----------
+    kind
+        earliest, latest, price, rule, pinned, dependency, service, exclusion, capacity, reserve; approval: that a rule
+        asks for; deferral: the starts are open, but cost more than not scheduling it; clash: requests of which not all
+        find room.
+    name
+        Of the rule, of the other request, of the capacity or reserve; empty: it has none.
+    starts
+        The starts it takes, each counted for the first thing in its way; null: not counted.
+    """
+
+    kind: str
+    name: str
+    starts: Count | None
+    words: str
+
+
+class Unscheduled(Part):
+    """A request without a start, and why.
+
+    Parameters
+    ----------
+    reasons
+        What is in the way of its starts; they add up to all of them.
+    lift
+        The fewest of these without which it could start in this very plan; none: it costs more than its deferral.
+    start, expected_cost
+        The cheapest start that lifting them opens, and what it costs; null: there is none, or it has no price.
+    deferral_cost
+        What not scheduling it costs.
+    """
+
+    id: str
+    service: str
+    environment: str
+    reasons: tuple[Hindrance, ...]
+    lift: tuple[Hindrance, ...]
+    start: Instant | None
+    expected_cost: Number | None
+    deferral_cost: Number
+
+
+class Reserved(Part):
+    """Where a block that is kept for emergencies lies."""
+
+    environment: str
+    start: Instant
+    end: Instant
+    rule: str
+
+
+class OtherWay(Part):
+    """The same requests, started in a plainer way.
+
+    Parameters
+    ----------
+    way
+        greedy: each in its turn at the cheapest start left; first free: as soon as there is room; alone: each at its
+        cheapest start as if there were no others.
+    broken
+        How many requests break a rule of each kind there.
+    """
+
+    way: str
+    objective: Number
+    scheduled: Count
+    broken: dict[str, int]
+
+
+class WhatIf(Part):
+    """The plan without some rules, or with another reserve.
+
+    Parameters
+    ----------
+    saved, saved_low, saved_high
+        What the plan as asked costs more than this one: of the plans found, and at least and at most by their bounds.
+    """
+
+    without: tuple[str, ...]
+    reserve_minutes: Count | None
+    scheduled: Count
+    objective: Number
+    bound: Number
+    saved: Number
+    saved_low: Number
+    saved_high: Number
+
+
+class PlanAnswer(Answer):
+    """A start for every request, or why it has none.
+
+    Parameters
+    ----------
+    objective
+        The costs of all starts and deferrals.
+    bound
+        What no plan can cost less than, proven.
+    gap
+        By what share of the bound the objective lies above it; null: the bound is 0.
+    status
+        optimal: both meet; complete: the time or the iterations were spent; interrupted: it was stopped before.
+    unit
+        Of the costs: requests affected, or minutes of disruption where the load of a service is not known; own: all
+        requests bring their costs.
+    """
+
+    schema_name: Literal["shipcast/plan/1"] = Field("shipcast/plan/1", alias="schema")
+    unit: Unit
+    items: tuple[Planned, ...]
+    unscheduled: tuple[Unscheduled, ...]
+    reserved: tuple[Reserved, ...]
+    objective: Number
+    bound: Number
+    gap: Number | None
+    status: Status
+    iterations: Count
+    period_start: Instant
+    period_end: Instant
+    other_ways: tuple[OtherWay, ...]
+    what_if: WhatIf | None = None
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long is planned, who is told of it, and who may stop it: see the planner's `plan`."""
+
+    time_limit: float | None = None
+    iterations: int | None = None
+    seed: int = 0
+    progress: Callable[[Progress], None] | None = None
+    should_stop: Callable[[], bool] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The requests on a grid of quarter hours, priced.
+
+    Parameters
+    ----------
+    chances
+        Of each request the chance of failure at every slot; null: its costs are its own.
+    """
+
+    requests: Sequence[PlanRequest]
+    grid: Grid
+    wanted: Sequence[Wanted]
+    prices: Sequence[Floats]
+    chances: Sequence[Floats | None]
+    deferrals: Sequence[float]
+    unit: Unit
+
+    def problem(self, ground: Ground) -> Problem:
+        return problem(ground, self.grid, self.wanted, self.prices, self.deferrals)
+
+
+def plan(
+    settings: Settings,
+    as_of: datetime,
+    file: RequestFile,
+    *,
+    calendar_file: Path | None = None,
+    effort: Effort | None = None,
+    without: Sequence[str] = (),
+    reserve_minutes: int | None = None,
+) -> PlanAnswer:
+    """The best plan to be found for the requests of a file, as known at `as_of` (aware).
+
+    Parameters
+    ----------
+    without, reserve_minutes
+        Plans a second time, without these rules of the calendar, and with a reserve of so many minutes a day.
+
+    Raises
+    ------
+    InputRefused
+        The requests cannot be planned.
+    UsageError
+        There is no room for such a reserve.
+    CalendarError
+        The calendar cannot be used, or has no such rule.
+    NothingPublished
+        Some request brings no costs of its own, and there is nothing to price it by.
+    """
+    calendar = company_calendar(settings, calendar_file)
+    other = changed(calendar, without, reserve_minutes)
+    with ExitStack() as stack:
+        is_priced = all(one.cost is not None for one in file.requests)
+        reader = None if is_priced else stack.enter_context(open_reader(settings, as_of))
+        known = known_services(settings, as_of) if reader is None else known_in(reader)
+        found, warnings = asked(file, in_utc(as_of).replace(tzinfo=None), known, reader)
+        ground = ground_of(reader, found, calendar, as_of)
+    effort = effort or Effort()
+    whole = found.problem(ground)
+    best = solved(whole, effort)
+    what_if = None
+    if other is not None:
+        changed_plan = solved(found.problem(replace(ground, calendar=other, cache={})), effort)
+        what_if = compared_with(best, changed_plan, without, reserve_minutes)
+    answer = PlanAnswer(
+        **envelope(as_of, known.data_as_of),
+        unit=found.unit,
+        items=tuple(planned(found, best)),
+        unscheduled=tuple(unscheduled(found, ground, whole, best)),
+        reserved=tuple(reserved(found, whole, best)),
+        objective=best.objective,
+        bound=best.bound,
+        gap=best.gap,
+        status=best.status,
+        iterations=best.iterations,
+        period_start=utc(found.grid.begins),
+        period_end=utc(found.grid.instant(found.grid.slots)),
+        other_ways=tuple(other_way(way, one, found) for way, one in compared(whole).items()),
+        what_if=what_if,
+        warnings=tuple(
+            [*warnings, *calendar.notes, *region_warnings(calendar, found), *left_out(file)]
+            + ([] if reader is None else reader.warnings())
+        ),
+    )
+    return answer.model_copy(update={"sentence": sentence(answer)})
+
+
+def solved(whole: Problem, effort: Effort) -> Plan:
+    return best_plan(
+        whole,
+        time_limit=effort.time_limit,
+        iterations=effort.iterations,
+        seed=effort.seed,
+        progress=effort.progress,
+        should_stop=effort.should_stop,
+    )
+
+
+def ground_of(reader: Reader | None, found: Asked, calendar: Calendar, as_of: datetime) -> Ground:
+    """What the requests have to keep."""
+    if reader is None:
+        return Ground(calendar, in_utc(as_of).replace(tzinfo=None))
+    environments = sorted({one.environment for one in found.requests})
+    histories = [History(reader.connection, reader.at, name, reader.settings.tz) for name in environments]
+    return company_field(reader, histories, sorted({one.service for one in found.requests}), calendar)
+
+
+def asked(file: RequestFile, at: datetime, known: Known, reader: Reader | None) -> tuple[Asked, list[str]]:
+    """The requests with every default, on a grid that holds all they allow, priced; and what is to be said of that."""
+    requests = file.requests
+    spans = [span(one, at) for one in requests]
+    grid = grid_of(spans, at)
+    for one, (_, latest) in zip(requests, spans, strict=True):
+        check_reach(one, latest, at)
+    inferred, warnings = dependencies(requests, known)
+    wanted = [
+        wanted_of(one, *period, known, depends_on)
+        for one, period, depends_on in zip(requests, spans, inferred, strict=True)
+    ]
+    prices = [np.zeros(grid.slots)] * len(requests)
+    chances: list[Floats | None] = [None] * len(requests)
+    unit: Unit = "own"
+    forecast = [place for place, one in enumerate(requests) if one.cost is None]
+    if forecast and reader is not None:
+        forecasts, unit, said = forecast_prices(reader, [requests[place] for place in forecast], grid)
+        warnings += said
+        for place, priced in zip(forecast, forecasts, strict=True):
+            prices[place], chances[place] = priced.costs, priced.failure
+    for place, one in enumerate(requests):
+        if one.cost is not None:
+            prices[place] = own_prices(one.cost, grid, wanted[place])
+    deferrals = [
+        deferral_cost(one, price, grid, want) for one, price, want in zip(requests, prices, wanted, strict=True)
+    ]
+    return Asked(requests, grid, wanted, prices, chances, deferrals, unit), warnings
+
+
+def span(one: PlanRequest, at: datetime) -> tuple[datetime, datetime]:
+    """The first instant at which it may start, and by which it must have ended (naive, UTC)."""
+    earliest = at if one.earliest is None else in_utc(one.earliest).replace(tzinfo=None)
+    return earliest, at + WEEK if one.latest is None else in_utc(one.latest).replace(tzinfo=None)
+
+
+def grid_of(spans: Sequence[tuple[datetime, datetime]], at: datetime) -> Grid:
+    """The quarter hours from the first start that any allows, not before `at`, to the last end."""
+    begins = first_slot(max(min((earliest for earliest, _ in spans), default=at), at))
+    ends = max((latest for _, latest in spans), default=begins)
+    return Grid(begins, max(Grid(begins, 0).next_slot(ends), 0))
+
+
+def check_reach(one: PlanRequest, latest: datetime, at: datetime) -> None:
+    farthest = FARTHEST if one.cost is None else LONGEST_AHEAD
+    if latest > at + farthest:
+        why = "forecasts reach" if one.cost is None else "a plan reaches"
+        raise InputRefused(
+            f"Request {one.id}: latest lies more than {farthest.days} days ahead, as far as {why}.",
+            next_step="Give it an earlier latest.",
+        )
+
+
+def wanted_of(
+    one: PlanRequest, earliest: datetime, latest: datetime, known: Known, depends_on: tuple[str, ...]
+) -> Wanted:
+    subject = known.subject(one.service, one.environment, one.change_type)
+    return Wanted(
+        one.id,
+        subject if one.team is None else replace(subject, team=one.team),
+        one.duration,
+        earliest,
+        latest,
+        one.approval_needed,
+        one.resources,
+        depends_on,
+        timedelta(minutes=one.bake_minutes),
+        one.excludes,
+        None if one.pinned_start is None else in_utc(one.pinned_start).replace(tzinfo=None),
+    )
+
+
+def dependencies(requests: Sequence[PlanRequest], known: Known) -> tuple[list[tuple[str, ...]], list[str]]:
+    """What each request waits for: as it says, else the requests of the services that its own needs.
+
+    Of services that need each other in a circle neither waits.
+    """
+    of_service: dict[tuple[str, str], list[str]] = {}
+    for one in requests:
+        of_service.setdefault((one.service, one.environment), []).append(one.id)
+    inferred = {
+        one.id: [
+            other
+            for service in known.service(one.service).depends_on
+            for other in of_service.get((service, one.environment), [])
+            if other != one.id
+        ]
+        for one in requests
+        if one.depends_on is None
+    }
+    edges = {one.id: inferred.get(one.id, list(one.depends_on or ())) for one in requests}
+    circle = circles(edges)
+    kept = {name: [other for other in others if circle[name] != circle[other]] for name, others in inferred.items()}
+    found = [tuple(kept.get(one.id, list(one.depends_on or ()))) for one in requests]
+    return found, dependency_warnings(kept, inferred)
+
+
+def circles(edges: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """A number for each name, the same for those that wait for each other."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    place = {name: number for number, name in enumerate(edges)}
+    pairs = [(place[name], place[other]) for name, others in edges.items() for other in others]
+    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(place), len(place)))
+    _, labels = connected_components(graph, connection="strong")
+    return dict(zip(place, labels.tolist(), strict=True))
+
+
+def dependency_warnings(kept: Mapping[str, Sequence[str]], inferred: Mapping[str, Sequence[str]]) -> list[str]:
+    waiting = [name for name, others in kept.items() if others]
+    dropped = [name for name, others in inferred.items() if len(others) > len(kept[name])]
+    said = [f"Waits for what its service needs, since depends_on is not said: {listed(waiting)}."] if waiting else []
+    return said + (
+        [f"Services that need each other in a circle: no order is kept between {listed(dropped)}."] if dropped else []
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def forecast_prices(
+    reader: Reader, requests: Sequence[PlanRequest], grid: Grid
+) -> tuple[list[Priced], Unit, list[str]]:
+    """The prices of these requests by the forecasts, in one unit; and what was assumed."""
+    places, lacking = by_environment(requests), set()
+    asked_of: dict[str, tuple[Forecaster, list[Question]]] = {}
+    for name, its in places.items():
+        history = History(reader.connection, reader.at, name, reader.settings.tz)
+        forecaster = Forecaster(history, reader.settings)
+        questions = [question(reader, history, requests[place], grid) for place in its]
+        lacking |= {one.change.service for one in questions if not forecaster.load(one.change).is_known}
+        asked_of[name] = forecaster, questions
+    found: dict[int, Priced] = {}
+    for name, (forecaster, questions) in asked_of.items():
+        priced = price_list(forecaster, questions, grid.starts, is_in_minutes=bool(lacking))
+        found |= zip(places[name], priced, strict=True)
+    said = [f"No load is known of {listed(sorted(lacking))}: all costs are minutes of disruption."] if lacking else []
+    return (
+        [found[place] for place in range(len(requests))],
+        "disruption_minutes" if lacking else "requests",
+        [*said, *typical_warnings(requests)],
+    )
+
+
+def by_environment(requests: Sequence[PlanRequest]) -> dict[str, list[int]]:
+    """The places of the requests of each environment."""
+    found: dict[str, list[int]] = {}
+    for place, one in enumerate(requests):
+        found.setdefault(one.environment, []).append(place)
+    return found
+
+
+def question(reader: Reader, history: History, one: PlanRequest, grid: Grid) -> Question:
+    try:
+        reader.check_environment(one.environment)
+        change = known_change(history, one.service, one.lines, one.files_changed, one.change_type)
+    except UnknownName as error:
+        raise InputRefused(f"Request {one.id}: {error.detail}", next_step=error.next_step) from error
+    whole = replace(change, commits=one.commits, authors=one.authors, bot_commits=one.bot_commits)
+    return Question(whole, one.environment, one.duration, grid.begins, grid.instant(grid.slots), 1)
+
+
+def typical_warnings(requests: Sequence[PlanRequest]) -> list[str]:
+    """What requests do not say, so that it is taken as typical of their services."""
+    names = {
+        "lines": "lines",
+        "files_changed": "files",
+        "commits": "commits",
+        "authors": "authors",
+        "change_type": "type",
+    }
+    lacking = {word: [one.id for one in requests if getattr(one, key) is None] for key, word in names.items()}
+    said = "; ".join(f"{word} of {listed(ids)}" for word, ids in lacking.items() if ids)
+    return [f"Taken as typical of their services: {said}."] if said else []
+
+
+def own_prices(cost: Sequence[float | None], grid: Grid, want: Wanted) -> Floats:
+    """The costs that a request brings, on the grid; infinite: not allowed, or beyond its earliest and latest."""
+    prices = np.full(grid.slots, np.inf)
+    given = np.array([np.inf if one is None else one for one in cost], dtype=np.float64)
+    slots = own_slots(grid, want)
+    places = slots - grid.next_slot(want.earliest)
+    prices[slots] = np.append(given, np.inf)[np.minimum(places, len(given))]
+    return prices
+
+
+def own_slots(grid: Grid, want: Wanted) -> NDArray[np.int64]:
+    """The slots in which it may start as far as its earliest and latest go."""
+    first, last = max(grid.next_slot(want.earliest), 0), grid.slot(want.latest - want.duration)
+    return np.arange(first, max(last + 1, first))
+
+
+def deferral_cost(one: PlanRequest, price: Floats, grid: Grid, want: Wanted) -> float:
+    """What not scheduling it costs: as it says, else three times its dearest start."""
+    if one.deferral_cost is not None:
+        return one.deferral_cost
+    own = price[own_slots(grid, want)]
+    own = own[np.isfinite(own)]
+    return DEFERRAL_FACTOR * float(own.max()) if len(own) else 0.0
+
+
+def changed(calendar: Calendar, without: Sequence[str], reserve_minutes: int | None) -> Calendar | None:
+    """The calendar without some rules, and with another reserve; None: nothing was asked for.
+
+    Raises
+    ------
+    CalendarError
+        It has no such rule.
+    """
+    if not without and reserve_minutes is None:
+        return None
+    ids = {one.id for kind in RULES for one in getattr(calendar, kind)}
+    for name in without:
+        if name not in ids:
+            raise CalendarError(
+                f"The calendar has no rule {name!r}.", next_step=f"It has {listed(sorted(ids)) or 'none'}."
+            )
+    kept: dict[str, Any] = {
+        kind: tuple(one for one in getattr(calendar, kind) if one.id not in without) for kind in RULES
+    }
+    if reserve_minutes is not None:
+        kept["reserves"] = other_reserves(kept["reserves"], reserve_minutes)
+    return replace(Calendar(notes=calendar.notes), **kept)
+
+
+def other_reserves(reserves: Sequence[Reserve], minutes: int) -> tuple[Reserve, ...]:
+    """The reserves with another length, or one of every environment where there are none; 0: none."""
+    if minutes == 0:
+        return ()
+    if not reserves:
+        return (Reserve(id="reserve", per_day_minutes=minutes),)
+    try:
+        return tuple(Reserve.model_validate({**dict(one), "per_day_minutes": minutes}) for one in reserves)
+    except ValueError as error:
+        raise UsageError(f"No reserve of the calendar leaves room for {minutes} minutes a day.") from error
+
+
+def compared_with(best: Plan, other: Plan, without: Sequence[str], reserve_minutes: int | None) -> WhatIf:
+    return WhatIf(
+        without=tuple(without),
+        reserve_minutes=reserve_minutes,
+        scheduled=len(other.starts),
+        objective=other.objective,
+        bound=other.bound,
+        saved=best.objective - other.objective,
+        saved_low=best.bound - other.objective,
+        saved_high=best.objective - other.bound,
+    )
+
+
+def planned(found: Asked, best: Plan) -> Iterable[Planned]:
+    """The requests that have a start, the earliest first."""
+    places = [place for place, one in enumerate(found.requests) if one.id in best.starts]
+    for place in sorted(places, key=lambda place: best.starts[found.requests[place].id]):
+        one, chances = found.requests[place], found.chances[place]
+        slot = best.starts[one.id]
+        start = utc(found.grid.instant(slot))
+        yield Planned(
+            id=one.id,
+            service=one.service,
+            environment=one.environment,
+            start=start,
+            end=start + one.duration,
+            failure_probability=None if chances is None else float(chances[slot]),
+            expected_cost=float(found.prices[place][slot]),
+        )
+
+
+def unscheduled(found: Asked, ground: Ground, whole: Problem, best: Plan) -> Iterable[Unscheduled]:
+    """The others, in their order; for a few of which a solver says with what they clash."""
+    place = {one.id: number for number, one in enumerate(found.requests)}
+    rules = {reserve_name(one): one.rule for one in whole.reserves}
+    left = CLASHES
+    for one in best.deferred:
+        is_crowded = any(obstacle.kind in CROWDED for obstacle in one.lift)
+        met = clash(whole, best.starts, one.id) if is_crowded and left else None
+        left -= is_crowded
+        request = found.requests[place[one.id]]
+        soft = ground.soft(found.wanted[place[one.id]], found.grid)
+        yield Unscheduled(
+            id=one.id,
+            service=request.service,
+            environment=request.environment,
+            reasons=(
+                *(hindrance(reason.obstacle, rules, soft, reason.starts) for reason in one.reasons),
+                *([] if met is None else [Hindrance(kind="clash", name="", starts=None, words=met.words())]),
+            ),
+            lift=tuple(hindrance(obstacle, rules, soft) for obstacle in one.lift),
+            start=None if one.start is None or one.price is None else utc(found.grid.instant(one.start)),
+            expected_cost=one.price,
+            deferral_cost=found.deferrals[place[one.id]],
+        )
+
+
+def hindrance(obstacle: Obstacle, reserves: Mapping[str, str], soft: Set[str], starts: int | None = None) -> Hindrance:
+    """An obstacle in the words of the requests and of the calendar.
+
+    Parameters
+    ----------
+    reserves
+        The rules of reserves, by what the planner calls these.
+    soft
+        The rules that ask for an approval.
+    """
+    kind, name = obstacle.kind, obstacle.name
+    if kind == "rule" and name in BOUNDS:
+        return Hindrance(kind=name, name="", starts=starts, words=BOUNDS[name])
+    if kind == "rule" and name in soft:
+        return Hindrance(kind="approval", name=name, starts=starts, words=f"without the approval that {name} asks for")
+    named = Obstacle(kind, reserves.get(name, name))
+    return Hindrance(kind=named.kind, name=named.name, starts=starts, words=named.words())
+
+
+def reserved(found: Asked, whole: Problem, best: Plan) -> Iterable[Reserved]:
+    for block, reserve in zip(best.reserved, whole.reserves, strict=True):
+        yield Reserved(
+            environment=block.environment,
+            start=utc(found.grid.instant(block.start)),
+            end=utc(found.grid.instant(block.end)),
+            rule=reserve.rule,
+        )
+
+
+def other_way(way: str, one: Comparison, found: Asked) -> OtherWay:
+    own = {request.id for request in found.requests}
+    return OtherWay(
+        way=way,
+        objective=one.objective,
+        scheduled=len(own & one.starts.keys()),
+        broken={str(kind): count for kind, count in one.broken.items()},
+    )
+
+
+def region_warnings(calendar: Calendar, found: Asked) -> list[str]:
+    lacking = unknown_regions(calendar, [one.subject for one in found.wanted])
+    return [f"No region is known of {listed(lacking)}: rules about regions were left out."] if lacking else []
+
+
+def left_out(file: RequestFile) -> list[str]:
+    keys = ", ".join(file.unknown_keys)
+    return [f"Keys of no use to a request were left out: {keys}."] if keys else []
+
+
+UNITS: Mapping[Unit, str] = {
+    "requests": "requests are expected to be affected",
+    "disruption_minutes": "minutes of disruption are expected",
+    "own": "is what they cost",
+}
+
+
+def sentence(answer: PlanAnswer) -> str:
+    """The answer in one sentence.
+
+    "38 of 40 requests have a start: 1,234 requests are expected to be affected. With what it defers the plan costs at
+    most 0.2 % more than the cheapest."
+    """
+    count = len(answer.items) + len(answer.unscheduled)
+    if not count:
+        return "There is no request to plan."
+    cost = sum(item.expected_cost for item in answer.items)
+    scheduled = f"{len(answer.items):,} of {plural(count, 'request')} {'has' if count == 1 else 'have'} a start"
+    stopped = " It was stopped before its time." if answer.status == "interrupted" else ""
+    return f"{scheduled}: {cost:,.6g} {UNITS[answer.unit]}.{gap_said(answer)}{stopped}"
+
+
+def gap_said(answer: PlanAnswer) -> str:
+    """How far the plan may be from the cheapest."""
+    with_deferred = "With what it defers the plan" if answer.unscheduled else "The plan"
+    if answer.status == "optimal":
+        return " No plan costs less."
+    if answer.gap is None:
+        return ""
+    return f" {with_deferred} costs at most {answer.gap:.2%} more than the cheapest.".replace("%", " %")
