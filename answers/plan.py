@@ -265,6 +265,7 @@ def plan(
         known = known_services(settings, as_of) if reader is None else known_in(reader)
         found, warnings = asked(file, in_utc(as_of).replace(tzinfo=None), known, reader)
         ground = ground_of(reader, found, calendar, as_of)
+        warnings += [] if reader is None else reader.warnings()
     effort = effort or Effort()
     whole = found.problem(ground)
     best = solved(whole, effort)
@@ -287,10 +288,7 @@ def plan(
         period_end=utc(found.grid.instant(found.grid.slots)),
         other_ways=tuple(other_way(way, one, found) for way, one in compared(whole).items()),
         what_if=what_if,
-        warnings=tuple(
-            [*warnings, *calendar.notes, *region_warnings(calendar, found), *left_out(file)]
-            + ([] if reader is None else reader.warnings())
-        ),
+        warnings=(*warnings, *calendar.notes, *region_warnings(calendar, found), *left_out(file)),
     )
     return answer.model_copy(update={"sentence": sentence(answer)})
 

@@ -38,10 +38,10 @@ def reasons(problem, starts, name):
 
 
 def test_starts_are_counted_by_the_first_rule_that_removes_each():
-    rules = (Rule("freeze", np.array([False, False, True, True])), Rule("hours", np.array([False, True, False, False])))
-    problem = Problem(4, (change("a", [1, 1, 1, np.inf], rules=rules),))
+    rules = (Rule("freeze", np.array([False, False, True, True])), Rule("hours", np.array([False, True, False, True])))
+    problem = Problem(4, (change("a", [1, 1, np.inf, np.inf], rules=rules),))
 
-    assert counted(problem, {}, "a") == [(1, "price", ""), (2, "rule", "freeze"), (1, "rule", "hours")]
+    assert counted(problem, {}, "a") == [(2, "rule", "freeze"), (1, "rule", "hours"), (1, "price", "")]
     assert deferral(problem, {}, "a").lift == (Obstacle("rule", "freeze"),)
 
 

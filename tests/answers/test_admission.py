@@ -1,0 +1,204 @@
+"""What a calendar and bookings leave of `windows`, `now` and `explain`: what is offered is allowed, the rest named."""
+
+from datetime import UTC, datetime, timedelta
+
+import icalendar
+import pytest
+from test_windows import AS_OF, HALF_HOUR, company
+
+from shipcast.answers.admission import admission
+from shipcast.answers.explain import explain
+from shipcast.answers.now import now
+from shipcast.answers.reading import open_reader
+from shipcast.answers.window_file import write_window
+from shipcast.answers.windows import windows
+from shipcast.scheduling.calendar.errors import CalendarError
+from shipcast.scheduling.calendar.reading import read_calendar
+from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.wanted import Booked, Field, Wanted
+from shipcast.scheduling.windows import candidate_starts
+from shipcast.settings.errors import UsageError
+
+MONDAY = AS_OF.replace(tzinfo=None, hour=0, minute=0)
+EVENING = """
+[[window]]
+id = "evening"
+kind = "allow"
+cron = "0 18 * * 1-5"
+minutes = 120
+tz = "UTC"
+"""
+SOFT = """
+[[window]]
+id = "soft"
+kind = "deny"
+cron = "0 0 * * *"
+minutes = 1440
+effect = "approval"
+tz = "UTC"
+"""
+FREEZE = """
+[[freeze]]
+id = "year-end"
+start = 2025-06-01
+end = 2025-06-20
+tz = "UTC"
+"""
+BOARD = """
+[[cab]]
+id = "board"
+cron = "0 10 * * 3"
+deadline_hours = 24
+tz = "UTC"
+"""
+
+
+@pytest.fixture(scope="module")
+def home(built):
+    return built(company())
+
+
+def ask(home, question, *given, calendar, as_of=AS_OF, **more):
+    path = home.home / "other.toml"
+    path.write_text(calendar, encoding="utf-8")
+    with open_reader(home, as_of) as reader:
+        return question(reader, "pay", *given, **{"duration": HALF_HOUR, "calendar_file": path, **more})
+
+
+def test_every_window_lies_in_an_allow_window_as_a_whole_and_the_rest_is_blocked_by_its_lack(home):
+    answer = ask(home, windows, calendar=EVENING, top=9)
+
+    assert {
+        item.start.weekday() < 5 and 18 <= item.start.hour < 20 and item.end.hour < 20 + (item.end.minute == 0)
+        for item in answer.items
+    } == {True}
+    assert {one.rule for one in answer.blocked} == {"no-allow-window"}
+    blocked = sum(((one.end - one.start) for one in answer.blocked), timedelta())
+    starts_open = 5 * 7  # of 18:00 to 20:00 the starts whose half hour ends in it
+    assert (
+        blocked / timedelta(minutes=15)
+        == len(candidate_starts(AS_OF.replace(tzinfo=None), AS_OF.replace(tzinfo=None) + timedelta(days=7), HALF_HOUR))
+        - starts_open
+    )
+
+
+def test_what_a_window_costs_does_not_depend_on_the_calendar(home):
+    kept = ask(home, windows, calendar=EVENING, top=1).items[0]
+
+    assert ask(home, windows, calendar="", earliest=kept.start, latest=kept.end).items[0] == kept
+
+
+def test_where_nothing_is_allowed_it_names_the_rule_and_the_next_start(home):
+    answer = ask(home, windows, calendar=FREEZE + EVENING)
+
+    assert (answer.verdict, answer.items) == ("no_window", ())
+    assert answer.next_start == datetime(2025, 6, 23, 18, tzinfo=UTC)  # Saturday follows the freeze
+    assert "all are blocked, by" in answer.sentence
+    assert "year-end" in answer.sentence
+    assert "The next allowed start is Tue 24 Jun 03:00 (Asia/Tokyo)." in answer.sentence
+
+
+def test_what_needs_an_approval_is_offered_and_says_so(home):
+    answer = ask(home, windows, calendar=SOFT)
+
+    assert {one.rule for item in answer.items for one in item.approvals} == {"soft"}
+    assert answer.sentence.endswith("It needs an approval (soft).")
+
+
+def test_a_normal_change_waits_for_its_board(home):
+    answer = ask(home, windows, calendar=BOARD, change_type="normal")
+    meets = datetime(2025, 6, 4, 10, tzinfo=UTC)
+
+    assert all(item.start >= meets for item in answer.items)
+    assert [(one.rule, one.end) for one in answer.blocked] == [("board", meets)]
+    assert {(one.rule, one.meeting, one.deadline) for item in answer.items for one in item.approvals} == {
+        ("board", meets, meets - timedelta(days=1))
+    }
+    assert ask(home, windows, calendar=BOARD, change_type="standard").blocked == ()
+    assert (
+        "The type is not said: of normal changes board would have to decide."
+        in ask(home, windows, calendar=BOARD).warnings
+    )
+
+
+def test_now_waits_where_a_rule_is_against_it_and_says_which(home):
+    blocked = ask(home, now, calendar=EVENING)
+    soft = ask(home, now, calendar=SOFT)
+
+    assert (blocked.verdict, blocked.refused_by, blocked.is_blocked_now) == ("wait", ("no-allow-window",), True)
+    assert 18 <= blocked.wait_until.hour < 20
+    assert blocked.sentence.startswith("pay may not ship now (no-allow-window). Wait until ")
+    assert (soft.verdict, soft.refused_by, soft.is_blocked_now) == ("no_window", ("soft",), False)
+    assert soft.sentence.startswith("pay may not ship now without an approval (soft), nor within 7 days.")
+
+
+def test_explain_names_the_rule_and_offers_allowed_starts_only(home):
+    answer = ask(home, explain, calendar=EVENING, at=AS_OF + timedelta(hours=3))
+
+    assert [one.rule for one in answer.blocked] == ["no-allow-window"]
+    assert ", and blocked by no-allow-window: " in answer.sentence
+    assert answer.to_be_calmer is None or answer.to_be_calmer.start is None or 18 <= answer.to_be_calmer.start.hour < 20
+
+
+def test_a_broken_calendar_is_named_and_answers_nothing(home):
+    with pytest.raises(CalendarError, match=r"other\.toml:5"):
+        ask(home, windows, calendar=EVENING.replace("0 18 * * 1-5", "0 25 * * *"))
+
+
+def test_a_window_becomes_an_event_on_the_clock_of_its_service(home, tmp_path):
+    answer = ask(home, windows, calendar="")
+    target = tmp_path / "window.ics"
+
+    window = write_window(answer, 2, target)
+
+    [event] = icalendar.Calendar.from_ical(target.read_bytes()).walk("VEVENT")
+    assert (event["DTSTART"].dt, event["DTEND"].dt) == (window.start, window.end)
+    assert window == answer.items[1]
+    with pytest.raises(UsageError, match="There is no window 4: the answer holds 3 windows"):
+        write_window(answer, 4, target)
+
+
+def change(minutes=30, **more):
+    begins = MONDAY + timedelta(hours=9)
+    return Wanted("a", Subject("pay", **more), timedelta(minutes=minutes), begins, begins + timedelta(days=1))
+
+
+def said(calendar, *booked, folder, wanted=None, hours=3):
+    """Which rule blocks each quarter hour from Monday 9:00 on."""
+    path = folder / "calendar.toml"
+    path.write_text(calendar, encoding="utf-8")
+    field = Field(read_calendar(path), MONDAY + timedelta(hours=8), tuple(booked))
+    wanted = wanted or change()
+    found = admission(
+        field, wanted, candidate_starts(wanted.earliest, wanted.earliest + timedelta(hours=hours), wanted.duration)
+    )
+    return [found.names[place] if place >= 0 else "" for place in found.places.tolist()]
+
+
+def booked(name, service, begin, end, **more):
+    return Booked(name, Subject(service, **more), MONDAY + timedelta(hours=begin), MONDAY + timedelta(hours=end))
+
+
+def test_a_booking_keeps_its_own_service_and_environment_away(tmp_path):
+    first = booked("booking 1", "pay", 10, 10.5)
+
+    assert said("", first, folder=tmp_path) == ["", "", "", *["booking 1"] * 3, "", "", "", "", ""]
+    assert set(said("", first, folder=tmp_path, wanted=change(environment="test"))) == {""}
+    assert set(said("", booked("booking 2", "web", 10, 10.5), folder=tmp_path)) == {""}
+
+
+def test_a_capacity_is_full_where_bookings_fill_it(tmp_path):
+    two = '[[capacity]]\nid = "live"\nconcurrent = 2\nscope = { environment = ["production"] }\n'
+    one, other = booked("booking 1", "a", 9, 11), booked("booking 2", "b", 10, 10.25)
+
+    assert said(two, one, folder=tmp_path).count("live") == 0
+    assert said(two, one, other, folder=tmp_path) == ["", "", "", "live", "live", *[""] * 6]
+    assert said(two, one, other, folder=tmp_path, wanted=change(environment="test")).count("live") == 0
+
+
+def test_the_reserve_blocks_what_leaves_it_no_place(tmp_path):
+    spare = '[[reserve]]\nid = "spare"\nper_day_minutes = 60\nbetween = ["09:00", "11:00"]\ntz = "UTC"\n'
+
+    assert said(spare, folder=tmp_path) == ["", "", "", "spare", *[""] * 7]  # else the hour lies before or behind it
+    assert said(spare, folder=tmp_path, wanted=change(minutes=75)) == [*["spare"] * 4, *[""] * 4]
+    assert set(said(spare, folder=tmp_path, wanted=change(minutes=75, change_type="emergency"))) == {""}
