@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from shipcast.ask import keep_flags
-from shipcast.verbs import advice, calendar, data, home, models, questions
+from shipcast.verbs import advice, cab, calendar, data, home, models, questions
 
 HELP = """The shipping forecast for software: when should this change go, and how sure are we?
 
@@ -31,6 +31,7 @@ data.add_verbs(app)
 questions.add_verbs(app)
 advice.add_verbs(app)
 calendar.add_verbs(app)
+cab.add_verbs(app)
 models.add_verbs(app)
 
 
