@@ -46,6 +46,7 @@ from shipcast.answers.words import local_time, plural, share
 from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.files import FILE_NAME, calendar_files
 from shipcast.scheduling.calendar.reading import read_calendar
+from shipcast.scheduling.calendar.scope import Scope
 from shipcast.settings.errors import UsageError
 
 YEAR = timedelta(days=365)
@@ -92,7 +93,7 @@ class CabAnswer(Answer):
 
 
 @dataclass(frozen=True)
-class Scope:
+class Subjects:
     """The services that a question is about; neither named: all."""
 
     service: str | None
@@ -186,11 +187,11 @@ def cab(
     )
 
 
-def scope_asked(reader: Reader, service: str | None, team: str | None) -> Scope:
+def scope_asked(reader: Reader, service: str | None, team: str | None) -> Subjects:
     services = {name: Service(owner, tuple(regions or ())) for name, owner, regions in reader.rows(SERVICES)}
     check("service", service, services, not services)
     check("team", team, {one.team for one in services.values() if one.team}, not services)
-    return Scope(service, team, services)
+    return Subjects(service, team, services)
 
 
 def period_asked(reader: Reader, period_from: date | None, period_to: date | None) -> Span:
@@ -219,7 +220,7 @@ def past(reader: Reader, measured: pl.DataFrame, apart: Sequence[Difference]) ->
     return found | {role: survival(reader, measured.filter(pl.col("role") == role)) for role in roles}
 
 
-def lacking_approvals(reader: Reader, scope: Scope, measured: pl.DataFrame) -> list[str]:
+def lacking_approvals(reader: Reader, scope: Subjects, measured: pl.DataFrame) -> list[str]:
     """Why nothing is measured: nothing was known, or nothing is in scope; and what can never be known to be."""
     [(known, undated)] = reader.rows(KNOWN)
     dateless = [f"{plural(undated, 'approval')} without any time: not counted."] if undated else []
@@ -227,8 +228,9 @@ def lacking_approvals(reader: Reader, scope: Scope, measured: pl.DataFrame) -> l
         load = "Load them as a table approvals (docs/tables.md) with `shipcast ingest files DIR`, then `shipcast build`"
         return [*dateless, f"No approval was known at {rfc3339(reader.as_of)}. {load}."]
     if measured.is_empty():
-        where = "".join(f" for {name}" for name in (scope.service, scope.team) if name)
-        return [*dateless, f"None of {plural(known, 'known approval')} was asked for{where} in the period."]
+        names = " and ".join(name for name in (scope.service, scope.team) if name)
+        about = f" about {names}" if names else ""
+        return [*dateless, f"Of {plural(known, 'known approval')} none{about} was asked for in the period."]
     return dateless
 
 
@@ -262,7 +264,9 @@ def pending_warnings(pending: Sequence[PendingChange], found: Boards) -> list[st
         warnings.append(f"{plural(counted(gone), 'change')} went out without the decision asked for.")
     if nameless:
         of = plural(counted(nameless), "waiting change")
-        warnings.append(f"The service of {of} is not known yet: boards for certain services were left out.")
+        missed = any(scope != Scope() for scope in scopes)
+        why = ": boards for certain services, teams or regions were left out" if missed else ""
+        warnings.append(f"The service of {of} is not known yet{why}.")
     if untyped and scopes:
         of = plural(counted(untyped), "waiting change")
         warnings.append(f"The type of {of} is not known yet: taken for normal, since somebody was asked to decide.")
@@ -304,7 +308,8 @@ def waiting_said(pending: Sequence[PendingChange], meetings: Sequence[MeetingQue
     first = meetings[0]
     if first.meeting is None:
         return f"{wait}, and no meeting can decide in time"
-    return f"{wait}, {first.changes:,} of them for the next meeting, on {local_time(first.meeting, tz)} ({tz})"
+    them = "all" if first.changes == waiting else f"{first.changes:,}"
+    return f"{wait}, {them} of them for the next meeting, on {local_time(first.meeting, tz)} ({tz})"
 
 
 def threshold_said(looks: Looks) -> str:

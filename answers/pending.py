@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -116,6 +116,7 @@ class Boards:
     services: Mapping[str, Service]
     now: datetime
     until: datetime
+    cache: dict[Subject, tuple[Cab, ...]] = field(default_factory=dict, repr=False)
 
     def agendas(self) -> dict[str, Agenda]:
         since, until = np.datetime64(self.now, "us"), np.datetime64(self.until, "us")
@@ -125,11 +126,13 @@ class Boards:
         known = self.services.get(service or NOBODY, Service())
         return Subject(service or NOBODY, environment, known.regions, known.team, change_type or NORMAL)
 
-    def of(self, subject: Subject) -> list[Cab]:
+    def of(self, subject: Subject) -> tuple[Cab, ...]:
         """Those that decide on it: on normal changes alone."""
         if subject.change_type in ("standard", "emergency"):
-            return []
-        return [cab for cab in self.calendar.cabs if is_about(cab.scope, subject)]
+            return ()
+        if subject not in self.cache:
+            self.cache[subject] = tuple(cab for cab in self.calendar.cabs if is_about(cab.scope, subject))
+        return self.cache[subject]
 
 
 def boards(reader: Reader, calendar: Calendar, services: Mapping[str, Service], before: datetime | None) -> Boards:
@@ -156,7 +159,7 @@ def pending_change(
     subject = found.subject(row["service"], row["environment"], row["change_type"])
     asked, started = row["requested_at"], row["started_at"]
     times = past.get(row["role"], past[None])
-    deciding = [] if started is not None else found.of(subject)
+    deciding = () if started is not None else found.of(subject)
     until = np.datetime64(found.until, "us")
     meetings = [agendas[cab.id].first(np.datetime64(asked, "us"), until) for cab in deciding]
     return PendingChange(

@@ -162,7 +162,7 @@ def test_before_anything_was_known_it_says_what_is_missing(ask, tmp_path):
 
 def test_what_was_filtered_away_is_no_lack_of_data(ask):
     assert (
-        "None of 150 known approvals was asked for in the period."
+        "Of 150 known approvals none was asked for in the period."
         in ask("--from", "2024-01-01", "--to", "2024-02-01")[1]
     )
 
