@@ -65,11 +65,11 @@ waits as (
 ),
 waited as (
     select settled.*, case when from_at is not null
-        then greatest(0, epoch_us(least(until_at, started_at)) - epoch_us(from_at)) / 3.6e9 end as hours
+        then greatest(0, epoch_us(least(until_at, started_at)) - epoch_us(from_at)) end as waited_us
     from settled left join waits using (deployment_id)
 )
 select service, any_value(team) as team, change_type, size, count(*) as n, count(*) filter (is_failed) as failures,
-    count(hours) as waited, sum(hours) as hours
+    count(waited_us) as waited, sum(waited_us) / 3.6e9 as hours
 from waited
 group by service, change_type, size
 order by n desc, service, change_type, size
