@@ -14,7 +14,7 @@ from shipcast.answers.periods import Span, naive
 from shipcast.answers.reading import Reader
 from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, median_rank, wilson
 from shipcast.answers.survival import Survival, log_rank
-from shipcast.answers.words import plural
+from shipcast.answers.words import hours, plural
 
 Key = Literal["role", "change_type"]
 
@@ -138,7 +138,7 @@ def is_decided() -> pl.Expr:
     return pl.col("decision").is_in(DECISIONS).fill_null(value=True)
 
 
-def hours(reader: Reader) -> pl.Expr:
+def lasted(reader: Reader) -> pl.Expr:
     """Hours from the request to the decision, or until the time of the question."""
     until = pl.col("decided_at").fill_null(reader.at)
     return (until - pl.col("requested_at")).dt.total_microseconds() / HOUR_US
@@ -155,7 +155,7 @@ def survival(reader: Reader, approvals: pl.DataFrame) -> Survival:
     """How long they last, as far as that is known."""
     rows = approvals.filter(is_timed() | is_pending())
     has_ended = rows.select(~is_pending()).to_series().to_numpy()
-    return Survival.of(rows.select(hours(reader)).to_series().to_numpy(), has_ended)
+    return Survival.of(rows.select(lasted(reader)).to_series().to_numpy(), has_ended)
 
 
 def lead_times(reader: Reader, approvals: pl.DataFrame) -> list[LeadTime]:
@@ -169,7 +169,7 @@ def lead_times(reader: Reader, approvals: pl.DataFrame) -> list[LeadTime]:
 
 
 def lead_time(reader: Reader, approvals: pl.DataFrame, by: Key | None, name: str | None) -> LeadTime:
-    taken = np.sort(approvals.filter(is_timed()).select(hours(reader)).to_series().to_numpy())
+    taken = np.sort(approvals.filter(is_timed()).select(lasted(reader)).to_series().to_numpy())
     n, rank = len(taken), median_rank(len(taken))
     quarter, half, three, nine = np.quantile(taken, [0.25, 0.5, 0.75, 0.9]).tolist() if n else [None] * 4
     decisions = approvals["decision"]
@@ -231,13 +231,9 @@ def left_out_said(parts: Sequence[LeftOut]) -> str:
 
 def lead_time_said(found: LeadTime) -> str:
     """The lead time in a clause, such as "half of 1,480 decisions took at most 19.2 h (18.1 to 20.4)"."""
-    from shipcast.answers.words import hours as said
-
     if found.median_hours is None:
         return "no decision was made"
-    interval = (
-        ""
-        if found.low_hours is None or found.high_hours is None
-        else f" ({said(found.low_hours)} to {said(found.high_hours)})"
-    )
-    return f"half of {plural(found.n, 'decision')} took at most {said(found.median_hours)}{interval}"
+    told = f"half of {plural(found.n, 'decision')} took at most {hours(found.median_hours)}"
+    if found.low_hours is None or found.high_hours is None:
+        return told
+    return f"{told} ({hours(found.low_hours)} to {hours(found.high_hours)})"

@@ -27,6 +27,7 @@ from shipcast.answers.approvals import (
     survival,
     unknown_words,
 )
+from shipcast.answers.errors import listed
 from shipcast.answers.metrics import LeftOut, check
 from shipcast.answers.pending import (
     Boards,
@@ -238,7 +239,7 @@ def words_left_out(measured: pl.DataFrame) -> list[str]:
     found = unknown_words(measured)
     if not found:
         return []
-    words = ", ".join(repr(one) for one in found)
+    words = listed([repr(one) for one in found])
     return [f"Decisions are approved, rejected or pending. Left out: {words}."]
 
 
@@ -258,7 +259,9 @@ def pending_warnings(pending: Sequence[PendingChange], found: Boards) -> list[st
     nameless = [one for one in waiting if one.service is None]
     untyped = [one for one in waiting if one.change_type is None]
     scopes = [cab.scope for cab in found.calendar.cabs]
-    homeless = {one.service for one in waiting if one.service and not found.services[one.service].regions}
+    homeless = {
+        one.service for one in waiting if one.service and not found.services.get(one.service, Service()).regions
+    }
     warnings = []
     if gone:
         warnings.append(f"{plural(counted(gone), 'change')} went out without the decision asked for.")
@@ -271,7 +274,7 @@ def pending_warnings(pending: Sequence[PendingChange], found: Boards) -> list[st
         of = plural(counted(untyped), "waiting change")
         warnings.append(f"The type of {of} is not known yet: taken for normal, since somebody was asked to decide.")
     if homeless and any(scope.region for scope in scopes):
-        warnings.append(f"No region is known of {', '.join(sorted(homeless))}: boards for regions were left out.")
+        warnings.append(f"No region is known of {listed(homeless)}: boards for regions were left out.")
     return warnings
 
 

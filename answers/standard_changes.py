@@ -51,7 +51,8 @@ with settled as (
 ),
 decided as (
     select deployment_id, change_id, requested_at, decided_at from fct_approvals
-    where decided_at <= $as_of and requested_at <= decided_at and decision is distinct from 'pending'
+    where decided_at <= $as_of and requested_at <= decided_at
+        and coalesce(decision, 'approved') in ('approved', 'rejected')
 ),
 linked as (
     select deployment_id, requested_at, decided_at from decided where deployment_id is not null

@@ -87,11 +87,10 @@ def show_lead_times(answer: CabAnswer) -> None:
 
     differing = {one.by for one in answer.differences if one.differs}
     chosen = [one for one in answer.lead_times if one.by is None or one.by in differing]
-    if not chosen[0].n and not chosen[0].pending:
-        return
+    is_any = chosen[0].n + chosen[0].pending > 0
     table(
         ["decisions", "n", "half within (95 %)", "1/4 to 3/4", "9/10", "open", "rejected (95 %)"],
-        [lead_time_cells(one) for one in chosen[:MOST_SHOWN]],
+        [lead_time_cells(one) for one in chosen[:MOST_SHOWN] if is_any],
         numbers=("n", "half within (95 %)", "1/4 to 3/4", "9/10", "open", "rejected (95 %)"),
     )
     if answer.left_out:
@@ -226,6 +225,8 @@ def saved_said(candidates: Sequence[Candidate]) -> str:
 
 def next_question(ask: Ask, answer: CabAnswer) -> None:
     names = [one.service for one in answer.items if one.service is not None]
-    more = "" if ask.verbose else ", or -v for every kind of change looked at"
-    command = "calendar list" if answer.service or not names else f"cab --service {argument(names[0])}"
-    hint(ask, f"shipcast {command}{more if command.startswith('cab') else ''}")
+    if answer.service is None and names:
+        more = "" if ask.verbose else ", or -v for every kind of change looked at"
+        hint(ask, f"shipcast cab --service {argument(names[0])}{more}")
+    else:
+        hint(ask, "shipcast calendar list")
