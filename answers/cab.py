@@ -255,27 +255,33 @@ def lacking_boards(calendar: Calendar, files: Sequence[Path]) -> list[str]:
 def pending_warnings(pending: Sequence[PendingChange], found: Boards) -> list[str]:
     """What is not known of what waits, where that may matter to boards; and what did not wait."""
     waiting = [one for one in pending if one.started_at is None]
-    gone = [one for one in pending if one.started_at is not None]
-    nameless = [one for one in waiting if one.service is None]
-    untyped = [one for one in waiting if one.change_type is None]
+    gone = counted(one for one in pending if one.started_at is not None)
     scopes = [cab.scope for cab in found.calendar.cabs]
-    homeless = {
-        one.service for one in waiting if one.service and not found.services.get(one.service, Service()).regions
-    }
-    warnings = []
-    if gone:
-        warnings.append(f"{plural(counted(gone), 'change')} went out without the decision asked for.")
-    if nameless:
-        of = plural(counted(nameless), "waiting change")
-        missed = any(scope != Scope() for scope in scopes)
-        why = ": boards for certain services, teams or regions were left out" if missed else ""
-        warnings.append(f"The service of {of} is not known yet{why}.")
-    if untyped and scopes:
-        of = plural(counted(untyped), "waiting change")
-        warnings.append(f"The type of {of} is not known yet: taken for normal, since somebody was asked to decide.")
-    if homeless and any(scope.region for scope in scopes):
-        warnings.append(f"No region is known of {listed(homeless)}: boards for regions were left out.")
-    return warnings
+    went = [f"{plural(gone, 'change')} went out without the decision asked for."] if gone else []
+    return [*went, *nameless(waiting, scopes), *untyped(waiting, scopes), *regionless(waiting, scopes, found)]
+
+
+def nameless(waiting: Sequence[PendingChange], scopes: Sequence[Scope]) -> list[str]:
+    count = counted(one for one in waiting if one.service is None)
+    missed = any(scope != Scope() for scope in scopes)
+    why = ": boards for certain services, teams or regions were left out" if missed else ""
+    return [f"The service of {plural(count, 'waiting change')} is not known yet{why}."] if count else []
+
+
+def untyped(waiting: Sequence[PendingChange], scopes: Sequence[Scope]) -> list[str]:
+    count = counted(one for one in waiting if one.change_type is None)
+    if not count or not scopes:
+        return []
+    of = plural(count, "waiting change")
+    return [f"The type of {of} is not known yet: taken for normal, since somebody was asked to decide."]
+
+
+def regionless(waiting: Sequence[PendingChange], scopes: Sequence[Scope], found: Boards) -> list[str]:
+    services = sorted({one.service for one in waiting if one.service is not None})
+    lacking = [name for name in services if not found.services.get(name, Service()).regions]
+    if not lacking or not any(scope.region for scope in scopes):
+        return []
+    return [f"No region is known of {listed(lacking)}: boards for regions were left out."]
 
 
 def sentence(
@@ -311,8 +317,8 @@ def waiting_said(pending: Sequence[PendingChange], meetings: Sequence[MeetingQue
     first = meetings[0]
     if first.meeting is None:
         return f"{wait}, and no meeting can decide in time"
-    them = "all" if first.changes == waiting else f"{first.changes:,}"
-    return f"{wait}, {them} of them for the next meeting, on {local_time(first.meeting, tz)} ({tz})"
+    them = "" if first.changes == waiting else f", {first.changes:,} of them"
+    return f"{wait}{them} for the next meeting, on {local_time(first.meeting, tz)} ({tz})"
 
 
 def threshold_said(looks: Looks) -> str:

@@ -141,6 +141,17 @@ def test_without_a_board_nothing_is_said_of_meetings(ask, tmp_path):
     assert "The calendar has no [[cab]], so that no meeting can be named" in said
 
 
+def test_a_board_for_a_region_is_not_named_where_no_region_is_known(ask, tmp_path):
+    (tmp_path / "eu.toml").write_text(
+        '[[cab]]\nid = "eu"\ncron = "0 9 * * *"\ntz = "UTC"\nscope = { region = ["eu"] }\n'
+    )
+    code, said, err = ask("--calendar", str(tmp_path / "eu.toml"))
+
+    assert code == 0, err
+    assert "No region is known of payments: boards for regions were left out." in in_words(said)
+    assert "hand in by" not in said
+
+
 def test_where_nothing_waits_that_is_said(ask):
     said = ask(as_of="2025-11-29")[1]
 
