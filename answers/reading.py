@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -16,6 +16,9 @@ from shipcast.answers.answer import in_utc, rfc3339
 from shipcast.answers.errors import UnknownName
 from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import open_current, reading
+
+if TYPE_CHECKING:
+    import polars as pl  # only those who ask for tables wait for it
 
 PARAMETER = re.compile(r"\$([a-z_]+)")
 FACTS = """
@@ -85,6 +88,14 @@ class Reader:
         rows = self.rows(query, **parameters)
         names = [column[0] for column in self.connection.description or ()]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def frame(self, query: str, **parameters: Any) -> pl.DataFrame:
+        """The rows of a query as a table, with the same parameters filled in."""
+        given = {"as_of": self.at, **parameters}
+        used = {name: given[name] for name in PARAMETER.findall(query)}
+        self.connection.complete()  # a relation is refused while an earlier statement is unfinished
+        rows: pl.DataFrame = self.connection.sql(query, params=used).pl()
+        return rows
 
     @cached_property
     def facts(self) -> Facts:

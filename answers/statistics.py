@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor, sqrt
 
 Z = 1.959963984540054  # the normal quantile that leaves 2.5 % above it
 FEWEST_FOR_A_MEDIAN = 6  # with five values even their whole range covers the median less than 95 % of the time
 
 
-def wilson(events: int, trials: int) -> tuple[float, float] | None:
+def wilson(events: float, trials: float) -> tuple[float, float] | None:
     """The Wilson 95 % interval of a share; None without trials.
 
-    Unlike share ± 2 standard errors it stays in [0, 1] and has a width at 0 events.
+    Unlike share ± 2 standard errors it stays in [0, 1] and has a width at 0 events. Neither number need be whole, where
+    what is only known in part counts for less.
 
     Examples
     --------
@@ -27,6 +29,36 @@ def wilson(events: int, trials: int) -> tuple[float, float] | None:
     low = 0.0 if events == 0 else max(0.0, (middle - half) / (1 + weight))
     high = 1.0 if events == trials else min(1.0, (middle + half) / (1 + weight))
     return low, high
+
+
+def at_most(events: int, trials: int, chance: float) -> float:
+    """The chance of so few events or fewer in so many trials (binomial): how well `chance` and above fit them.
+
+    Examples
+    --------
+    >>> round(at_most(0, 10, 0.1), 4)
+    0.3487
+    """
+    from scipy.special import bdtr  # as below
+
+    return float(bdtr(events, trials, chance))
+
+
+def false_discoveries(p_values: Sequence[float]) -> list[float]:
+    """Each p-value as Benjamini and Hochberg (1995) rule it: claim those of 5 % at most, and 5 % of claims are wrong.
+
+    That holds on average, at most, and where the tests don't speak against each other.
+
+    Examples
+    --------
+    >>> false_discoveries([0.04, 0.01, 0.03])
+    [0.04, 0.03, 0.04]
+    """
+    found, least, many = [1.0] * len(p_values), 1.0, len(p_values)
+    for rank, place in sorted(enumerate(sorted(range(many), key=lambda at: p_values[at]), start=1), reverse=True):
+        least = min(least, p_values[place] * many / rank)
+        found[place] = least
+    return found
 
 
 def garwood(events: float, exposure: float) -> tuple[float, float] | None:

@@ -95,10 +95,7 @@ def table(reader: Reader, name: str) -> pl.DataFrame:
     if name not in known:
         raise UnknownName("table", name, known)
     cut = CUTS.get(name)
-    query = f"select * from {name}" if cut is None else cut_query(name, cut)
-    reader.connection.complete()  # a relation is refused while an earlier statement is unfinished
-    rows: pl.DataFrame = reader.connection.sql(query, params={} if cut is None else {"as_of": reader.at}).pl()
-    return rows
+    return reader.frame(f"select * from {name}" if cut is None else cut_query(name, cut))
 
 
 def cut_query(name: str, cut: Cut) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from shipcast.ask import keep_flags
-from shipcast.verbs import advice, calendar, data, home, models, planning, questions
+from shipcast.verbs import advice, cab, calendar, data, home, models, planning, questions
 
 HELP = """The shipping forecast for software: when should this change go, and how sure are we?
 
@@ -32,6 +32,7 @@ questions.add_verbs(app)
 advice.add_verbs(app)
 planning.add_verbs(app)
 calendar.add_verbs(app)
+cab.add_verbs(app)
 models.add_verbs(app)
 
 

@@ -25,6 +25,7 @@ WIDTH = 100
 ERROR_LINES = 10
 QUESTIONS = (
     "backtest",
+    "cab",
     "calendar",
     "explain",
     "forecast",

@@ -21,6 +21,7 @@ from shipcast import pipeline
 from shipcast.answers import tables
 from shipcast.answers.answer import rfc3339
 from shipcast.answers.backtest import BacktestAnswer, backtest
+from shipcast.answers.cab import CabAnswer, cab
 from shipcast.answers.explain import ExplainAnswer, explain
 from shipcast.answers.forecast import ForecastAnswer, forecast
 from shipcast.answers.inquiry import Details
@@ -227,6 +228,29 @@ class Notebook:
     ) -> ForecastAnswer:
         """The load of the coming hours: `shipcast forecast`, but that nothing is stored."""
         return self.asked(forecast, service, hours=hours, environment=environment)
+
+    def cab(
+        self,
+        *,
+        service: str | None = None,
+        team: str | None = None,
+        period_from: Time | None = None,
+        period_to: Time | None = None,
+        before: Time | None = None,
+        safe_below: float | None = None,
+        calendar: str | Path | None = None,
+    ) -> CabAnswer:
+        """How long approvals take, what waits for which meeting, what could be pre-approved: `shipcast cab`."""
+        return self.asked(
+            cab,
+            service=service,
+            team=team,
+            period_from=self.instant(period_from, "period_from"),
+            period_to=self.instant(period_to, "period_to"),
+            before=self.instant(before, "before"),
+            safe_below=safe_below,
+            calendar_file=None if calendar is None else Path(calendar),
+        )
 
     def backtest(
         self,

@@ -1,6 +1,6 @@
 """A company whose truth is known, written as the input tables of a real one.
 
-    company -> history -> deliveries, premises, demand -> files
+    company -> history -> deliveries, approvals, premises, demand -> files
                                                         -> truth, saved beside them
 
 One seed gives the same bytes every time.
@@ -16,10 +16,10 @@ from typing import get_args
 import numpy as np
 
 from shipcast.settings.errors import UsageError
+from shipcast.simulator.approvals import approval_table
 from shipcast.simulator.clock import midnight
 from shipcast.simulator.company import Kind, company
 from shipcast.simulator.deliveries import (
-    approval_table,
     attempts,
     change_table,
     changes,
@@ -98,7 +98,7 @@ def simulate(
         "incidents": incident_table(tried, members, begins, ends, seed),
         "changes": change_table(written, made, tried, ends),
         "environment_usage": usage_table(begins, ends, seed),
-        "approvals": approval_table(tried, written, ends, seed),
+        "approvals": approval_table(made, written, tried, ends, seed),
         "holds": hold_table(members, begins, ends, seed),
     }.items():
         table.write_csv(folder / f"{name}.csv", datetime_format="%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Deployments, changes, incidents and approvals as a company's tools would export them at the end of the history."""
+"""Deployments, changes and incidents as a company's tools would export them at the end of the history."""
 
 from __future__ import annotations
 
@@ -360,58 +360,3 @@ def background(service: Service, begins: int, ends: int, rng: np.random.Generato
 def severities(latent: Floats) -> list[str]:
     """A severity for a standard normal draw; the same draw lengthens the outage."""
     return [SEVERITIES[level] for level in np.digitize(latent, [1.2, 0.0], right=False)]
-
-
-def approval_table(attempts: pl.DataFrame, changes: pl.DataFrame, ends: int, seed: int) -> pl.DataFrame:
-    """The table `approvals`: every normal production deployment was approved, a few at the second attempt.
-
-    Changes that had not reached production by the end wait for theirs.
-    """
-    rng = np.random.default_rng([seed, 7])
-    normal = attempts.filter((pl.col("attempt") == "production") & (pl.col("change_type") == "normal"))
-    count = len(normal)
-    decided = normal["started"].to_numpy() - rng.integers(600, 20 * 3600, count)
-    asked = decided - rng.integers(1800, 40 * 3600, count)
-    approved = normal.select(
-        "deployment_id",
-        change_id=pl.lit(None, pl.String),
-        approver="approver",
-        decision=pl.lit("approved"),
-        requested=pl.Series(asked),
-        decided=pl.Series(decided),
-        role=pl.when(pl.Series(rng.random(count) < 0.8))
-        .then(pl.lit("change advisory board"))
-        .otherwise(pl.lit("owner")),
-    )
-    rejected = approved.filter(pl.Series(rng.random(count) < 0.04)).with_columns(
-        decision=pl.lit("rejected"), decided=pl.col("requested") - 3600, requested=pl.col("requested") - 4 * 3600
-    )
-    pending = (
-        changes.filter(pl.col("merged") < ends)
-        .join(production_ids(attempts), on="release", how="anti", maintain_order="left")
-        .head(12)
-        .select(
-            deployment_id=pl.lit(None, pl.String),
-            change_id="change_id",
-            approver=pl.lit(None, pl.String),
-            decision=pl.lit("pending"),
-            requested="merged",
-            decided=pl.lit(None, pl.Int64),
-            role=pl.lit("change advisory board"),
-        )
-    )
-    return (
-        pl.concat([approved, rejected, pending])
-        .sort("requested", "deployment_id", "change_id")
-        .with_row_index("number", offset=1)
-        .select(
-            numbered("A-").alias("approval_id"),
-            "deployment_id",
-            "change_id",
-            "approver",
-            "decision",
-            at("requested").alias("requested_at"),
-            at("decided").alias("decided_at"),
-            "role",
-        )
-    )

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
+from shipcast.features.clock import Instants
 from shipcast.scheduling.calendar.calendar import Calendar, as_datetime
 from shipcast.scheduling.calendar.rules import Cab
 from shipcast.scheduling.calendar.scope import Subject, is_about
@@ -19,6 +20,22 @@ class Meeting:
     cab: str
     meets_at: datetime | None
     deadline_at: datetime | None
+
+
+@dataclass(frozen=True, eq=False)
+class Agenda:
+    """The meetings of a board in a stretch of time, in order, and until when a change must be with each (UTC)."""
+
+    cab: str
+    meetings: Instants
+    deadlines: Instants
+
+    def first(self, handed_in: np.datetime64, start: np.datetime64) -> Meeting:
+        """The first of them by `start` whose deadline a change handed in then meets."""
+        place = int(np.searchsorted(self.deadlines, handed_in))
+        if place < len(self.meetings) and self.meetings[place] <= start:
+            return Meeting(self.cab, as_datetime(self.meetings[place]), as_datetime(self.deadlines[place]))
+        return Meeting(self.cab, None, None)
 
 
 def meetings_before(
@@ -36,9 +53,12 @@ def meetings_before(
 
 
 def first_meeting(cab: Cab, asked: np.datetime64, start: np.datetime64) -> Meeting:
-    meetings = cab.meetings(asked, start + np.timedelta64(1, "us")) if start >= asked else np.array([])
-    deadlines = cab.deadlines(meetings) if len(meetings) else meetings
-    for meeting, deadline in zip(meetings, deadlines, strict=True):
-        if deadline >= asked:
-            return Meeting(cab.id, as_datetime(meeting), as_datetime(deadline))
-    return Meeting(cab.id, None, None)
+    return agenda(cab, asked, start).first(asked, start)
+
+
+def agenda(cab: Cab, since: np.datetime64, until: np.datetime64) -> Agenda:
+    """The board's meetings in [since, until]; none where that is no stretch of time."""
+    end = max(until, since) + np.timedelta64(1, "us")
+    meetings = cab.meetings(since, end)
+    meetings = meetings[meetings <= until]
+    return Agenda(cab.id, meetings, cab.deadlines(meetings))

@@ -108,6 +108,10 @@ QUESTIONS = [
     ),
     (lambda sc: sc.forecast("checkout", hours=3), ["forecast", "checkout", "--hours", "3"]),
     (
+        lambda sc: sc.cab(service="checkout", before="2025-12-04", period_from=date(2025, 9, 1)),
+        ["cab", "--service", "checkout", "--before", "2025-12-04", "--from", "2025-09-01"],
+    ),
+    (
         lambda sc: sc.backtest("regression", period_from="2025-11-01", every="14d"),
         ["backtest", "--from", "2025-11-01", "--every", "14d"],
     ),

@@ -190,6 +190,35 @@ def test_incidents_name_a_deployment_or_none_and_some_are_open(tables):
     assert not failed.is_in(incidents["deployment_id"].drop_nulls().implode()).all()
 
 
+def test_every_normal_release_asks_before_it_goes_out_and_names_its_own_change(tables):
+    deployments, changes, approvals = (tables[name] for name in ("deployments", "changes", "approvals"))
+    normal = deployments.filter((pl.col("environment") == "production") & (pl.col("change_type") == "normal"))
+    heads = changes.select("change_id", "commit_sha", "service").unique()
+    asked = approvals.join(normal, on="deployment_id").join(heads, on="change_id", suffix="_of_change")
+
+    assert set(approvals["deployment_id"].drop_nulls()) == set(normal["deployment_id"])
+    assert len(asked) == approvals["deployment_id"].count()
+    assert (asked["commit_sha"] == asked["commit_sha_of_change"]).all()
+    assert (asked["service"] == asked["service_of_change"]).all()
+    assert (asked["decided_at"] < asked["started_at"]).all()
+    assert set(approvals.filter(pl.col("decision") == "pending")["deployment_id"]) == {None}
+    assert approvals["change_id"].is_in(changes["change_id"].implode()).all()
+
+
+def test_a_board_takes_longer_than_an_owner_and_all_take_longer_over_a_weekend(tables):
+    lasted = (pl.col("decided_at") - pl.col("requested_at")).dt.total_hours(fractional=True)
+    days = pl.col("requested_at").dt.weekday()
+    rows = tables["approvals"].filter(pl.col("decided_at").is_not_null()).with_columns(lasted=lasted, day=days)
+    median = dict(rows.group_by("role").agg(pl.median("lasted")).iter_rows())
+    logs = rows.filter((pl.col("role") == "change advisory board") & (pl.col("day") == 1))["lasted"].log()
+
+    assert 20 < median["change advisory board"] < 50
+    assert 2 < median["owner"] < 10
+    assert rows.filter(pl.col("day") == 5)["lasted"].median() > 2 * rows.filter(pl.col("day") == 2)["lasted"].median()
+    assert set(rows["day"]) == {1, 2, 3, 4, 5}
+    assert 0.55 < logs.std() < 0.85  # of logarithms, on Mondays, which few wait over a weekend
+
+
 def test_the_awkward_services_are_there(tables):
     production = tables["deployments"].filter(pl.col("environment") == "production")
     count = dict(production.group_by("service").len().iter_rows())
