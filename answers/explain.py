@@ -39,6 +39,7 @@ from shipcast.answers.windows import (
     basis,
     ground_warnings,
     model_warnings,
+    outlook,
     rare_warnings,
     unknown,
     window,
@@ -265,6 +266,7 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
     found = answer.model_copy(
         update={
             "items": (item,),
+            "outlook": outlook(prices),
             "factors": factor_items(prices, place),
             "no_time_effect": models.failure.describe().get("no_time_effect"),
             "no_time_effect_on_restore": restore_belief(models, question),

@@ -23,6 +23,7 @@ from shipcast.answers.windows import (
     model_warnings,
     next_said,
     optional_utc,
+    outlook,
     rare_warnings,
     unknown,
     window,
@@ -154,6 +155,7 @@ def decided(asked: Inquiry, admitted: Admission, answer: NowAnswer) -> NowAnswer
         verdict=verdict,
         wait_until=best.start if verdict == "wait" else None,
         items=items,
+        outlook=outlook(prices),
         warnings=(
             *answer.warnings,
             *model_warnings(asked.question, asked.models),

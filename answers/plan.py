@@ -58,6 +58,8 @@ class Planned(Part):
         Expected; null: its costs are the request's own.
     expected_cost
         In the plan's `unit`.
+    relative_cost
+        Against the mean of all starts that have a price.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Planned(Part):
     end: Instant
     failure_probability: Share | None
     expected_cost: Number
+    relative_cost: Number
     conflicts: tuple[str, ...] = ()
 
 
@@ -573,7 +576,7 @@ def planned(found: Asked, best: Plan) -> Iterable[Planned]:
     places = [place for place, one in enumerate(found.requests) if one.id in best.starts]
     for place in sorted(places, key=lambda place: best.starts[found.requests[place].id]):
         one, chances = found.requests[place], found.chances[place]
-        slot = best.starts[one.id]
+        slot, price = best.starts[one.id], found.prices[place]
         start = utc(found.grid.instant(slot))
         yield Planned(
             id=one.id,
@@ -582,8 +585,15 @@ def planned(found: Asked, best: Plan) -> Iterable[Planned]:
             start=start,
             end=start + one.duration,
             failure_probability=None if chances is None else float(chances[slot]),
-            expected_cost=float(found.prices[place][slot]),
+            expected_cost=float(price[slot]),
+            relative_cost=relative(price, slot),
         )
+
+
+def relative(price: Floats, slot: int) -> float:
+    """A price against the mean of those that there are; where all are free, 1."""
+    usual = float(price[np.isfinite(price)].mean())
+    return float(price[slot]) / usual if usual else 1.0
 
 
 def unscheduled(found: Asked, ground: Ground, whole: Problem, best: Plan) -> Iterable[Unscheduled]:

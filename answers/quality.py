@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, utc
+from shipcast.answers.decision_quality import DecisionQuality, decision_quality
 from shipcast.answers.drift import Drift, drift, is_old, reason
 from shipcast.answers.failure_quality import Band, FailureQuality, failure_quality
 from shipcast.answers.hour_quality import HourQuality, hour_quality
@@ -25,7 +26,6 @@ from shipcast.settings.errors import ModelError
 ENVIRONMENT = "production"  # models are trained for no other
 DAY = timedelta(days=1)
 NOT_TRAINED = "No model was trained on what was known by then."
-NO_DECISIONS = "What was decided after an answer is not kept yet, so whether it paid to follow them cannot be said."
 
 
 class ServingModel(Part):
@@ -54,7 +54,7 @@ class QualityAnswer(Answer):
     hours
         Whether a second estimate of the effect of the hour bears out the model's, as known at the model's cut-off.
     decisions
-        Not kept yet.
+        What became of the advice that was given.
     missing
         Why a part is null, by its name.
     """
@@ -68,7 +68,7 @@ class QualityAnswer(Answer):
     hours: HourQuality | None
     load: LoadQuality | None
     restore: RestoreQuality | None
-    decisions: None
+    decisions: DecisionQuality | None
     missing: dict[str, str]
 
 
@@ -88,7 +88,7 @@ def quality(reader: Reader, progress: Callable[[str], None] = lambda message: No
         "hours": NOT_TRAINED if entry is None else hour_quality(reader.settings.home, entry),
         "load": load_quality(history, progress),
         "restore": restore_quality(history),
-        "decisions": NO_DECISIONS,
+        "decisions": decision_quality(reader),
     }
     missing = {name: part for name, part in parts.items() if isinstance(part, str)}
     known: dict[str, Any] = {name: None if name in missing else part for name, part in parts.items()}

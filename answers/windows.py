@@ -33,6 +33,7 @@ from shipcast.scheduling.windows import candidate_starts
 Verdict = Literal["recommend", "no_clear_difference", "no_window"]
 Unit = Literal["requests", "disruption_minutes"]
 
+DIGITS = 4  # of an outlook, which nobody reads more closely
 FEW_DEPLOYMENTS = 30
 FEW_INCIDENTS = 5
 FEW_NEAR = 5
@@ -80,6 +81,21 @@ class TrainedModel(Part):
     cut_off: Instant
 
 
+class Outlook(Part):
+    """What starts of the coming week would cost, hour by hour, whether they are allowed or not.
+
+    Parameters
+    ----------
+    start
+        The hour of the first start; the others follow without a gap.
+    relative_costs
+        The mean cost of the starts of each hour, against the usual.
+    """
+
+    start: Instant
+    relative_costs: tuple[Number, ...]
+
+
 class PricedAnswer(Answer):
     """What is said of starts of one change, and what it rests on.
 
@@ -98,6 +114,8 @@ class PricedAnswer(Answer):
         services, hours and sizes were looked at when it was asked.
     blocked
         The spans of starts that are not allowed.
+    outlook
+        The coming week, hour by hour; null: nothing is known.
     next_start
         Where no start that was asked about is allowed: the next one that is. Null: none within a year.
     """
@@ -115,6 +133,7 @@ class PricedAnswer(Answer):
     period_end: Instant | None
     items: tuple[Window, ...]
     blocked: tuple[Blocked, ...] = ()
+    outlook: Outlook | None = None
     next_start: Instant | None = None
 
 
@@ -203,11 +222,22 @@ def forecast(asked: Inquiry, admitted: Admission, answer: WindowsAnswer) -> Wind
         answer,
         verdict="recommend" if is_clearly_better(costs) else "no_clear_difference",
         items=tuple(window(prices, admitted, int(slots[place])) for place in chosen),
+        outlook=outlook(prices),
         warnings=(
             *answer.warnings,
             *model_warnings(question, asked.models),
             *rare_warnings(question.change, asked.models.ground, starts[slots[chosen[:1]]]),
         ),
+    )
+
+
+def outlook(prices: Prices) -> Outlook:
+    """The usual week of a price list, by the hours of UTC."""
+    hours, of_hour = np.unique(prices.starts[prices.week].astype("datetime64[h]"), return_inverse=True)
+    costs = prices.risk.costs.mean(axis=0)[prices.week] / prices.usual.cost
+    return Outlook(
+        start=utc(hours[0].astype("datetime64[us]").item()),
+        relative_costs=tuple(np.round(np.bincount(of_hour, costs) / np.bincount(of_hour), DIGITS).tolist()),
     )
 
 

@@ -61,6 +61,7 @@ def now_verb(
     calendar: CalendarFile = None,
 ) -> None:
     """Whether to ship now, or until when to wait."""
+    from shipcast.answers.advice import keep
     from shipcast.answers.now import now
     from shipcast.answers.reading import open_reader
 
@@ -75,6 +76,7 @@ def now_verb(
             change_type=change_type,
             calendar_file=calendar,
         )
+    answer = keep(ask.settings.home, answer)
     show(ask, answer, lambda: show_now(ask, answer, {"lines": lines, "files": files, "type": change_type}))
 
 

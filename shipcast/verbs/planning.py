@@ -54,6 +54,7 @@ def plan_verb(
     """The best start for every request together, with a proven bound, and why some have none."""
     from dataclasses import replace
 
+    from shipcast.answers.advice import keep
     from shipcast.answers.plan import Effort, plan
     from shipcast.scheduling.requests import read_requests, request_text
 
@@ -71,6 +72,7 @@ def plan_verb(
             without=tuple(without or ()),
             reserve_minutes=reserve,
         )
+    answer = keep(ask.settings.home, answer)
     show(replace(ask, as_of_text=rfc3339(as_of)), answer, lambda: show_plan(ask, answer))
 
 

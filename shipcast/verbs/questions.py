@@ -252,6 +252,7 @@ def windows_verb(
     pick: Annotated[int, typer.Option(min=1, metavar="N", help="Which of the windows --ics writes.")] = 1,
 ) -> None:
     """The lowest-risk windows for a change, each with its chance of failure, cost and reasons."""
+    from shipcast.answers.advice import keep
     from shipcast.answers.reading import open_reader
     from shipcast.answers.windows import windows
 
@@ -269,6 +270,7 @@ def windows_verb(
             top=top,
             calendar_file=calendar,
         )
+    answer = keep(ask.settings.home, answer)
     written = None if ics is None else written_window(answer, pick, ics)
     show(ask, answer, lambda: show_windows(ask, answer, written))
 

@@ -1,0 +1,151 @@
+"""The advice that was given, kept so that it can be held against what happened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from shipcast.answers.answer import Answer, Instant, Number, Part, Share
+from shipcast.answers.now import NowAnswer
+from shipcast.answers.plan import PlanAnswer
+from shipcast.answers.windows import Outlook, Window, WindowsAnswer
+from shipcast.scheduling.windows import WEEK
+
+FILE = "advice.jsonl"
+PRESENT = timedelta(hours=1)
+Asked = TypeVar("Asked", bound=Answer)
+
+
+class AdvisedStart(Part):
+    """A start that was offered, and what was said of it; null: nothing could be said."""
+
+    start: Instant
+    end: Instant
+    failure_probability: Share | None
+    relative_cost: Number | None
+
+
+class Advice(Part):
+    """What one answer advised for one change.
+
+    Parameters
+    ----------
+    as_of, until
+        When it was asked, and until when a deployment is held against it: a week after the last start.
+    verdict
+        As of the answer; of a plan "planned".
+    starts
+        Those that were advised; of an answer by which the time does not matter, those that looked best.
+    outlook
+        What starts of the coming hours would cost, against the usual; null: not known.
+    """
+
+    verb: str
+    service: str
+    environment: str
+    as_of: Instant
+    until: Instant
+    verdict: str
+    starts: tuple[AdvisedStart, ...]
+    outlook: Outlook | None = None
+
+    @property
+    def is_indifferent(self) -> bool:
+        """Whether it said that the time makes no clear difference."""
+        return self.verdict == "no_clear_difference"
+
+
+def keep(home: Path, answer: Asked) -> Asked:
+    """The answer, what it advised added to the home's file if it was asked about the present; a warning if it can't be.
+
+    An answer as of another time than its own is a question about the past or a trial, and no advice.
+    """
+    found = [one for one in advice_of(answer) if one.starts]
+    if not found or abs(answer.generated_at - answer.as_of) > PRESENT or not home.is_dir():
+        return answer
+    try:
+        add_lines(home / FILE, [one.model_dump_json() for one in found])
+    except OSError as error:
+        said = f"This advice was not kept for later comparison: {error.strerror or error}."
+        return answer.model_copy(update={"warnings": (*answer.warnings, said)})
+    return answer
+
+
+def add_lines(path: Path, lines: Sequence[str]) -> None:
+    """Add lines in one write; each begins with its line feed, so that a line that broke off stands alone."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(file, "".join(f"\n{line}" for line in lines).encode())
+    finally:
+        os.close(file)
+
+
+def kept(home: Path, at: datetime) -> tuple[list[Advice], int]:
+    """The advice given by an instant (aware), in the order of its questions; and how many lines cannot be read."""
+    path = home / FILE
+    if not path.is_file():
+        return [], 0
+    found, unreadable = [], 0
+    for line in path.read_bytes().splitlines():
+        if line:
+            try:
+                found.append(Advice.model_validate_json(line))
+            except ValidationError:
+                unreadable += 1
+    return sorted((one for one in found if one.as_of <= at), key=lambda one: one.as_of), unreadable
+
+
+def advice_of(answer: Answer) -> Iterator[Advice]:
+    """What an answer advises; nothing where it is about something else."""
+    if isinstance(answer, WindowsAnswer):
+        yield of_change(answer, "windows", answer.items)
+    elif isinstance(answer, NowAnswer):
+        chosen = answer.items[:1] if answer.verdict != "wait" else answer.items[1:2]
+        yield of_change(answer, "now", chosen)
+    elif isinstance(answer, PlanAnswer):
+        yield from of_plan(answer)
+
+
+def of_change(answer: WindowsAnswer | NowAnswer, verb: str, starts: Sequence[Window]) -> Advice:
+    return Advice(
+        verb=verb,
+        service=answer.service,
+        environment=answer.environment,
+        as_of=answer.as_of,
+        until=max((one.end for one in answer.items), default=answer.as_of) + WEEK,
+        verdict=answer.verdict,
+        starts=tuple(
+            AdvisedStart(
+                start=one.start,
+                end=one.end,
+                failure_probability=one.failure_probability,
+                relative_cost=one.relative_cost,
+            )
+            for one in starts
+        ),
+        outlook=answer.outlook,
+    )
+
+
+def of_plan(answer: PlanAnswer) -> Iterator[Advice]:
+    for item in answer.items:
+        start = AdvisedStart(
+            start=item.start,
+            end=item.end,
+            failure_probability=item.failure_probability,
+            relative_cost=item.relative_cost,
+        )
+        yield Advice(
+            verb="plan",
+            service=item.service,
+            environment=item.environment,
+            as_of=answer.as_of,
+            until=answer.period_end,
+            verdict="planned",
+            starts=(start,),
+        )
