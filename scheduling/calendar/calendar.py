@@ -127,6 +127,12 @@ class Calendar:
         """Their ids, and last what is said where none decides."""
         return (*(OUTSIDE if rule is None else rule.id for rule in self.named), DEFAULT)
 
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Those of all rules, whether or not they decide."""
+        deciding = (rule for rule in self.named if rule is not None)
+        return frozenset(rule.id for rule in (*deciding, *self.cabs, *self.reserves, *self.capacities))
+
     @property
     def outside(self) -> int:
         """The place of what lies outside of all allow windows: after the windows, before all else."""
