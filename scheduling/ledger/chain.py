@@ -98,12 +98,15 @@ class Chain:
         How many bytes they take; there the next one begins.
     unfinished
         How many bytes lie behind, of an entry that was not finished.
+    counted
+        How many entries the head counts: all, but after a crash.
     """
 
     records: tuple[Record, ...] = ()
     fault: Fault | None = None
     length: int = 0
     unfinished: int = 0
+    counted: int = 0
 
     @property
     def head(self) -> Head:
@@ -163,7 +166,7 @@ def verified(content: bytes, head: Head | Fault | None) -> Chain:
             break
         records.append(found)
     length = sum(len(line) + 1 for line in lines[: len(records)])
-    return Chain(tuple(records), fault or unlike_head(records, head), length, len(rest))
+    return Chain(tuple(records), fault or unlike_head(records, head), length, len(rest), counted)
 
 
 def record_of(line: bytes, last: Head) -> Record | Fault:
@@ -230,7 +233,14 @@ def append(home: Path, chain: Chain, record: Record) -> Chain:
             write_sealed(head, asdict(Head()))
         with prepared(head, [sealed({"count": record.number, "hash": record.hash})]):
             write_line(path, chain.length, record.line)
-    return Chain((*chain.records, record), None, chain.length + len(record.line))
+    return Chain((*chain.records, record), None, chain.length + len(record.line), 0, record.number)
+
+
+def count_all(home: Path, chain: Chain) -> None:
+    """Let the head of a sound chain count what a command wrote that then did not end; hold `ledger_lock` around it."""
+    if chain.counted < len(chain.records):
+        with told(home / HEAD_FILE):
+            write_sealed(home / HEAD_FILE, asdict(chain.head))
 
 
 def write_line(path: Path, place: int, line: bytes) -> None:

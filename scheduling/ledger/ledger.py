@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from shipcast.scheduling.ledger.chain import LEDGER_FILE, Chain, Fault, Record, append, read_chain
+from shipcast.scheduling.ledger.chain import LEDGER_FILE, Chain, Fault, Record, append, count_all, read_chain
 from shipcast.scheduling.ledger.entries import NAMES, Entry, as_text, understood
 from shipcast.scheduling.ledger.errors import LedgerBroken
 from shipcast.scheduling.ledger.state import State, state_of
@@ -135,4 +135,5 @@ def writing(home: Path) -> Iterator[Writer]:
     with ledger_lock(home):
         ledger = read_ledger(home)
         ledger.check()
+        count_all(home, ledger.chain)
         yield Writer(ledger)

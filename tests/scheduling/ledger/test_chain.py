@@ -39,7 +39,7 @@ TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20).
 
 
 def test_what_was_written_is_as_it_was_written():
-    assert verified(WHOLE, HEAD) == Chain(tuple(RECORDS), None, len(WHOLE), 0)
+    assert verified(WHOLE, HEAD) == Chain(tuple(RECORDS), None, len(WHOLE), 0, len(RECORDS))
 
 
 def first_difference(lines):
