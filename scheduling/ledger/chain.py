@@ -1,9 +1,8 @@
 """The file of the ledger: one line an entry, each with the hash of the one before.
 
-A line is JSON in one spelling (keys in order, no spaces, ASCII); its `hash` is the SHA-256 of the same object without
-it. `ledger.head.json` beside it says how many entries there are, and the hash of the last: so a tail that is cut off is
-noticed. What stands behind the last entry that the head counts is an entry too if it is whole; a line that was not
-finished is none.
+A line is a JSON object that ends with its `hash`: the SHA-256 of the line without it. `ledger.head.json` beside the
+file says how many entries there are, and the hash of the last: so a tail that is cut off is noticed. What stands behind
+the last entry that the head counts is an entry too if it is whole; a line that was not finished is none.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ LEDGER_FILE = "ledger.jsonl"
 HEAD_FILE = "ledger.head.json"
 BEFORE_ALL = "0" * 64  # the hash before the first entry
 KEYS = {"number": int, "recorded_at": str, "who": str, "account": str, "kind": str, "body": dict, "previous": str}
+HASHED = re.compile(rb'(.*),"hash":"([0-9a-f]{64})"}', flags=re.DOTALL)
 
 What = Literal["changed", "missing", "out of order", "unreadable", "not following", "not known", "cut off", "head"]
 
@@ -42,8 +42,8 @@ class Record:
         As they said.
     account
         The operating system's name of the user who ran the command.
-    previous
-        The hash of the entry before.
+    previous, hash
+        The hash of the entry before, and its own.
     """
 
     number: int
@@ -53,14 +53,13 @@ class Record:
     kind: str
     body: dict[str, Any]
     previous: str
-
-    @cached_property
-    def hash(self) -> str:
-        return hashed(asdict(self))
+    hash: str
 
     @property
     def line(self) -> bytes:
-        return canonical({**asdict(self), "hash": self.hash}) + b"\n"
+        """The entry in the file, with its line feed."""
+        content = {key: getattr(self, key) for key in KEYS}
+        return text_of(content)[:-1] + f',"hash":"{self.hash}"}}\n'.encode()
 
 
 @dataclass(frozen=True)
@@ -113,13 +112,14 @@ class Chain:
         return Head(len(self.records), self.records[-1].hash) if self.records else Head()
 
 
-def canonical(content: Mapping[str, Any]) -> bytes:
-    """An object in the one spelling that it has in the file."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")
+def text_of(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
-def hashed(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical(content)).hexdigest()
+def record_after(head: Head, recorded_at: str, who: str, account: str, kind: str, body: dict[str, Any]) -> Record:
+    """The next entry."""
+    said = (head.count + 1, recorded_at, who, account, kind, body, head.hash)
+    return Record(*said, hash=hashlib.sha256(text_of(dict(zip(KEYS, said, strict=True)))).hexdigest())
 
 
 def read_chain(home: Path) -> Chain:
@@ -172,16 +172,14 @@ def verified(content: bytes, head: Head | Fault | None) -> Chain:
 def record_of(line: bytes, last: Head) -> Record | Fault:
     """The entry in a line, or what is wrong with it, behind the last one."""
     number = last.count + 1
-    try:
-        content = json.loads(line)
-    except (ValueError, RecursionError):
+    match = HASHED.fullmatch(line)
+    if match is None:
         return Fault(number, "unreadable", f"entry {number} cannot be read")
-    if not is_entry(content):
-        return Fault(number, "unreadable", f"entry {number} is no entry")
-    said = content.pop("hash")
-    if hashed(content) != said or canonical({**content, "hash": said}) != line:
+    if hashlib.sha256(match[1] + b"}").hexdigest().encode() != match[2]:
         return Fault(number, "changed", f"entry {number} was changed after it was written")
-    record = Record(**content)
+    record = record_from(match[1] + b"}", match[2].decode())
+    if record is None:
+        return Fault(number, "unreadable", f"entry {number} is no entry")
     if record.number > number:
         return Fault(number, "missing", f"entry {number} is missing: entry {record.number} stands in its place")
     if record.number < number:
@@ -192,11 +190,17 @@ def record_of(line: bytes, last: Head) -> Record | Fault:
     return record
 
 
-def is_entry(content: object) -> bool:
-    """Whether an object has the keys of an entry, of the right types."""
-    if not isinstance(content, dict) or content.keys() != {*KEYS, "hash"}:
-        return False
-    return isinstance(content["hash"], str) and all(type(content[key]) is kind for key, kind in KEYS.items())
+def record_from(text: bytes, own_hash: str) -> Record | None:
+    """The entry that a text says; None: it is none, though its hash fits."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or content.keys() != KEYS.keys():
+        return None
+    if any(type(content[key]) is not kind for key, kind in KEYS.items()):
+        return None
+    return Record(**content, hash=own_hash)
 
 
 def unlike_head(records: list[Record], head: Head | Fault | None) -> Fault | None:

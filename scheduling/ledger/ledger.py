@@ -10,7 +10,16 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from shipcast.scheduling.ledger.chain import LEDGER_FILE, Chain, Fault, Record, append, count_all, read_chain
+from shipcast.scheduling.ledger.chain import (
+    LEDGER_FILE,
+    Chain,
+    Fault,
+    Record,
+    append,
+    count_all,
+    read_chain,
+    record_after,
+)
 from shipcast.scheduling.ledger.entries import NAMES, Entry, as_text, understood
 from shipcast.scheduling.ledger.errors import LedgerBroken
 from shipcast.scheduling.ledger.state import State, state_of
@@ -112,8 +121,7 @@ class Writer:
         home, chain = self.ledger.home, self.ledger.chain
         now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         said = body.model_dump(mode="json")
-        head = chain.head
-        record = Record(head.count + 1, as_text(now), who, account(), NAMES[type(body)], said, head.hash)
+        record = record_after(chain.head, as_text(now), who, account(), NAMES[type(body)], said)
         entry = understood(record)
         self.ledger = Ledger(home, append(home, chain, record), (*self.ledger.entries, entry), None)
         return entry

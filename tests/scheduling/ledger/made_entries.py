@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from shipcast.scheduling.calendar.rules import Freeze
-from shipcast.scheduling.ledger.chain import Head, Record
+from shipcast.scheduling.ledger.chain import Head, record_after
 from shipcast.scheduling.ledger.entries import (
     NAMES,
     Approval,
@@ -59,7 +59,7 @@ def chained(*bodies):
     for number, body in enumerate(bodies, start=1):
         recorded_at = as_text(MONDAY + (number - 1) * HOUR)
         who, said = ("ana", "bob")[number % 2 - 1], body.model_dump(mode="json")
-        records.append(Record(number, recorded_at, who, "root", NAMES[type(body)], said, head.hash))
+        records.append(record_after(head, recorded_at, who, "root", NAMES[type(body)], said))
         head = Head(number, records[-1].hash)
     return records
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_entries import MONDAY, approval, at, booking, freeze, override, reservation, state, undo, waived
 
@@ -195,6 +195,7 @@ def quarters(one):
     return {one.start + number * QUARTER for number in range(int((one.end - one.start) / QUARTER))}
 
 
+@settings(deadline=None)
 @given(bookings(), st.lists(bookings(), max_size=8), st.integers(1, 3))
 def test_a_capacity_is_taken_by_those_who_run_in_the_quarters_in_which_it_is_full(wanted, others, concurrent):
     calendar = Calendar(capacities=(Capacity(id="some", concurrent=concurrent),))
@@ -206,6 +207,7 @@ def test_a_capacity_is_taken_by_those_who_run_in_the_quarters_in_which_it_is_ful
     assert [(one.start, one.end) for one in found] == ([(min(full), max(full) + QUARTER)] if full else [])
 
 
+@settings(deadline=None, max_examples=60)
 @given(bookings(), st.lists(bookings(), max_size=8), st.integers(1, 2))
 def test_the_next_free_time_is_the_first_at_which_nothing_stands_against_it(wanted, others, concurrent):
     known = state(*others)
