@@ -9,13 +9,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Part, in_utc
-from shipcast.answers.bookings import envelope
 from shipcast.answers.entries import EntryKind, Recorded, recorded, span_of
 from shipcast.answers.findings import Finding
+from shipcast.answers.operations import envelope
 from shipcast.scheduling.calendar.rules import Freeze
 from shipcast.scheduling.calendar.scope import fits
 from shipcast.scheduling.ledger.chain import BEFORE_ALL, HEAD_FILE, LEDGER_FILE, What
-from shipcast.scheduling.ledger.entries import Entry, Undo
+from shipcast.scheduling.ledger.entries import Approval, Entry, Slot, Undo
 from shipcast.scheduling.ledger.ledger import Ledger, broken, read_ledger
 from shipcast.scheduling.ledger.state import state_of
 from shipcast.settings import Settings
@@ -102,7 +102,8 @@ def is_of(entry: Entry[Any], service: str) -> bool:
     """Whether it is about the service; of a freeze, also if it is about all."""
     if isinstance(entry.body, Freeze):
         return fits(entry.body.scope.service, service)
-    return getattr(entry.body, "service", None) == service
+    slot = entry.body.slot if isinstance(entry.body, Approval) else entry.body
+    return isinstance(slot, Slot) and slot.service == service
 
 
 def lies_in(entry: Entry[Any], since: datetime | None, until: datetime | None) -> bool:

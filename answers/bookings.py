@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from shipcast.answers.calendar import Known, known_services, subject_warnings
 from shipcast.answers.company_calendar import combined
 from shipcast.answers.entries import ConflictItem, Recorded, conflict_item, conflict_items, recorded, title
 from shipcast.answers.errors import UnknownName
+from shipcast.answers.operations import envelope
 from shipcast.answers.words import listing, plural, span
 from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar
 from shipcast.scheduling.calendar.files import calendar_files
@@ -37,6 +38,7 @@ from shipcast.scheduling.ledger.entries import (
     Lasting,
     Override,
     Reservation,
+    Slot,
     Undo,
     Waiver,
     change_of,
@@ -55,8 +57,6 @@ class LedgerAnswer(Answer):
 
     Parameters
     ----------
-    items
-        The entry, or none.
     conflicts
         Of a booking: what it overrides. Of a freeze: the bookings that now lie in it. Of an approval or an override:
         what it does not lift.
@@ -84,10 +84,6 @@ class OverrideAnswer(LedgerAnswer):
 
 class UndoAnswer(LedgerAnswer):
     schema_name: Literal["shipcast/undo/1"] = Field("shipcast/undo/1", alias="schema")
-
-
-def envelope(as_of: datetime) -> dict[str, Any]:
-    return {"generated_at": datetime.now(UTC), "as_of": as_of, "data_as_of": None}
 
 
 def reserve(
@@ -222,7 +218,7 @@ def add_freeze(
     lie = f" {plural(len(found), 'booking')} {'lies' if len(found) == 1 else 'lie'} in it." if found else ""
     return FreezeAddAnswer(
         **envelope(as_of),
-        sentence=f"Froze {span(item.start, item.end, settings.tz)} ({settings.tz}) by {wanted.id}; "
+        sentence=f"Freeze {wanted.id} holds {span(item.start, item.end, settings.tz)} ({settings.tz}); "
         f"it is entry {entry.number}, by {who}.{lie}",
         items=(item,),
         conflicts=found,
@@ -272,11 +268,12 @@ def approve(
         entry = ledger.append(wanted, who)
         found = tuple(against_rules(change, calendar, ledger.state))
     vain = [] if len(found) < len(before) else ["No rule asks for this approval at that time."]
-    about = f"booking {wanted.booking}" if wanted.booking else f"{wanted.service} to {wanted.environment}"
+    about = (
+        f"booking {wanted.booking}" if wanted.booking else f"{change.subject.service} to {change.subject.environment}"
+    )
     return ApproveAnswer(
         **envelope(as_of),
-        sentence=f"Approved {about}, {span(utc(change.start), utc(change.end), settings.tz)} ({settings.tz}); "
-        f"it is entry {entry.number}, by {who}.{still(found)}",
+        sentence=f"Approved {about}, {when(change, settings.tz)}; it is entry {entry.number}, by {who}.{still(found)}",
         items=(recorded(entry),),
         conflicts=conflict_items(found, calendar, settings.tz),
         warnings=(*vain, *subject_warnings(calendar, [change.subject], known)),
@@ -298,17 +295,14 @@ def approved_change(wanted: Approval, ledger: Writer, known: Known) -> Change:
                 next_step="See `shipcast audit list --kind booking`.",
             )
         return change_of(booked.body, booked.number)
-    assert wanted.service is not None
-    assert wanted.environment is not None
-    assert wanted.start is not None
-    assert wanted.end is not None
-    return asked_change(known, wanted.service, wanted.environment, wanted.start, wanted.end)
+    assert wanted.slot is not None
+    return slot_change(wanted.slot, known)
 
 
-def asked_change(known: Known, service: str, environment: str, start: datetime, end: datetime) -> Change:
-    """A deployment with what is known of its service."""
-    regions, team, _ = known.services.get(service, ((), None, None))
-    return Change(Subject(service, environment, regions, team), start, end)
+def slot_change(slot: Slot, known: Known) -> Change:
+    """A deployment that takes a slot as a whole, with what is known of its service."""
+    regions, team, _ = known.services.get(slot.service, ((), None, None))
+    return Change(Subject(slot.service, slot.environment, regions, team), slot.start, slot.end)
 
 
 def check_rules(calendar: Calendar, rules: Sequence[str]) -> None:
@@ -330,7 +324,7 @@ def override(
         The calendar has no such rule.
     """
     known = known_services(settings, as_of)
-    change = asked_change(known, wanted.service, wanted.environment, wanted.start, wanted.end)
+    change = slot_change(wanted, known)
     with writing(settings.home) as ledger:
         calendar = combined(calendar_files(settings.home, calendar_file), ledger.state)
         check_rules(calendar, wanted.rules)
@@ -368,7 +362,7 @@ def undo(settings: Settings, as_of: datetime, who: str, wanted: Undo) -> UndoAns
 
 
 def undoable(ledger: Writer, number: int) -> Entry[Any]:
-    entries = ledger.ledger.entries
+    entries = ledger.entries
     see = "See `shipcast audit list`."
     if not 1 <= number <= len(entries):
         there = f"the last is {len(entries)}" if entries else "nothing was recorded yet"

@@ -107,9 +107,8 @@ def span_of(body: BaseModel) -> tuple[datetime | None, datetime | None]:
     """When it holds, aware."""
     if isinstance(body, Freeze):
         return utc(as_datetime(begin(body.start, body.tz))), utc(as_datetime(end(body.end, body.tz)))
-    if isinstance(body, Lasting | Approval) and body.start is not None and body.end is not None:
-        return utc(body.start), utc(body.end)
-    return None, None
+    held = body.slot if isinstance(body, Approval) else body
+    return (utc(held.start), utc(held.end)) if isinstance(held, Lasting) else (None, None)
 
 
 def conflict_items(found: Iterable[Conflict], calendar: Calendar, zone: str) -> tuple[ConflictItem, ...]:
@@ -132,14 +131,11 @@ def conflict_said(one: Conflict, calendar: Calendar, zone: str) -> str:
             return parties
         case "capacity":
             return f"capacity {one.rule} is full: {parties}"
-        case _ if one.rule == OUTSIDE:
-            needs = (
-                "it does not lie in an allow window"
-                if one.kind == "rule"
-                else "outside of windows it needs an approval"
-            )
-            return f"{needs} ({OUTSIDE})"
-        case _:
+        case "rule" if one.rule == OUTSIDE:
+            return f"it does not lie in an allow window ({OUTSIDE})"
+        case "approval" if one.rule == OUTSIDE:
+            return f"outside of allow windows it needs an approval ({OUTSIDE})"
+        case "rule" | "approval":
             does = "blocks it" if one.kind == "rule" else "asks for an approval"
             return f"{one.rule} {does}{why}{f', {parties}' if parties else ''}"
 
@@ -166,7 +162,7 @@ def said_by(body: BaseModel) -> str:
             globs = [glob for globs in body.scope.model_dump().values() for glob in globs]
             return f"{body.id}, {'all' if not globs else ' '.join(globs)}{in_brackets(body.reason)}"
         case Approval():
-            about = f"booking {body.booking}" if body.booking else f"{body.service} to {body.environment}"
+            about = f"{body.slot.service} to {body.slot.environment}" if body.slot else f"booking {body.booking}"
             return f"{about}{f', of {body.rule}' if body.rule else ''}{in_brackets(body.role)}"
         case Override():
             return f"{body.service} to {body.environment}, against {', '.join(body.rules)}: {body.reason}"

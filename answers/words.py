@@ -99,15 +99,16 @@ def local_time(moment: datetime, zone: str) -> str:
 
 
 def span(start: datetime, end: datetime, zone: str) -> str:
-    """A stretch of time on the clock of a zone; a day that both ends share is said once.
+    """A stretch of time on the clock of a zone; a day that both ends share is said once, seconds where there are any.
 
     >>> from datetime import UTC
     >>> span(datetime(2026, 1, 6, 10, tzinfo=UTC), datetime(2026, 1, 6, 10, 45, tzinfo=UTC), "Europe/London")
     'Tue 6 Jan 2026 10:00 to 10:45'
     """
     first, last = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
-    closes = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%a %-d %b %Y %H:%M}"
-    return f"{first:%a %-d %b %Y %H:%M} to {closes}"
+    clock = "%H:%M:%S" if first.second or last.second else "%H:%M"
+    closes = clock if first.date() == last.date() else f"%a %-d %b %Y {clock}"
+    return f"{first.strftime(f'%a %-d %b %Y {clock}')} to {last.strftime(closes)}"
 
 
 def listing(words: Sequence[str]) -> str:

@@ -115,6 +115,8 @@ def refused_part(change: Change, calendar: Calendar, rule: str) -> tuple[datetim
 
 def lifted_by(change: Change, calendar: Calendar, state: State) -> tuple[int, ...]:
     """The entries that let a change go against all that refuses it; none where they do not do, or nothing refuses."""
+    if not (state.approvals or state.overrides or state.bookings):
+        return ()
     found: set[int] = set()
     for rule, is_block in refusing(change, calendar):
         given = set(permits(state, change, rule, is_block=is_block))

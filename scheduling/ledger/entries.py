@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import (
@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from shipcast.scheduling.calendar.calendar import LONGEST
 from shipcast.scheduling.calendar.rules import Freeze
 from shipcast.scheduling.calendar.scope import ChangeType, Subject
 from shipcast.scheduling.ledger.chain import Record
@@ -79,10 +80,23 @@ class Lasting(Body):
     end: Instant
 
     @model_validator(mode="after")
-    def check_order(self) -> Lasting:
-        if self.end <= self.start:
-            raise ValueError(f"the end {as_text(self.end)} must lie after the start {as_text(self.start)}")
+    def check_span(self) -> Lasting:
+        check_length(self.start, self.end)
         return self
+
+
+def check_length(start: datetime, end: datetime) -> None:
+    if end <= start:
+        raise ValueError(f"the end {as_text(end)} must lie after the start {as_text(start)}")
+    if end - start > LONGEST:
+        raise ValueError(f"from the start to the end is more than {LONGEST // timedelta(days=1)} days")
+
+
+class Slot(Lasting):
+    """A service and an environment, in [start, end)."""
+
+    service: Name
+    environment: Name = "production"
 
 
 class Waiver(Body):
@@ -92,8 +106,8 @@ class Waiver(Body):
     reason: Said
 
 
-class Booking(Lasting):
-    """A deployment of a service to an environment.
+class Booking(Slot):
+    """A deployment.
 
     Parameters
     ----------
@@ -107,8 +121,6 @@ class Booking(Lasting):
         None: it goes against no rule.
     """
 
-    service: Name
-    environment: Name = "production"
     regions: tuple[Name, ...] = ()
     team: Name | None = None
     change_type: ChangeType | None = None
@@ -132,14 +144,12 @@ class Reservation(Lasting):
 
 
 class Approval(Body):
-    """Somebody's word that a change may go where rules ask for an approval; who, says the entry.
-
-    It is about a booking, or about one service and environment in [start, end).
+    """Somebody's word that a change may go where rules ask for an approval; whose, says the entry.
 
     Parameters
     ----------
-    booking
-        The number of its entry.
+    booking, slot
+        What it is about: the number of a booking's entry, or a slot in which the change lies as a whole.
     rule
         The id of the only rule that it is for; None: all.
     role
@@ -149,29 +159,21 @@ class Approval(Body):
     """
 
     booking: Number | None = None
-    service: Name | None = None
-    environment: Name | None = None
-    start: Instant | None = None
-    end: Instant | None = None
+    slot: Slot | None = None
     rule: Name | None = None
     role: Text = ""
     expires_at: Instant | None = None
 
     @model_validator(mode="after")
     def check_about(self) -> Approval:
-        about = (self.service, self.environment, self.start, self.end)
-        if any(part is None for part in about) if self.booking is None else any(part is not None for part in about):
-            raise ValueError("an approval is of a booking, or of a service and environment from a start to an end")
-        if self.start is not None and self.end is not None and self.end <= self.start:
-            raise ValueError(f"the end {as_text(self.end)} must lie after the start {as_text(self.start)}")
+        if (self.booking is None) == (self.slot is None):
+            raise ValueError("an approval is of a booking, or of a slot")
         return self
 
 
-class Override(Lasting):
-    """One service may go to one environment against rules, by their ids, in [start, end)."""
+class Override(Slot):
+    """A change may go in the slot against rules, by their ids."""
 
-    service: Name
-    environment: Name = "production"
     rules: tuple[Name, ...] = Field(min_length=1)
     reason: Said
 

@@ -112,6 +112,10 @@ class Writer:
         self.ledger = ledger
 
     @property
+    def entries(self) -> tuple[Entry[BaseModel], ...]:
+        return self.ledger.entries
+
+    @property
     def state(self) -> State:
         """What holds, with all that was recorded, whatever a clock says."""
         return self.ledger.state()

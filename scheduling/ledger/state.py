@@ -17,6 +17,7 @@ from shipcast.scheduling.ledger.entries import (
     Entry,
     Override,
     Reservation,
+    Slot,
     Undo,
 )
 
@@ -68,24 +69,14 @@ def is_permitted(state: State, change: Change, rule: str, *, is_block: bool) -> 
     return next(permits(state, change, rule, is_block=is_block), None) is not None
 
 
-def is_within(change: Change, other: Booking | Override) -> bool:
-    """Whether a change is of the service and environment of another, and lies in its span as a whole."""
+def is_within(change: Change, slot: Slot) -> bool:
+    """Whether a change lies in a slot as a whole; one that takes no time, whether that instant does."""
     subject = change.subject
-    is_same = (subject.service, subject.environment) == (other.service, other.environment)
-    return is_same and lies_in(change, other.start, other.end)
-
-
-def lies_in(change: Change, start: datetime, end: datetime) -> bool:
-    return start <= change.start < end and change.end <= end
+    is_same = (subject.service, subject.environment) == (slot.service, slot.environment)
+    return is_same and slot.start <= change.start < slot.end and change.end <= slot.end
 
 
 def is_approved(change: Change, given: Approval, rule: str) -> bool:
     if given.rule not in (None, rule) or (given.expires_at is not None and change.start >= given.expires_at):
         return False
-    if given.booking is not None:
-        return given.booking == change.number
-    assert given.start is not None
-    assert given.end is not None
-    subject = change.subject
-    is_same = (subject.service, subject.environment) == (given.service, given.environment)
-    return is_same and lies_in(change, given.start, given.end)
+    return given.booking == change.number if given.slot is None else is_within(change, given.slot)

@@ -223,7 +223,7 @@ def approve_verb(
 ) -> None:
     """Let a change go where a rule asks for an approval."""
     from shipcast.answers.bookings import approve
-    from shipcast.scheduling.ledger.entries import Approval
+    from shipcast.scheduling.ledger.entries import Approval, Slot
 
     acts = acting(ask, who)
     given: dict[str, Any] = {"rule": rule, "role": role, "expires_at": ask.optional_instant(expires, "--expires")}
@@ -233,7 +233,7 @@ def approve_verb(
         if start is None or end is None:
             raise UsageError("Give the NUMBER of a booking, or a SERVICE with --start and --end.")
         begins, ends = booked_span(ask, start, None, end)
-        given |= {"service": what, "environment": environment, "start": begins, "end": ends}
+        given["slot"] = checked(Slot, service=what, environment=environment, start=begins, end=ends)
     answer = approve(ask.settings, ask.as_of, acts, checked(Approval, **given), calendar_file=calendar)
     show(ask, answer, lambda: show_written(ask, answer))
 
@@ -353,6 +353,8 @@ def show_verified(ask: Ask, answer: AuditVerifyAnswer) -> None:
     say(answer.sentence)
     if answer.items:
         hint(ask, "docs/bookings.md says how to go on; shipcast audit list shows the entries before")
+        return
+    if not answer.entries:
         return
     say(f"The head is {answer.head}.")
     hint(ask, f"note the head elsewhere; later: shipcast audit verify --expect {answer.head}")

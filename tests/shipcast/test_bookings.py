@@ -304,6 +304,7 @@ MISTAKES = [
     (["reserve", "pay", "--start", "2027-02-01"], 2, "Give a --duration"),
     (["reserve", "pay", *MORNING, "--end", "2027-02-02"], 2, "Give a --duration"),
     (["reserve", "pay", "--start", "2027-02-02", "--end", "2027-02-01"], 2, "must lie after the start"),
+    (["reserve", "pay", "--start", "2027-02-02", "--end", "2028-02-04"], 2, "more than 366 days"),
     (["reserve", "pay", *MORNING, "--type", "urgent"], 2, "--type: "),
     (["reserve", "", *MORNING], 2, "SERVICE: must have 1 to 200 characters"),
     (["reserve", "pay", *MORNING, "--environment", ""], 2, "--environment: must have"),

@@ -10,6 +10,7 @@ from shipcast.scheduling.ledger.entries import (
     Booking,
     Override,
     Reservation,
+    Slot,
     Undo,
     Waiver,
     as_text,
@@ -42,7 +43,7 @@ def freeze(start="2026-01-05", end="2026-01-05", **more):
 
 
 def approval(service="pay", start="09:00", end="12:00", **more):
-    return Approval(service=service, environment="production", start=at(start), end=at(end), **more)
+    return Approval(slot=Slot(service=service, start=at(start), end=at(end)), **more)
 
 
 def override(*rules, service="pay", start="09:00", end="12:00"):
