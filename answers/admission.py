@@ -13,7 +13,6 @@ from shipcast.answers.answer import Instant, Part, utc
 from shipcast.answers.company import Approval, approval
 from shipcast.features.clock import Instants
 from shipcast.scheduling.calendar.calendar import Closure
-from shipcast.scheduling.calendar.meetings import meetings_before
 from shipcast.scheduling.calendar.spans import Flags
 from shipcast.scheduling.planner.reasons import Standing, reserve_name
 from shipcast.scheduling.wanted import Field, Grid, Wanted, problem
@@ -80,9 +79,7 @@ class Admission:
 
     def needed(self, place: int) -> tuple[Approval, ...]:
         """Whose approval the start at a place needs: of rules, and of boards."""
-        field, wanted = self.field, self.wanted
-        start = moment(self.starts[place])
-        boards = meetings_before(field.calendar, wanted.subject, field.asked, start, wanted.is_decided)
+        boards = self.field.meetings(self.wanted, moment(self.starts[place]))
         rules = tuple(Approval(rule=name) for name in self.refusing(place) if self.is_open[place])
         return (*rules, *(approval(one) for one in boards))
 
@@ -101,7 +98,7 @@ def admission(field: Field, wanted: Wanted, starts: Instants) -> Admission:
     """What is said of consecutive starts of a change, whatever its own first and last."""
     grid = Grid(moment(starts[0]), len(starts) + wanted.duration // SLOT + 1)
     closures = field.closures(wanted, grid)
-    found = [(one.rule, one.closed) for one in closures if one.effect == "block"]
+    found = [(one.rule, one.closed) for one in closures if one.effect != "approval"]
     found += crowding(field, wanted, grid)
     places = np.full(len(starts), -1)
     for place in reversed(range(len(found))):

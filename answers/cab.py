@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from pydantic import Field
 
-from shipcast.answers import metric_queries as queries
 from shipcast.answers.answer import Answer, Instant, rfc3339
 from shipcast.answers.approvals import (
     KNOWN,
@@ -27,14 +26,14 @@ from shipcast.answers.approvals import (
     survival,
     unknown_words,
 )
-from shipcast.answers.company import company_calendar
+from shipcast.answers.company import Service, known_in
+from shipcast.answers.company_calendar import company_calendar
 from shipcast.answers.errors import listed
 from shipcast.answers.metrics import LeftOut, check
 from shipcast.answers.pending import (
     Boards,
     MeetingQueue,
     PendingChange,
-    Service,
     boards,
     counted,
     pending_changes,
@@ -51,7 +50,6 @@ from shipcast.scheduling.calendar.scope import Scope
 from shipcast.settings.errors import UsageError
 
 YEAR = timedelta(days=365)
-SERVICES = f"select service, team, regions from dim_services where {queries.IS_EXISTING}"
 SHOW_ONE = "docs/calendar.md shows one"
 
 
@@ -152,7 +150,7 @@ def cab(
     scope = scope_asked(reader, service, team)
     period = period_asked(reader, period_from, period_to)
     files = calendar_files(reader.settings.home, calendar_file)
-    calendar = company_calendar(reader.settings, calendar_file)
+    calendar = company_calendar(reader.settings, reader.as_of, calendar_file)
     known = scope.of(approvals_known(reader, period))
     measured = asked_in(known, period)
     apart = differences(reader, measured)
@@ -189,7 +187,7 @@ def cab(
 
 
 def scope_asked(reader: Reader, service: str | None, team: str | None) -> Subjects:
-    services = {name: Service(owner, tuple(regions or ())) for name, owner, regions in reader.rows(SERVICES)}
+    services = known_in(reader).services
     check("service", service, services, not services)
     check("team", team, {one.team for one in services.values() if one.team}, not services)
     return Subjects(service, team, services)

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Instant, Part, in_utc, utc
-from shipcast.answers.company import Approval, Known, approval, company_calendar, known_services
+from shipcast.answers.answer import Answer, Count, Instant, Part, in_utc, utc
+from shipcast.answers.company import Approval, Known, approval, known_services
+from shipcast.answers.company_calendar import combined, company_calendar, ledger_state
 from shipcast.answers.errors import nearest
-from shipcast.answers.words import local_time, plural
+from shipcast.answers.words import listing, local_time, plural
 from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.files import FILE_NAME, IMPORTED, calendar_files
@@ -20,9 +21,12 @@ from shipcast.scheduling.calendar.meetings import meetings_before
 from shipcast.scheduling.calendar.occurrences import Kind, Occurrence, occurrences
 from shipcast.scheduling.calendar.policy import Verdict
 from shipcast.scheduling.calendar.questions import Question
-from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.calendar.rules import Effect
 from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.ledger.conflicts import lifted_by
+from shipcast.scheduling.ledger.entries import Change
+from shipcast.scheduling.ledger.ledger import state_at
+from shipcast.scheduling.ledger.state import State
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 from shipcast.settings.files import write_whole
@@ -49,6 +53,9 @@ class Checked(Part):
         Why that rule is there, as the calendar says.
     approvals
         The meetings that decide on a normal change.
+    lifted_by
+        The entries of the ledger, approvals and overrides, by which it may go against all that refuses it; none where
+        nothing refuses, or these do not do.
     """
 
     id: str | None
@@ -66,6 +73,7 @@ class Checked(Part):
     rules: tuple[str, ...]
     reason: str
     approvals: tuple[Approval, ...]
+    lifted_by: tuple[Count, ...]
 
 
 class CalendarCheckAnswer(Answer):
@@ -129,7 +137,8 @@ def check(
     Parameters
     ----------
     calendar_file
-        None: the home's `calendar.toml`, else the current folder's, and what was imported into the home.
+        None: the home's `calendar.toml`, else the current folder's, and what was imported into the home. What was
+        frozen and reserved in the ledger counts with either.
     unknown_keys
         Keys of the questions that were left out.
 
@@ -138,11 +147,13 @@ def check(
     CalendarError
         The calendar cannot be used.
     """
-    files, calendar = calendar_files(settings.home, calendar_file), company_calendar(settings, calendar_file)
+    files = calendar_files(settings.home, calendar_file)
+    state = ledger_state(settings, as_of)
+    calendar = combined(files, state)
     known = known_services(settings, as_of)
     asked = [known.completed(one) for one in questions]
     naive = in_utc(as_of).replace(tzinfo=None)
-    items = tuple(checked(calendar, one, naive) for one in asked)
+    items = tuple(checked(calendar, state, one, naive) for one in asked)
     left_out = [f"Keys of no use to a question were left out: {', '.join(unknown_keys)}."] if unknown_keys else []
     return CalendarCheckAnswer(
         **envelope(as_of, known),
@@ -161,9 +172,10 @@ def envelope(as_of: datetime, known: Known) -> dict[str, Any]:
     return {"generated_at": datetime.now(UTC), "as_of": as_of, "data_as_of": known.data_as_of}
 
 
-def checked(calendar: Calendar, question: Question, as_of: datetime) -> Checked:
+def checked(calendar: Calendar, state: State, question: Question, as_of: datetime) -> Checked:
     subject = question.subject
     found = calendar.decide(subject, question.start, question.end)
+    change = Change(subject, question.start, question.end)
     meetings = meetings_before(calendar, subject, as_of, question.start)
     return Checked(
         id=question.id,
@@ -181,6 +193,7 @@ def checked(calendar: Calendar, question: Question, as_of: datetime) -> Checked:
         rules=found.rules,
         reason=reason(calendar, found.rule),
         approvals=tuple(approval(one) for one in meetings),
+        lifted_by=() if found.decision == "allowed" else lifted_by(change, calendar, state),
     )
 
 
@@ -193,7 +206,7 @@ def reason(calendar: Calendar, rule: str) -> str:
 
 
 def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
-    if files:
+    if files or calendar.ids:
         return calendar.notes
     return (f"There is no {FILE_NAME} in the home or in this folder: nothing is forbidden.",)
 
@@ -227,6 +240,8 @@ def sentence(items: Sequence[Checked], known: Known, zone: str) -> str:
     said = f"{item.service} {WORDS[item.decision]} {item.environment} {when}: {decided(item, until)}."
     if item.decision == "allowed":
         return said
+    if item.lifted_by:
+        return f"{said} It may all the same, by entry {listing([str(n) for n in item.lifted_by])} of the ledger."
     if item.next_allowed is None:
         return f"{said} No time within 20 years is allowed for so long."
     return f"{said} It may from {local_time(item.next_allowed, clock)}."
@@ -281,7 +296,8 @@ def listed(
     subject: Subject | None,
 ) -> tuple[CalendarListAnswer, list[Occurrence]]:
     """What is in force as an answer, and the occurrences that it lists."""
-    files, calendar = calendar_files(settings.home, calendar_file), company_calendar(settings, calendar_file)
+    files = calendar_files(settings.home, calendar_file)
+    calendar = company_calendar(settings, as_of, calendar_file)
     known = known_services(settings, as_of)
     found = found_occurrences(calendar, since, until, subject, known)
     answer = CalendarListAnswer(
@@ -451,9 +467,9 @@ def import_ics(
 
 
 def check_ids(settings: Settings, name: str, ids: Sequence[str]) -> None:
-    """Nothing, if no other file of the calendar has one of the ids."""
+    """Nothing, if neither another file of the calendar nor the ledger has one of the ids."""
     others = [path for path in calendar_files(settings.home) if path != settings.home / IMPORTED / f"{name}.json"]
-    taken = {one.id for one in read_calendar(*others).named if one is not None}
+    taken = combined(others, state_at(settings.home)).ids
     clash = next((one for one in ids if one in taken), None)
     if clash is not None:
         raise CalendarError(f"The id {clash!r} is taken already.", next_step="Import it under another --name.")

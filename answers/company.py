@@ -7,20 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from shipcast.answers import metric_queries as queries
 from shipcast.answers.answer import Instant, Part, utc
+from shipcast.answers.company_calendar import combined, ledger_state
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.features.history import History
 from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.calendar.meetings import Meeting
 from shipcast.scheduling.calendar.questions import Question
-from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.ledger.state import State
 from shipcast.scheduling.wanted import Field
 from shipcast.settings import Settings
 from shipcast.warehouse.errors import NothingPublished
 
-SERVICES = "select service, team, business_zone, regions, depends_on from dim_services"
+SERVICES = f"select service, team, business_zone, regions, depends_on from dim_services where {queries.IS_EXISTING}"
 
 
 class Approval(Part):
@@ -97,23 +99,29 @@ def known_services(settings: Settings, as_of: datetime) -> Known:
         return Known()
 
 
-def company_calendar(settings: Settings, calendar_file: Path | None = None) -> Calendar:
-    """The calendar in force.
+@dataclass(frozen=True)
+class Rules:
+    """The calendar in force, and what the ledger holds."""
 
-    Parameters
-    ----------
-    calendar_file
-        None: the home's `calendar.toml`, else the current folder's, and what was imported into the home.
+    calendar: Calendar
+    state: State
+
+
+def company_rules(settings: Settings, as_of: datetime, calendar_file: Path | None = None) -> Rules:
+    """Both as known at `as_of` (aware); see `company_calendar`.
 
     Raises
     ------
     CalendarError
         The calendar cannot be used.
+    LedgerBroken
+        An entry of the ledger is not as it was written.
     """
-    return read_calendar(*calendar_files(settings.home, calendar_file))
+    state = ledger_state(settings, as_of)
+    return Rules(combined(calendar_files(settings.home, calendar_file), state), state)
 
 
-def company_field(reader: Reader, histories: Iterable[History], services: Iterable[str], calendar: Calendar) -> Field:
+def company_field(reader: Reader, histories: Iterable[History], services: Iterable[str], rules: Rules) -> Field:
     """What changes of these services have to keep in the environments of these histories."""
     blocks = {}
     if reader.settings.holds == "block":
@@ -122,4 +130,4 @@ def company_field(reader: Reader, histories: Iterable[History], services: Iterab
             for history in histories
             for service in services
         }
-    return Field(calendar, reader.at, blocks=blocks)
+    return Field(rules.calendar, reader.at, rules.state, blocks=blocks)

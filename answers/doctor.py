@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer
+from shipcast.answers.audit import ledger_findings
 from shipcast.answers.findings import Finding, State
 from shipcast.answers.metric_queries import PROXIES
 from shipcast.answers.metrics import proxy_said
@@ -66,7 +67,8 @@ def doctor(settings: Settings, as_of: datetime, repaired: Sequence[str] = ()) ->
     repaired
         What was mended just before, in words.
     """
-    findings = [*home_findings(settings), *code_findings(settings), *storage_findings(settings)]
+    findings = [*home_findings(settings), *code_findings(settings), *ledger_findings(settings)]
+    findings += storage_findings(settings)
     can_be_said, data_as_of = None, None
     try:
         with open_reader(settings, as_of) as reader:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from shipcast.answers.admission import Admission, admission
-from shipcast.answers.company import company_calendar, company_field, known_in
+from shipcast.answers.company import company_field, company_rules, known_in
 from shipcast.answers.pricing import Forecaster, Models, Question, asked, known_change, known_duration
 from shipcast.answers.reading import Reader
 from shipcast.features.clock import Instants
@@ -97,7 +97,7 @@ def inquiry(
     history = History(reader.connection, reader.at, environment, reader.settings.tz)
     change = known_change(history, service, lines, files, change_type)
     reader.check_environment(environment)
-    calendar = company_calendar(reader.settings, calendar_file)
+    rules = company_rules(reader.settings, reader.as_of, calendar_file)
     length, assumed = known_duration(history, service, duration)
     question = asked(reader, change, environment, length, *period(length), top)
     subject = known_in(reader).subject(service, environment, change_type)
@@ -107,7 +107,7 @@ def inquiry(
         history,
         question,
         Forecaster(history, reader.settings).models(change),
-        company_field(reader, [history], [service], calendar),
+        company_field(reader, [history], [service], rules),
         wanted,
         tuple(assumed),
     )

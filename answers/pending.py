@@ -12,6 +12,7 @@ import polars as pl
 
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
 from shipcast.answers.approvals import is_pending
+from shipcast.answers.company import Service
 from shipcast.answers.periods import naive
 from shipcast.answers.reading import Reader
 from shipcast.answers.survival import Survival
@@ -98,14 +99,6 @@ class MeetingQueue(Part):
     changes: Count
     approvals: Count
     services: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Service:
-    """What a board may ask about a service."""
-
-    team: str | None = None
-    regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, utc
-from shipcast.answers.company import Known, company_calendar, company_field, known_in, known_services
+from shipcast.answers.company import Known, Rules, company_field, company_rules, known_in, known_services
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.operations import envelope
 from shipcast.answers.price_list import Priced, price_list
@@ -260,14 +260,14 @@ def plan(
     NothingPublished
         Some request brings no costs of its own, and there is nothing to price it by.
     """
-    calendar = company_calendar(settings, calendar_file)
-    other = changed(calendar, without, reserve_minutes)
+    rules = company_rules(settings, as_of, calendar_file)
+    calendar, other = rules.calendar, changed(rules.calendar, without, reserve_minutes)
     with ExitStack() as stack:
         is_priced = all(one.cost is not None for one in file.requests)
         reader = None if is_priced else stack.enter_context(open_reader(settings, as_of))
         known = known_services(settings, as_of) if reader is None else known_in(reader)
         found, warnings = asked(file, in_utc(as_of).replace(tzinfo=None), known, reader)
-        ground = ground_of(reader, found, calendar, as_of)
+        ground = ground_of(reader, found, rules, as_of)
         warnings += [] if reader is None else reader.warnings()
     effort = effort or Effort()
     whole = found.problem(ground)
@@ -307,13 +307,13 @@ def solved(whole: Problem, effort: Effort) -> Plan:
     )
 
 
-def ground_of(reader: Reader | None, found: Asked, calendar: Calendar, as_of: datetime) -> Ground:
+def ground_of(reader: Reader | None, found: Asked, rules: Rules, as_of: datetime) -> Ground:
     """What the requests have to keep."""
     if reader is None:
-        return Ground(calendar, in_utc(as_of).replace(tzinfo=None))
+        return Ground(rules.calendar, in_utc(as_of).replace(tzinfo=None), rules.state)
     environments = sorted({one.environment for one in found.requests})
     histories = [History(reader.connection, reader.at, name, reader.settings.tz) for name in environments]
-    return company_field(reader, histories, sorted({one.service for one in found.requests}), calendar)
+    return company_field(reader, histories, sorted({one.service for one in found.requests}), rules)
 
 
 def asked(file: RequestFile, at: datetime, known: Known, reader: Reader | None) -> tuple[Asked, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -95,3 +96,25 @@ def local_time(moment: datetime, zone: str) -> str:
     'Tue 16 Dec 06:15'
     """
     return f"{moment.astimezone(ZoneInfo(zone)):%a %-d %b %H:%M}"
+
+
+def span(start: datetime, end: datetime, zone: str) -> str:
+    """A stretch of time on the clock of a zone; a day that both ends share is said once, seconds where there are any.
+
+    >>> from datetime import UTC
+    >>> span(datetime(2026, 1, 6, 10, tzinfo=UTC), datetime(2026, 1, 6, 10, 45, tzinfo=UTC), "Europe/London")
+    'Tue 6 Jan 2026 10:00 to 10:45'
+    """
+    first, last = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
+    clock = "%H:%M:%S" if first.second or last.second else "%H:%M"
+    closes = clock if first.date() == last.date() else f"%a %-d %b %Y {clock}"
+    return f"{first.strftime(f'%a %-d %b %Y {clock}')} to {last.strftime(closes)}"
+
+
+def listing(words: Sequence[str]) -> str:
+    """
+    >>> listing(["7"]), listing(["3", "5", "7"])
+    ('7', '3, 5 and 7')
+    """
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

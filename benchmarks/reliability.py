@@ -210,6 +210,34 @@ def polling(company: Company, options: argparse.Namespace) -> Iterator[Row]:
     yield what, outcomes.total(), counted(outcomes), set(outcomes) == {"answers"}
 
 
+def bookings(company: Company, options: argparse.Namespace) -> Iterator[Row]:
+    """`reserve` killed at random moments, and two who want the same slots."""
+    from shipcast.scheduling.ledger.ledger import read_ledger
+
+    verb = ("reserve", "pay", "--start", "2027-02-01", "--duration", "1h")
+    started = time.monotonic()
+    company.done(ordeal.run(company.folder / "booked", *verb))
+    seconds = time.monotonic() - started
+    outcomes: Counter[str] = Counter()
+    for seed in range(options.kills):
+        home = company.folder / f"booked-{seed}"
+        outcomes["killed too late"] += ordeal.killed(home, random.Random(seed).uniform(0.5, 1) * seconds, *verb) == 0
+        before = len(read_ledger(home).state().bookings)
+        again = ordeal.run(home, *verb).returncode
+        is_well = again == (4 if before else 0) and len(read_ledger(home).state().bookings) == 1
+        outcomes[("booked" if before else "not booked") if is_well else "DIVERGED"] += 1
+    yield "`reserve` killed at a random moment", options.kills, counted(+outcomes), not outcomes["DIVERGED"]
+    home = company.folder / "raced"
+    home.mkdir()
+    (home / "calendar.toml").write_text('[[capacity]]\nid = "one"\nconcurrent = 1\n')
+    slots = options.races * 5
+    told = list(ordeal.raced(home, ("pay", "web"), slots))
+    won = Counter(pair[0].startswith("booked") for pair in told)
+    is_well = all(sorted(one.split()[0] for one in pair) == ["booked", "one"] for pair in told)
+    is_well = is_well and len(read_ledger(home).state().bookings) == slots
+    yield "two bookings for the last slot", slots, f"one got each ({won[True]} and {won[False]})", is_well
+
+
 def full_disks(company: Company, options: argparse.Namespace) -> Iterator[Row]:
     mount = company.folder / "disk"
     mount.mkdir()
@@ -244,6 +272,7 @@ ORDEALS = {
     "flips": flips,
     "races": races,
     "polling": polling,
+    "bookings": bookings,
     "full_disks": full_disks,
 }
 

@@ -16,12 +16,15 @@ from shipcast.scheduling.calendar.calendar import Calendar, Closure
 from shipcast.scheduling.calendar.meetings import Meeting, meetings_before
 from shipcast.scheduling.calendar.rules import Capacity
 from shipcast.scheduling.calendar.scope import Subject, fits, is_about
+from shipcast.scheduling.ledger.entries import Booking, Entry, Slot, change_of
+from shipcast.scheduling.ledger.state import State
 from shipcast.scheduling.planner import problem as planner
 from shipcast.scheduling.planner.problem import Problem, slots_of
 from shipcast.scheduling.planner.reasons import free_places, usage
 from shipcast.scheduling.windows import SLOT, SLOT_STEP
 
 MINUTE = timedelta(minutes=1)
+NOTHING_HELD = State()
 
 
 @dataclass(frozen=True)
@@ -77,30 +80,23 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Booked:
-    """A deployment that has its time already, [start, end) (naive, UTC), and what refusals call it."""
-
-    name: str
-    subject: Subject
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True)
 class Field:
-    """What changes have to keep: the calendar, and what is booked, as known at an instant (naive, UTC).
+    """What changes have to keep: the calendar, and what the ledger holds, as known at an instant (naive, UTC).
 
     Parameters
     ----------
     asked
         When changes are handed in to the boards that decide on them.
+    state
+        Bookings, which take room; and approvals and overrides, which lift rules. What the ledger freezes and reserves
+        is in the calendar.
     blocks
         What keeps all changes of a service to an environment from every start, such as holds.
     """
 
     calendar: Calendar
     asked: datetime
-    booked: tuple[Booked, ...] = ()
+    state: State = NOTHING_HELD
     blocks: Mapping[tuple[str, str], tuple[str, ...]] = attribute(default_factory=dict)
     cache: dict[object, list[Closure]] = attribute(default_factory=dict, repr=False)
 
@@ -108,11 +104,8 @@ class Field:
         """All that is against starts of one change alone: the calendar, its boards, what is booked of its service."""
         key = one.subject, one.duration, one.is_decided, grid.begins, grid.slots
         if key not in self.cache:
-            self.cache[key] = [
-                *self.calendar.closures(one.subject, grid.starts, one.duration),
-                *self.board_closures(one, grid),
-                *self.own_closures(one, grid),
-            ]
+            rules = [*self.calendar.closures(one.subject, grid.starts, one.duration), *self.board_closures(one, grid)]
+            self.cache[key] = [*self.lifted(rules, one, grid), *self.own_closures(one, grid)]
         return self.cache[key]
 
     def soft(self, one: Wanted, grid: Grid) -> frozenset[str]:
@@ -121,23 +114,58 @@ class Field:
 
     def board_closures(self, one: Wanted, grid: Grid) -> Iterator[Closure]:
         """What lies before the first meeting that can decide on the change."""
-        for meeting in self.meetings(one, grid):
-            yield Closure(meeting.cab, "block", grid.starts < instant(meeting.meets_at, grid))
+        for meeting in self.meetings(one, grid.instant(grid.slots)):
+            yield Closure(meeting.cab, "board", grid.starts < instant(meeting.meets_at, grid))
 
-    def meetings(self, one: Wanted, grid: Grid) -> list[Meeting]:
-        """Of each board that decides on the change, the first meeting whose deadline it meets."""
-        return meetings_before(self.calendar, one.subject, self.asked, grid.instant(grid.slots), one.is_decided)
+    def meetings(self, one: Wanted, start: datetime) -> list[Meeting]:
+        """Of each board that decides on the change, the first meeting by a start whose deadline it meets."""
+        return meetings_before(self.calendar, one.subject, self.asked, start, one.is_decided)
+
+    def lifted(self, rules: Sequence[Closure], one: Wanted, grid: Grid) -> Iterator[Closure]:
+        """The rules, without the starts at which an approval or an override lets the change go against them."""
+        ends = grid.starts + np.timedelta64(one.duration)
+        for found in rules:
+            closed = found.closed.copy()
+            for slot, last in self.grants(found, one):
+                closed &= ~(
+                    (grid.starts >= np.datetime64(slot.start))
+                    & (grid.starts < np.datetime64(min(slot.end, last)))
+                    & (ends <= np.datetime64(slot.end))
+                )
+            if closed.any():
+                yield replace(found, closed=closed)
+
+    def grants(self, found: Closure, one: Wanted) -> Iterator[tuple[Slot, datetime]]:
+        """The slots in which the change may go against a rule, and before when it has to start."""
+        about = (one.subject.service, one.subject.environment)
+        for override in self.state.overrides:
+            if found.rule in override.body.rules and (override.body.service, override.body.environment) == about:
+                yield override.body, override.body.end
+        for entry in self.state.approvals:
+            given = entry.body
+            is_about = given.slot is not None and (given.slot.service, given.slot.environment) == about
+            if found.effect != "block" and is_about and given.slot and given.rule in (None, found.rule):
+                yield given.slot, given.expires_at or given.slot.end
 
     def own_closures(self, one: Wanted, grid: Grid) -> Iterator[Closure]:
         """Holds, and bookings of the same service and environment."""
         for name in self.blocks.get((one.subject.service, one.subject.environment), ()):
             yield Closure(name, "block", np.ones(grid.slots, dtype=np.bool_))
         ends = grid.starts + np.timedelta64(one.duration)
-        for other in self.booked:
-            if (other.subject.service, other.subject.environment) == (one.subject.service, one.subject.environment):
-                closed = (grid.starts < np.datetime64(other.end)) & (ends > np.datetime64(other.start))
+        for other in self.state.bookings:
+            if (other.body.service, other.body.environment) == (one.subject.service, one.subject.environment):
+                closed = (grid.starts < np.datetime64(other.body.end)) & (ends > np.datetime64(other.body.start))
                 if closed.any():
-                    yield Closure(other.name, "block", closed)
+                    yield Closure(booking_name(other), "block", closed)
+
+
+def booking_name(booked: Entry[Booking]) -> str:
+    """What refusals call a booking.
+
+    >>> booking_name(Entry(12, datetime(2026, 1, 5), "ann", "ann", Booking.model_construct(), ""))
+    'booking 12'
+    """
+    return f"booking {booked.number}"
 
 
 def instant(moment: datetime | None, grid: Grid) -> np.datetime64:
@@ -223,13 +251,14 @@ def booked_runs(field: Field, grid: Grid, deferral: float) -> list[planner.Reque
     """
     left = {one.id: np.full(grid.slots, one.concurrent) for one in field.calendar.capacities}
     found = []
-    for other in field.booked:
-        first, last = max(grid.slot(other.start), 0), min(grid.next_slot(other.end), grid.slots)
+    for other in field.state.bookings:
+        change = change_of(other.body)
+        first, last = max(grid.slot(change.start), 0), min(grid.next_slot(change.end), grid.slots)
         if first < last:
             taken = [
                 one.id
                 for one in field.calendar.capacities
-                if takes(one, other.subject) and left[one.id][first:last].all()
+                if takes(one, change.subject, change.resources) and left[one.id][first:last].all()
             ]
             for name in taken:
                 left[name][first:last] -= 1
@@ -238,18 +267,19 @@ def booked_runs(field: Field, grid: Grid, deferral: float) -> list[planner.Reque
 
 
 def booked_run(
-    grid: Grid, other: Booked, first: int, last: int, deferral: float, taken: tuple[str, ...]
+    grid: Grid, other: Entry[Booking], first: int, last: int, deferral: float, taken: tuple[str, ...]
 ) -> planner.Request:
+    name = booking_name(other)
     return planner.Request(
-        id=other.name,
-        service=other.name,  # its own service's changes are kept off it by a rule that names it
-        environment=other.subject.environment,
+        id=name,
+        service=name,  # its own service's changes are kept off it by a rule that names it
+        environment=other.body.environment,
         duration_minutes=(last - first) * planner.SLOT_MINUTES,
         prices=np.zeros(grid.slots),
         deferral_cost=deferral,
         capacities=taken,
         pinned=first,
-        is_emergency=other.subject.change_type == "emergency",
+        is_emergency=other.body.change_type == "emergency",
     )
 
 

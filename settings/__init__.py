@@ -171,6 +171,7 @@ class Settings(BaseModel):
         60, description="Minutes for which a deployment keeps its environment in use after its finish."
     )
     holds: Literal["warn", "block"] = Field("warn", description="What a hold on a service does to its windows.")
+    who: str = Field("", description="Who books, freezes and approves; empty: the operating system's name of the user.")
     stale_days: Amount = Field(7, description="Age of the newest data, in days, from which answers warn.")
     keep_snapshots: int = Field(3, ge=1, description="How many published snapshots are kept.")
     keep_models: int = Field(10, ge=1, description="How many trained models are kept, beside those that serve.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,20 @@ SEAL = "seal"
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:
     """Write text so that a crash at any moment leaves the old file or the new one: beside, fsync, rename, fsync."""
+    with prepared(path, parts):
+        pass
+
+
+@contextmanager
+def prepared(path: Path, parts: Iterable[str]) -> Iterator[None]:
+    """Text that is on the disk beside while the block runs, takes its name if that ends well, and else goes."""
     beside = path.with_name(f".{path.name}{UNFINISHED}")
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
+        yield
         put_in_place(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
@@ -44,7 +53,12 @@ def fsync(path: Path) -> None:
 
 def write_sealed(path: Path, facts: Mapping[str, Any]) -> None:
     """Facts as one JSON object with a digest of them, written whole."""
-    write_whole(path, [json.dumps({**facts, SEAL: seal(facts)})])
+    write_whole(path, [sealed(facts)])
+
+
+def sealed(facts: Mapping[str, Any]) -> str:
+    """The text of a sealed file."""
+    return json.dumps({**facts, SEAL: seal(facts)})
 
 
 def read_sealed(path: Path) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import typer
 
 from shipcast.ask import keep_flags
-from shipcast.verbs import advice, cab, calendar, data, home, models, planning, questions
+from shipcast.verbs import advice, bookings, cab, calendar, data, home, models, planning, questions
 
 HELP = """The shipping forecast for software: when should this change go, and how sure are we?
 
@@ -32,10 +33,12 @@ questions.add_verbs(app)
 advice.add_verbs(app)
 planning.add_verbs(app)
 calendar.add_verbs(app)
+bookings.add_verbs(app)
 cab.add_verbs(app)
 models.add_verbs(app)
 
 
+@cache
 def command() -> Any:
-    """The whole command line, as a callable that takes `args`."""
+    """The whole command line, as a callable that takes `args`; put together once, which takes a tenth of a second."""
     return typer.main.get_command(app)

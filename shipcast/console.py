@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WIDTH = 100
 ERROR_LINES = 10
 QUESTIONS = (
+    "audit",
     "backtest",
     "cab",
     "calendar",
@@ -163,7 +164,8 @@ def show_error(error: ShipcastError, arguments: list[str]) -> None:
 
 
 def problem(error: ShipcastError, arguments: list[str]) -> dict[str, Any]:
-    """The error as an RFC 9457 problem object; `status` is the exit code."""
+    """The error as an RFC 9457 problem object; `status` is the exit code, `conflicts` what stands against a booking."""
+    conflicts = {"conflicts": error.facts["conflicts"]} if "conflicts" in error.facts else {}
     verb = next((word for word in arguments if not word.startswith("-")), "")
     return {
         "type": f"urn:shipcast:problem:{type(error).__name__.lower()}",
@@ -171,6 +173,7 @@ def problem(error: ShipcastError, arguments: list[str]) -> dict[str, Any]:
         "status": error.exit_code,
         "detail": str(error),
         "instance": f"shipcast {verb}".strip(),
+        **conflicts,
     }
 
 

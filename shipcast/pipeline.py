@@ -16,7 +16,7 @@ from shipcast.settings.files import UNFINISHED
 from shipcast.warehouse.connection import WORK_FILE
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error, told
 from shipcast.warehouse.errors import DamagedFile, OutOfSpace
-from shipcast.warehouse.lock import run_lock
+from shipcast.warehouse.lock import ledger_lock, run_lock
 from shipcast.warehouse.snapshot import Snapshot, publish
 
 if TYPE_CHECKING:
@@ -359,7 +359,8 @@ def mend(settings: Settings, progress: Progress) -> tuple[str, ...]:
     if not settings.home.exists():
         return ()
     with run_lock(settings.home, "doctor --repair"):
-        mended = repair(settings.home)
+        with ledger_lock(settings.home):
+            mended = repair(settings.home)
         if not mended.must_build:
             return mended.done
         report, _ = built(settings, progress)

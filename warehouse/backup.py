@@ -20,14 +20,15 @@ from shipcast.warehouse.connection import MARTS_FILE, SPILL_FOLDER, WORK_FILE, c
 from shipcast.warehouse.damage import told
 from shipcast.warehouse.errors import BackupRefused, NothingPublished
 from shipcast.warehouse.integrity import faults, leftovers
-from shipcast.warehouse.lock import HOLDER_FILE, LOCK_FILE
+from shipcast.warehouse.lock import HOLDER_FILE, LEDGER_LOCK_FILE, LOCK_FILE
 from shipcast.warehouse.migration import FORMAT, newer, written_by
 from shipcast.warehouse.snapshot import DAMAGED, FOLDER, STAMP, current
 
 MANIFEST = "manifest.json"
 LAYOUT = "shipcast/backup/1"
+LOCKS = (LOCK_FILE, HOLDER_FILE, LEDGER_LOCK_FILE)
 # Made again by the next command, or of no use elsewhere.
-LEFT_OUT = (LOCK_FILE, HOLDER_FILE, MARTS_FILE, SPILL_FOLDER, "dbt", "demo")
+LEFT_OUT = (*LOCKS, MARTS_FILE, SPILL_FOLDER, "dbt", "demo")
 LEFT_OUT_ENDINGS = (DAMAGED, ".unreadable", UNFINISHED, ".wal")
 CHUNK = 2**20
 
@@ -55,7 +56,7 @@ class Hashed(io.RawIOBase):
 
 
 def backup(home: Path, target: Path) -> Backup:
-    """Copy a home into one file; hold `run_lock` around it.
+    """Copy a home into one file; hold `run_lock` and `ledger_lock` around it.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def restore(source: Path, home: Path, *, force: bool = False) -> Backup:
     NewerHome
         A later version of Shipcast wrote the backup.
     """
-    kept = [path for path in home.iterdir() if path.name not in (LOCK_FILE, HOLDER_FILE)] if home.exists() else []
+    kept = [path for path in home.iterdir() if path.name not in LOCKS] if home.exists() else []
     if kept and not force:
         raise BackupRefused(
             f"{home} is not empty; nothing was restored.",

@@ -1,4 +1,4 @@
-"""One process writes to a home at a time; the second one is told who is at work, and since when."""
+"""Who may write to a home: one run at a time, and beside it one booking."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from shipcast.settings.errors import Locked
 from shipcast.settings.files import read_sealed, write_sealed
@@ -19,6 +19,8 @@ from shipcast.warehouse.errors import OutOfSpace
 
 LOCK_FILE = "run.lock"
 HOLDER_FILE = "run.holder"
+LEDGER_LOCK_FILE = "ledger.lock"
+LEDGER_SECONDS = 30  # to wait for one who writes to the ledger; a booking takes milliseconds
 LOOKS, SECONDS_BETWEEN = 10, 0.05
 
 
@@ -38,13 +40,9 @@ def run_lock(home: Path, command: str) -> Iterator[None]:
     """
     holder = home / HOLDER_FILE
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(home / LOCK_FILE, timeout=0)
-        lock.acquire()
+        lock = acquired(home, LOCK_FILE, seconds=0)
     except Timeout as error:
         raise locked(holder) from error
-    except OSError as error:
-        raise unwritable(home, error) from error
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         try:
@@ -55,6 +53,53 @@ def run_lock(home: Path, command: str) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def ledger_lock(home: Path) -> Iterator[None]:
+    """Hold the home's ledger while the block runs; a second one waits for it.
+
+    It is apart from `run_lock`, so that a booking need not wait for a run.
+
+    Raises
+    ------
+    Locked
+        It has been held for too long.
+    StorageError
+        The home cannot be written.
+    """
+    try:
+        lock = acquired(home, LEDGER_LOCK_FILE, seconds=LEDGER_SECONDS)
+    except Timeout as error:
+        raise Locked(
+            f"another command has held {home / LEDGER_LOCK_FILE} for {LEDGER_SECONDS} s.",
+            next_step="Wait for it to end (a backup, perhaps), then ask again.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def acquired(home: Path, name: str, seconds: float) -> BaseFileLock:
+    """The lock of that name, held; a home that is not there is made.
+
+    Raises
+    ------
+    Timeout
+        Another process has held it for so long.
+    StorageError
+        The home cannot be written.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(home / name, timeout=seconds)
+        lock.acquire()
+    except Timeout:
+        raise
+    except OSError as error:
+        raise unwritable(home, error) from error
+    return lock
 
 
 def unwritable(home: Path, error: OSError) -> Exception:

@@ -26,7 +26,7 @@ class Repair:
 
 
 def repair(home: Path) -> Repair:
-    """Mend what can be mended; hold `run_lock` around it.
+    """Mend what can be mended; hold `run_lock` and `ledger_lock` around it.
 
     Raises
     ------

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,12 +106,14 @@ class Closure:
 
     Parameters
     ----------
+    effect
+        block, approval, or board: a meeting has to decide first, unless somebody approves without.
     closed
         Of each start that was asked about, whether the rule is against it.
     """
 
     rule: str
-    effect: Effect
+    effect: Effect | Literal["board"]
     closed: Flags
 
 
@@ -143,6 +146,12 @@ class Calendar:
     def names(self) -> tuple[str, ...]:
         """Their ids, and last what is said where none decides."""
         return (*(OUTSIDE if rule is None else rule.id for rule in self.named), DEFAULT)
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Those of all rules, whether or not they decide."""
+        deciding = (rule for rule in self.named if rule is not None)
+        return frozenset(rule.id for rule in (*deciding, *self.cabs, *self.reserves, *self.capacities))
 
     @property
     def outside(self) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator
 
 from shipcast.scheduling.calendar.zones import clock
 
@@ -59,7 +59,13 @@ def as_clock(value: object) -> timedelta:
     return length
 
 
-Moment = Annotated[date | datetime, PlainValidator(as_moment)]
+def as_text(moment: date | datetime) -> str:
+    return moment.isoformat()
+
+
+Moment = Annotated[
+    date | datetime, PlainValidator(as_moment), PlainSerializer(as_text, return_type=str, when_used="json")
+]
 PlainDate = Annotated[date, PlainValidator(as_date)]
 ClockTime = Annotated[timedelta, BeforeValidator(as_clock)]
 

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,13 @@ def lines_of(path: Path, text: str, *, is_json: bool) -> Lines:
         raise CalendarError(f"{path}: it is nested too deeply.", file=str(path)) from error
 
 
-def read_calendar(*paths: Path) -> Calendar:
+def read_calendar(*paths: Path, taken: Mapping[str, str] | None = None) -> Calendar:
     """The calendar that some files make up, in their order.
+
+    Parameters
+    ----------
+    taken
+        Ids that no rule may have, and what has them.
 
     Raises
     ------
@@ -77,14 +82,14 @@ def read_calendar(*paths: Path) -> Calendar:
         Naming the file, the line, the rule, the key, and what would be understood.
     """
     found: dict[str, list[Rule]] = {attribute: [] for attribute, _ in SECTIONS.values()}
-    taken: dict[str, str] = {}
+    places = dict(taken or {})
     notes: list[str] = []
     for path in paths:
         source = Source(path)
         for section, entries in sections(source):
             attribute, kind = SECTIONS[section]
             for number, entry in enumerate(entries):
-                rule = checked(source, (section, number), kind, entry, taken)
+                rule = checked(source, (section, number), kind, entry, places)
                 found[attribute].append(rule)
                 notes += note(section, rule)
     return Calendar(**{name: tuple(rules) for name, rules in found.items()}, notes=tuple(notes))  # type: ignore[arg-type]

@@ -15,7 +15,9 @@ from shipcast.answers.windows import windows
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.calendar.scope import Subject
-from shipcast.scheduling.wanted import Booked, Field, Wanted
+from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Override, Slot
+from shipcast.scheduling.ledger.state import State
+from shipcast.scheduling.wanted import Field, Grid, Wanted
 from shipcast.scheduling.windows import candidate_starts
 from shipcast.settings.errors import UsageError
 
@@ -167,7 +169,7 @@ def said(calendar, *booked, folder, wanted=None, hours=3):
     """Which rule blocks each quarter hour from Monday 9:00 on."""
     path = folder / "calendar.toml"
     path.write_text(calendar, encoding="utf-8")
-    field = Field(read_calendar(path), MONDAY + timedelta(hours=8), tuple(booked))
+    field = Field(read_calendar(path), MONDAY + timedelta(hours=8), State(bookings=booked))
     wanted = wanted or change()
     found = admission(
         field, wanted, candidate_starts(wanted.earliest, wanted.earliest + timedelta(hours=hours), wanted.duration)
@@ -176,20 +178,21 @@ def said(calendar, *booked, folder, wanted=None, hours=3):
 
 
 def booked(name, service, begin, end, **more):
-    return Booked(name, Subject(service, **more), MONDAY + timedelta(hours=begin), MONDAY + timedelta(hours=end))
+    span = {"start": MONDAY + timedelta(hours=begin), "end": MONDAY + timedelta(hours=end)}
+    return Entry(name, MONDAY, "ann", "ann", Booking(service=service, **span, **more), "")
 
 
 def test_a_booking_keeps_its_own_service_and_environment_away(tmp_path):
-    first = booked("booking 1", "pay", 10, 10.5)
+    first = booked(1, "pay", 10, 10.5)
 
     assert said("", first, folder=tmp_path) == ["", "", "", *["booking 1"] * 3, "", "", "", "", ""]
     assert set(said("", first, folder=tmp_path, wanted=change(environment="test"))) == {""}
-    assert set(said("", booked("booking 2", "web", 10, 10.5), folder=tmp_path)) == {""}
+    assert set(said("", booked(2, "web", 10, 10.5), folder=tmp_path)) == {""}
 
 
 def test_a_capacity_is_full_where_bookings_fill_it(tmp_path):
     two = '[[capacity]]\nid = "live"\nconcurrent = 2\nscope = { environment = ["production"] }\n'
-    one, other = booked("booking 1", "a", 9, 11), booked("booking 2", "b", 10, 10.25)
+    one, other = booked(1, "a", 9, 11), booked(2, "b", 10, 10.25)
 
     assert said(two, one, folder=tmp_path).count("live") == 0
     assert said(two, one, other, folder=tmp_path) == ["", "", "", "live", "live", *[""] * 6]
@@ -202,3 +205,38 @@ def test_the_reserve_blocks_what_leaves_it_no_place(tmp_path):
     assert said(spare, folder=tmp_path) == ["", "", "", "spare", *[""] * 7]  # else the hour lies before or behind it
     assert said(spare, folder=tmp_path, wanted=change(minutes=75)) == [*["spare"] * 4, *[""] * 4]
     assert set(said(spare, folder=tmp_path, wanted=change(minutes=75, change_type="emergency"))) == {""}
+
+
+def closing(calendar, state, folder, **more):
+    """The rules that are against quarter hours of Monday from 9:00 to 11:00, each with the places of what it closes."""
+    path = folder / "calendar.toml"
+    path.write_text(calendar, encoding="utf-8")
+    field = Field(read_calendar(path), MONDAY + timedelta(hours=8), state)
+    found = field.closures(change(**more), Grid(MONDAY + timedelta(hours=9), 8))
+    return {one.rule: one.closed.nonzero()[0].tolist() for one in found}
+
+
+def given(body):
+    return (Entry(1, MONDAY, "ann", "ann", body, ""),)
+
+
+TEN = {"service": "pay", "start": MONDAY + timedelta(hours=10), "end": MONDAY + timedelta(hours=11)}
+
+
+def test_an_approval_lifts_what_asks_for_one_within_its_slot(tmp_path):
+    def under(**more):
+        return State(approvals=given(Approval(slot=Slot(**TEN), **more)))
+
+    assert closing(SOFT, State(), tmp_path) == {"soft": [*range(8)]}
+    assert closing(SOFT, under(), tmp_path) == {"soft": [0, 1, 2, 3, 7]}  # half an hour ends in the slot too
+    assert closing(SOFT, under(rule="other"), tmp_path) == {"soft": [*range(8)]}
+    assert closing(SOFT, under(expires_at=MONDAY + timedelta(hours=10.25)), tmp_path) == {"soft": [0, 1, 2, 3, 5, 6, 7]}
+    assert closing(SOFT, under(), tmp_path, environment="test") == {"soft": [*range(8)]}
+    assert closing(FREEZE, under(), tmp_path) == {"year-end": [*range(8)]}  # no approval helps against what blocks
+    assert closing(BOARD, under(), tmp_path, change_type="normal") == {"board": [0, 1, 2, 3, 7]}
+
+
+def test_an_override_lifts_the_rules_it_names(tmp_path):
+    state = State(overrides=given(Override(**TEN, rules=("year-end",), reason="it is urgent")))
+
+    assert closing(FREEZE + SOFT, state, tmp_path) == {"soft": [*range(8)], "year-end": [0, 1, 2, 3, 7]}

@@ -52,8 +52,21 @@ from shipcast.warehouse.snapshot import publish
 import polars, pyarrow
 shim = ctypes.CDLL(os.environ["LD_PRELOAD"])
 
+def book(settings):
+    from datetime import UTC, datetime
+    from shipcast.answers.bookings import reserve
+    from shipcast.scheduling.ledger.entries import Booking
+    from shipcast.scheduling.ledger.errors import EntryRefused
+    span = {"start": datetime(2027, 2, 1, 9), "end": datetime(2027, 2, 1, 10)}
+    try:
+        reserve(settings, datetime.now(UTC), "ana", Booking(service="pay", **span))
+    except EntryRefused as refusal:
+        os._exit(refusal.exit_code)
+
 def act(home, verb):
     settings = load_settings({"home": home}, {})
+    if verb == "reserve":
+        return book(settings)
     with run_lock(settings.home, verb):
         if verb == "ingest":
             ingest_files(settings, [source.path for source in settings.sources])
@@ -62,6 +75,8 @@ def act(home, verb):
 
 for line in sys.stdin:
     number, verb, home = line.rstrip().split(" ", 2)
+    if verb == "reserve":
+        import shipcast.answers.bookings
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -101,11 +116,10 @@ def run(home: Path, *verb: str, wrapper: tuple[str, ...] = ()) -> subprocess.Com
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def killed(home: Path, after_seconds: float) -> int:
-    """The exit code of a `run` that is killed so long after its start, negative where the kill came in time."""
-    process = subprocess.Popen(
-        [*SHIPCAST, "--home", str(home), "-q", "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def killed(home: Path, after_seconds: float, *verb: str) -> int:
+    """The exit code of a command that is killed so long after its start, negative where the kill came in time."""
+    command = [*SHIPCAST, "--home", str(home), "-q", *(verb or ("run",))]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(after_seconds)
     process.send_signal(signal.SIGKILL)
     return process.wait()
@@ -162,13 +176,55 @@ def limited(file_bytes: int) -> tuple[str, ...]:
     return (sys.executable, "-c", LIMITED, str(file_bytes))
 
 
+# Books the hour of each number that it is told, for a service, and says who has it.
+RACER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from shipcast.answers.bookings import reserve
+from shipcast.scheduling.ledger.entries import Booking
+from shipcast.scheduling.ledger.errors import EntryRefused
+from shipcast.settings import load_settings
+
+settings, service = load_settings({"home": sys.argv[1]}, {}), sys.argv[2]
+for number in sys.stdin:
+    start = datetime(2027, 2, 1) + timedelta(hours=int(number))
+    wanted = Booking(service=service, start=start, end=start + timedelta(hours=1))
+    try:
+        print("booked", reserve(settings, datetime.now(UTC), service, wanted).items[0].number, flush=True)
+    except EntryRefused as refusal:
+        [conflict] = refusal.facts["conflicts"]
+        [party] = conflict["parties"]
+        print(conflict["rule"], party["number"], flush=True)
+"""
+
+
+def raced(home: Path, services: tuple[str, str], slots: int) -> Iterator[tuple[str, ...]]:
+    """What a process for each service says of each slot, when they want it at the same time."""
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-P", "-c", RACER, str(home), name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for name in services
+    ]  # fmt: skip
+    try:
+        for number in range(slots):
+            for racer in racers:
+                racer.stdin.write(f"{number}\n")  # type: ignore[union-attr]
+                racer.stdin.flush()  # type: ignore[union-attr]
+            yield tuple(racer.stdout.readline().strip() for racer in racers)  # type: ignore[union-attr]
+    finally:
+        for racer in racers:
+            racer.communicate()
+
+
 def compiler() -> str | None:
     return shutil.which("cc") or shutil.which("gcc")
 
 
 @contextmanager
 def sync_killer(folder: Path) -> Iterator[Callable[[Path, str, int], tuple[int, int]]]:
-    """A function that does `ingest` or `publish` in a home and dies at the sync of that number; 0: it does not die.
+    """A function that does `ingest`, `publish` or `reserve` in a home and dies at that sync; 0: it does not die.
 
     It gives the exit code, negative for a kill, and the number of syncs where it lived.
     """

@@ -178,7 +178,7 @@ def test_a_normal_change_is_told_which_meeting_can_decide_on_it(ask):
     [standard] = answered(ask, "calendar", "check", "pay", *later, "standard")["items"]
 
     assert in_time["approvals"] == [
-        {"cab": "board", "meeting": "2026-12-01T09:00:00Z", "deadline": "2026-11-30T09:00:00Z"}
+        {"rule": "board", "meeting": "2026-12-01T09:00:00Z", "deadline": "2026-11-30T09:00:00Z"}
     ]
     assert too_late["approvals"] == [{"cab": "board", "meeting": None, "deadline": None}]
     assert standard["approvals"] == []

@@ -6,12 +6,12 @@ import sys
 import pytest
 
 from shipcast.settings.errors import Locked, StorageError
-from shipcast.warehouse.lock import run_lock
+from shipcast.warehouse.lock import ledger_lock, run_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from shipcast.warehouse.lock import run_lock
+from shipcast.warehouse.lock import ledger_lock, run_lock
 with run_lock(Path(sys.argv[1]), "build"):
     print("held", flush=True)
     sys.stdin.read()
@@ -56,4 +56,14 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageError, match="file"), run_lock(tmp_path / "file" / "home", "run"):
+        pass
+
+
+def test_a_booking_waits_for_no_run_and_not_for_ever_for_another(tmp_path, monkeypatch):
+    monkeypatch.setattr("shipcast.warehouse.lock.LEDGER_SECONDS", 0)
+    second = pytest.raises(Locked, match="another command has held")
+    with run_lock(tmp_path, "run"), ledger_lock(tmp_path), second, ledger_lock(tmp_path):
+        pass
+
+    with ledger_lock(tmp_path):
         pass

@@ -1,0 +1,51 @@
+"""The calendar in force: what the files say, and what was frozen and reserved in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from shipcast.answers.answer import in_utc
+from shipcast.scheduling.calendar.calendar import Calendar
+from shipcast.scheduling.calendar.files import calendar_files
+from shipcast.scheduling.calendar.reading import read_calendar
+from shipcast.scheduling.ledger.ledger import state_at
+from shipcast.scheduling.ledger.rules import ids, with_ledger
+from shipcast.scheduling.ledger.state import State
+from shipcast.settings import Settings
+
+
+def company_calendar(settings: Settings, as_of: datetime, calendar_file: Path | None = None) -> Calendar:
+    """The calendar as known at `as_of` (aware).
+
+    Parameters
+    ----------
+    calendar_file
+        In place of the home's or the current folder's, and of what was imported; the ledger counts with it too.
+
+    Raises
+    ------
+    CalendarError
+        A file cannot be used, or has an id that the ledger has.
+    LedgerBroken
+        An entry of the ledger is not as it was written.
+    """
+    return combined(calendar_files(settings.home, calendar_file), ledger_state(settings, as_of))
+
+
+def ledger_state(settings: Settings, as_of: datetime) -> State:
+    """What the home's ledger says to hold, as known at `as_of` (aware).
+
+    Raises
+    ------
+    LedgerBroken
+        An entry is not as it was written.
+    """
+    return state_at(settings.home, in_utc(as_of).replace(tzinfo=None))
+
+
+def combined(files: Sequence[Path], state: State) -> Calendar:
+    """The rules of some files and of the ledger."""
+    taken = {rule: f"entry {number} of the ledger" for rule, number in ids(state)}
+    return with_ledger(read_calendar(*files, taken=taken), state)
