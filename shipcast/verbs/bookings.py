@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     Body = TypeVar("Body", bound=BaseModel)
 
 HASH = re.compile(r"[0-9a-f]{64}")
-LONGEST_NAME = 200
+LONGEST_NAME, LONGEST_NUMBER = 200, 18
 FLAGS = {  # of the parts of an entry that are not called like theirs
     "service": "SERVICE",
+    "booking": "NUMBER",
+    "entry": "NUMBER",
     "purpose": "--for",
     "change_type": "--type",
     "rules": "--rule",
@@ -227,7 +229,7 @@ def approve_verb(
 
     acts = acting(ask, who)
     given: dict[str, Any] = {"rule": rule, "role": role, "expires_at": ask.optional_instant(expires, "--expires")}
-    if what.isdecimal() and start is None and end is None:
+    if what.isdecimal() and len(what) <= LONGEST_NUMBER and start is None and end is None:
         given["booking"] = int(what)
     else:
         if start is None or end is None:

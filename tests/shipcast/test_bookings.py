@@ -328,7 +328,9 @@ MISTAKES = [
     (["override", "pay", *NOON, "--rule", "lanch", "--reason", "x"], 2, "Did you mean lunch?"),
     (["override", "pay", *NOON, "--rule", "lunch", "--reason", " "], 2, "--reason: must not be empty"),
     (["undo", "1"], 4, "There is no entry 1: nothing was recorded yet"),
-    (["undo", "0"], 2, "--entry"),
+    (["undo", "0"], 2, "NUMBER: input should be greater"),
+    (["approve", "0"], 2, "NUMBER: input should be greater"),
+    (["approve", "9" * 5000], 2, "Give the NUMBER of a booking"),
     (["audit", "verify", "--expect", "abc"], 2, "64 digits"),
 ]
 
