@@ -180,7 +180,7 @@ def test_a_normal_change_is_told_which_meeting_can_decide_on_it(ask):
     assert in_time["approvals"] == [
         {"rule": "board", "meeting": "2026-12-01T09:00:00Z", "deadline": "2026-11-30T09:00:00Z"}
     ]
-    assert too_late["approvals"] == [{"cab": "board", "meeting": None, "deadline": None}]
+    assert too_late["approvals"] == [{"rule": "board", "meeting": None, "deadline": None}]
     assert standard["approvals"] == []
 
 
