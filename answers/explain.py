@@ -17,8 +17,7 @@ from scipy.special import expit
 from shipcast.answers.admission import Admission
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
 from shipcast.answers.ground import Ground
-from shipcast.answers.hour_quality import FILE as HOURS_FILE
-from shipcast.answers.hour_quality import PartOfWeek, start_said, stored
+from shipcast.answers.hour_quality import PartOfWeek, estimates, start_said
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.pricing import (
     FARTHEST,
@@ -47,7 +46,6 @@ from shipcast.answers.words import in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
 from shipcast.models.doubly_robust import part_numbers
 from shipcast.models.posterior import Floats
-from shipcast.models.registry import artefact
 from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws, factors
 from shipcast.scheduling.risk import Risk
 from shipcast.scheduling.windows import SLOT, WEEK, first_slot
@@ -262,13 +260,14 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
     prices = priced(reader.at, models, question, chosen + np.timedelta64(WEEK, "us"))
     place = prices.place(chosen[0])
     item = window(prices, admitted, 0)
+    estimate = second_estimate(reader, question, models)
     found = answer.model_copy(
         update={
             "items": (item,),
             "factors": factor_items(prices, place),
             "no_time_effect": models.failure.describe().get("no_time_effect"),
             "no_time_effect_on_restore": restore_belief(models, question),
-            "second_estimate": second_estimate(reader, question, models),
+            "second_estimate": None if isinstance(estimate, str) else estimate,
             "curves": curves(prices, question.change.zone),
             "alike": alike(models.ground, hours_of_week(chosen, question.change.zone)[0], question.change.lines),
             "to_be_calmer": to_be_calmer(asked, prices, item),
@@ -276,6 +275,7 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
                 *answer.warnings,
                 *model_warnings(question, models),
                 *rare_warnings(question.change, models.ground, chosen),
+                *([estimate] if isinstance(estimate, str) else []),
             ),
         }
     )
@@ -287,11 +287,14 @@ def restore_belief(models: Models, question: Question) -> float | None:
     return beliefs.get(question.change.team or question.change.service)  # type: ignore[no-any-return]
 
 
-def second_estimate(reader: Reader, question: Question, models: Models) -> PartOfWeek | None:
-    """What was kept with the champion about the part of the week in which the question's start lies."""
-    found = None if models.served is None else stored(artefact(reader.settings.home, models.served, HOURS_FILE))
+def second_estimate(reader: Reader, question: Question, models: Models) -> PartOfWeek | str | None:
+    """What the champion's second estimate says of the part of the week in which the question's start lies.
+
+    Text: why that is unknown. Null: no champion answers.
+    """
+    found = None if models.served is None else estimates(reader.settings.home, models.served)
     if found is None or isinstance(found, str):
-        return None
+        return found
     start = np.array([question.earliest], dtype="datetime64[us]")
     [number] = part_numbers(hours_of_week(start, question.change.zone)).tolist()
     part: PartOfWeek = found[number]

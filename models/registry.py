@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby, islice
@@ -38,7 +38,7 @@ from shipcast.warehouse.damage import told
 __all__ = ["FORMAT", "Champion", "Facts", "Registry", "Version", "artefact", "champion", "checked", "promoted"]
 
 POINTER = "champions.json"
-LAYOUT = 1  # of that file
+LAYOUT = 2  # of that file
 CHAMPION = "champion"
 FAILURE = "failure"
 EARLIER = 5  # champions that stay in the list behind the present one
@@ -56,6 +56,8 @@ class Champion:
         Of the model file, below the home and in bytes.
     cut_off, promoted_at
         Naive UTC.
+    kept
+        The SHA-256 of each further file, by name. Empty: a list of layout 1 says nothing of them.
     """
 
     kind: str
@@ -68,6 +70,7 @@ class Champion:
     format: int
     cut_off: datetime
     promoted_at: datetime
+    kept: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, version: Version) -> Champion:
@@ -113,26 +116,57 @@ def checked(home: Path, entry: Champion) -> Path:
     NewerModel
         It has a format that this version does not read.
     """
-    path, name = home / entry.path, f"version {entry.version} of the {entry.kind} model"
+    path, name = home / entry.path, said(entry)
     facts: dict[str, Any] = {"next_step": TRAIN_OR_BACK, "file": str(path), "version": entry.version}
     if entry.format > FORMAT:
         raise NewerModel(f"{path}: {name} has format {entry.format}; this version reads up to {FORMAT}.", **facts)
-    try:
+    with readable(path, name, facts):
         size = path.stat().st_size
         if size != entry.size:
             raise ModelDamaged(f"{path}: {name} has {size:,} bytes instead of {entry.size:,}.", **facts)
-        if digest(path) != entry.sha256:
-            raise ModelDamaged(f"{path}: {name} is not the file that was recorded: its SHA-256 differs.", **facts)
-    except FileNotFoundError as error:
-        raise ModelMissing(f"{path}: {name} is missing.", **facts) from error
-    except OSError as error:
-        raise ModelDamaged(f"{path}: {name} cannot be read: {error.strerror}.", **facts) from error
+        hold_against(entry.sha256, path, name, facts)
     return path
 
 
 def artefact(home: Path, entry: Champion, name: str) -> Path:
-    """Where a further file of a champion lies, if it was kept: beside the folder of the model file."""
-    return (home / entry.path).parent.parent / name
+    """A further file of a champion, after every byte of it was held against what was recorded.
+
+    Of one that a list of layout 1 names no more is known than that it is there.
+
+    Raises
+    ------
+    ModelMissing
+        It isn't there.
+    ModelDamaged
+        It is other than recorded.
+    """
+    path, whose = (home / entry.path).parent.parent / name, f"the file kept with {said(entry)}"
+    facts: dict[str, Any] = {"next_step": TRAIN_OR_BACK, "file": str(path), "version": entry.version}
+    with readable(path, whose, facts):
+        path.stat()
+        if name in entry.kept:
+            hold_against(entry.kept[name], path, whose, facts)
+    return path
+
+
+def said(entry: Champion) -> str:
+    return f"version {entry.version} of the {entry.kind} model"
+
+
+@contextmanager
+def readable(path: Path, name: str, facts: Mapping[str, Any]) -> Iterator[None]:
+    """Within the block, a file that is not there or cannot be read is told in words."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ModelMissing(f"{path}: {name} is missing.", **facts) from error
+    except OSError as error:
+        raise ModelDamaged(f"{path}: {name} cannot be read: {error.strerror}.", **facts) from error
+
+
+def hold_against(sha256: str, path: Path, name: str, facts: Mapping[str, Any]) -> None:
+    if digest(path) != sha256:
+        raise ModelDamaged(f"{path}: {name} is not the file that was recorded: its SHA-256 differs.", **facts)
 
 
 def promoted(home: Path, kind: str | None = None) -> list[Champion]:

@@ -7,6 +7,7 @@ moved or restored elsewhere, where only MLflow's own pages no longer show the fi
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -58,7 +59,7 @@ class Facts:
     format
         Of the model file.
     artefacts
-        Further files to keep with it: plots, a model card.
+        Further files to keep with it, each of another name: plots, a model card, what it will be judged by.
     """
 
     kind: str
@@ -87,6 +88,8 @@ class Version:
         Of the model file, below the home and in bytes.
     alias
         `champion` (of several, the one that answers today), `challenger` (the last recorded), or None.
+    kept
+        The SHA-256 of each further file, by name; empty where an earlier version of Shipcast recorded it.
     parameters
         As text.
     """
@@ -98,6 +101,7 @@ class Version:
     path: str
     size: int
     sha256: str
+    kept: Mapping[str, str]
     cut_off: datetime
     fingerprint: str
     format: int
@@ -227,6 +231,7 @@ def described(file: Path, facts: Facts) -> dict[str, str]:
         "file": file.name,
         "size": str(file.stat().st_size),
         "sha256": digest(file),
+        "kept": json.dumps({path.name: digest(path) for path in facts.artefacts}),
     }
 
 
@@ -246,6 +251,7 @@ def version_of(kind: str, number: int, run: Run) -> Version:
         path=f"{FOLDER}/{ARTIFACTS}/{run.info.run_id}/artifacts/{MODEL}/{tags['file']}",
         size=int(tags["size"]),
         sha256=tags["sha256"],
+        kept=json.loads(tags.get("kept", "{}")),
         cut_off=as_instant(tags["cut_off"]),
         fingerprint=tags["fingerprint"],
         format=int(tags["format"]),

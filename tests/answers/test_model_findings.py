@@ -88,13 +88,26 @@ def test_one_that_cannot_be_read_is_broken(home, damage, words, remedy):
     assert remedy in how
 
 
-@pytest.mark.parametrize("name", ["forecasts.parquet", "reference.json"])
-def test_what_it_is_judged_by_is_missed(home, name):
+KEPT = ["forecasts.parquet", "reference.json", "hours.json", "card.md"]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_was_kept_with_it_is_missed(home, name):
     next(home.glob(f"models/**/{name}")).unlink()
     [_, [subject, state, finding, remedy]], code = found(home)
 
     assert (subject, state, remedy, code) == ("quality", "missing", "shipcast train --promote", 0)
     assert name in finding
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_was_kept_with_it_and_altered_is_broken(home, name):
+    with next(home.glob(f"models/**/{name}")).open("ab") as file:
+        file.write(b" ")
+    [_, [subject, state, finding, remedy]], code = found(home)
+
+    assert (subject, state, remedy, code) == ("quality", "broken", "shipcast train --promote", 7)
+    assert f"{name}: the file kept with version 1 of the failure model is not the file that was recorded" in finding
 
 
 def with_features(home, code):
