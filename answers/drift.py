@@ -142,7 +142,7 @@ def due(history: History, settings: Settings) -> str | None:
     Raises
     ------
     ModelError
-        The list of champions is damaged, or of a later version.
+        The list of champions is lost, damaged, or of a later version.
     """
     try:
         serving = served(settings.home, history.at)

@@ -11,7 +11,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from shipcast.models.errors import StoreUnusable
 from shipcast.settings import tell_libraries
-from shipcast.settings.files import UNFINISHED, digest, fsync, put_in_place
+from shipcast.settings.files import UNFINISHED, digest, fsync, put_in_place, read_sealed, write_sealed
 from shipcast.warehouse.migration import written_by
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of model files: to be raised with every change after which an earlier version could not read them
 FOLDER, STORE, ARTIFACTS = "models", "mlflow.db", "artifacts"
 MODEL = "model"  # the folder of the model file among the files of its run
+NUMBER = "version.json"  # beside these, for the day on which the store is lost
 EXPERIMENT = "shipcast"
 CHALLENGER = "challenger"
 TAG = "shipcast."
@@ -83,7 +84,8 @@ class Version:
     Parameters
     ----------
     number
-        Counted from 1 within its kind, and anew in a new store; `run_id` tells versions apart for good.
+        Counted from 1 within its kind; in a new store from above all that the list of champions and the folders of
+        files still know.
     path, size
         Of the model file, below the home and in bytes.
     alias
@@ -120,13 +122,21 @@ class Store:
         self.path = self.folder / STORE
         self.client = opened(self.path)
 
-    def record(self, file: Path, facts: Facts) -> Version:
-        """A run, its files, a version of it, the alias: what a kill leaves without a version was never recorded."""
+    def record(self, file: Path, facts: Facts, above: int = 0) -> Version:
+        """A run, its files, a version of it, the alias: what a kill leaves without a version was never recorded.
+
+        Parameters
+        ----------
+        above
+            The highest number of a version of this kind that is known from elsewhere.
+        """
         with in_words(self.path):
+            above = max(above, self.kept_number(facts.kind))
             run_id = self.begin(file, facts)
             self.keep(run_id, file, facts.artefacts)
             self.client.set_terminated(run_id)
-            number = self.register(facts.kind, run_id)
+            number = self.register(facts.kind, run_id, above)
+            write_sealed(self.folder / ARTIFACTS / run_id / NUMBER, {"kind": facts.kind, "number": number})
             return version_of(facts.kind, number, self.client.get_run(run_id))
 
     def experiment(self) -> str | None:
@@ -169,13 +179,35 @@ class Store:
             shutil.rmtree(beside, ignore_errors=True)
             raise
 
-    def register(self, kind: str, run_id: str) -> int:
+    def register(self, kind: str, run_id: str, above: int) -> int:
         """The number of the new version, which becomes the challenger."""
         if kind not in self.aliases():
             self.client.create_registered_model(kind)
-        made = self.client.create_model_version(kind, source=f"runs:/{run_id}/{MODEL}", run_id=run_id)
+        source = f"runs:/{run_id}/{MODEL}"
+        self.count_up(kind, source, above)
+        made = self.client.create_model_version(kind, source, run_id=run_id)
         self.client.set_registered_model_alias(kind, CHALLENGER, made.version)
         return int(made.version)
+
+    def count_up(self, kind: str, source: str, above: int) -> None:
+        """Let MLflow's next number lie above that one.
+
+        It counts by itself and reuses nothing, so versions of no run are made and dropped until it is there.
+        """
+        found = self.client.search_model_versions(f"name='{kind}'", max_results=MOST)
+        last = max((int(each.version) for each in found), default=0)
+        while last < above:
+            last = int(self.client.create_model_version(kind, source).version)
+            self.client.delete_model_version(kind, str(last))
+
+    def kept_number(self, kind: str) -> int:
+        """The highest number of a version whose files lie here still; 0: there is none, or none says its number."""
+        numbers = [0]
+        for path in (self.folder / ARTIFACTS).glob(f"*/{NUMBER}"):
+            with suppress(OSError, ValueError, KeyError):
+                facts = read_sealed(path)
+                numbers += [facts["number"]] if facts["kind"] == kind else []
+        return max(numbers)
 
     def aliases(self) -> dict[str, dict[str, int]]:
         """Of each kind, the number of the version behind every alias."""

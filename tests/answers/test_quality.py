@@ -15,7 +15,7 @@ from shipcast.answers.failure_quality import levels_said, on_the_whole, sentence
 from shipcast.answers.quality import QualityAnswer, quality
 from shipcast.answers.reading import open_reader
 from shipcast.answers.statistics import wilson
-from shipcast.models.errors import ModelDamaged
+from shipcast.models.errors import ModelDamaged, ModelMissing
 from shipcast.settings.files import read_sealed, write_sealed
 
 
@@ -291,11 +291,16 @@ def test_what_was_kept_and_then_altered_is_believed_by_nobody(other_models, answ
     assert (found.load, found.restore) == (answer.load, answer.restore)
 
 
-def test_a_damaged_list_of_champions_is_an_error(other_models):
-    (other_models.home / "models" / "champions.json").write_text("{}")
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [(lambda path: path.write_text("{}"), ModelDamaged), (lambda path: path.unlink(), ModelMissing)],
+)
+def test_a_list_of_champions_that_cannot_be_read_is_an_error_with_what_mends_it(other_models, damage, error):
+    damage(other_models.home / "models" / "champions.json")
 
-    with pytest.raises(ModelDamaged):
+    with pytest.raises(error) as raised:
         asked(other_models)
+    assert "shipcast doctor --repair" in raised.value.next_step
 
 
 def test_the_verb_prints_tables_and_the_same_numbers_as_json(home, answer, capsys):
