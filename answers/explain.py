@@ -496,7 +496,8 @@ def calmer_said(answer: ExplainAnswer) -> list[str]:
         return ["No later start within 7 days and no smaller size would be a level calmer."]
     ways = []
     if calmer.start is not None:
-        ways.append(f"from {local_time(calmer.start, answer.business_zone)} ({answer.business_zone}) on")
+        start = local_time(calmer.start, answer.business_zone, answer.as_of)
+        ways.append(f"from {start} ({answer.business_zone}) on")
     if calmer.lines is not None:
         size = f"at most {plural(calmer.lines, 'line')}"
         ways.append(f"at this time with {size}, against the usual cost of the change as it is now")
@@ -510,11 +511,11 @@ def sentence(answer: ExplainAnswer) -> str:
     fail."
     """
     [item] = answer.items
-    when = f"{local_time(item.start, answer.business_zone)} ({answer.business_zone})"
+    when = f"{local_time(item.start, answer.business_zone, answer.as_of)} ({answer.business_zone})"
     if item.relative_cost is None or item.failure_probability is None:
         return f"Nothing is known yet that could tell {when} from any other start of {answer.service}."
     chance = in_hundred(item.failure_probability, item.failure_low, item.failure_high)
     blocked = f", and blocked by {answer.blocked[0].rule}" if answer.blocked else ""
     usual = f"{item.relative_cost * 100:.0f} % of the usual cost"
-    needed = "" if answer.blocked else approvals_said(item.approvals, answer.business_zone)
+    needed = "" if answer.blocked else approvals_said(item.approvals, answer.business_zone, answer.as_of)
     return f"{when} is {item.level} for {answer.service}{blocked}: {usual}, {chance} would fail.{needed}"

@@ -117,7 +117,7 @@ def forecast(
     unknown = [name for name in ([service] if service else zones) if name not in {one.service for one in series}]
     return ForecastAnswer(
         **reader.envelope(),
-        sentence=sentence(series, items, hours),
+        sentence=sentence(series, items, hours, reader.as_of),
         environment=environment,
         hours=hours,
         series=tuple(series),
@@ -175,7 +175,7 @@ def unknown_warnings(names: Sequence[str]) -> list[str]:
     return [f"No load is known of {listed} in the last {LOAD_WEEKS} weeks: load it as the table `load`."]
 
 
-def sentence(series: Sequence[Series], items: Sequence[HourForecast], hours: int) -> str:
+def sentence(series: Sequence[Series], items: Sequence[HourForecast], hours: int, as_of: datetime) -> str:
     """The answer for one service, with its busiest hour; or how many were forecast."""
     if not series:
         return "No load is known, so none can be forecast."
@@ -184,12 +184,12 @@ def sentence(series: Sequence[Series], items: Sequence[HourForecast], hours: int
     busiest, quietest = max(items, key=lambda item: item.p50), min(items, key=lambda item: item.p50)
     zone = series[0].business_zone
     if len(items) == 1:
-        start = local_time(items[0].starts_at, zone)
+        start = local_time(items[0].starts_at, zone, as_of)
         return f"{series[0].service} sees {in_requests(items[0])} in the hour from {start} ({zone})."
+    high, low = (local_time(item.starts_at, zone, as_of) for item in (busiest, quietest))
     return (
-        f"{series[0].service} is busiest on {local_time(busiest.starts_at, zone)} ({zone}), with "
-        f"{in_requests(busiest)} an hour, and quietest on {local_time(quietest.starts_at, zone)}, with "
-        f"{in_requests(quietest)}."
+        f"{series[0].service} is busiest on {high} ({zone}), with {in_requests(busiest)} an hour, and quietest on "
+        f"{low}, with {in_requests(quietest)}."
     )
 
 

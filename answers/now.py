@@ -207,7 +207,7 @@ def sentence(answer: NowAnswer, zone: str | None = None) -> str:
         return nothing_known_sentence(answer, zone)
     if answer.verdict == "wait":
         refused = f"{refusal(answer)}. " if answer.refused_by else ""
-        return f"{refused}{wait_sentence(answer.items[1], zone)}"
+        return f"{refused}{wait_sentence(answer, zone)}"
     first = answer.items[0]
     chance = f"{in_hundred(first.failure_probability or 0.0, first.failure_low, first.failure_high)} would fail"
     if answer.verdict == "no_clear_difference":
@@ -226,11 +226,13 @@ def refusal(answer: NowAnswer) -> str:
 def nothing_known_sentence(answer: NowAnswer, zone: str) -> str:
     if answer.verdict == "wait":
         best = answer.items[-1]
-        return f"{refusal(answer)}. It may from {local_time(best.start, zone)} ({zone}); nothing is known yet of costs."
+        when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
+        return f"{refusal(answer)}. It may from {when}; nothing is known yet of costs."
     return f"Nothing is known yet that could tell now from later for {answer.service}."
 
 
-def wait_sentence(best: Choice, zone: str) -> str:
-    when = f"{local_time(best.start, zone)} ({zone})"
+def wait_sentence(answer: NowAnswer, zone: str) -> str:
+    best = answer.items[1]
+    when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
     chance = in_hundred(best.failure_probability or 0.0, best.failure_low, best.failure_high)
     return f"Wait until {when}: {times(best.relative_to_now or 0.0)} of the cost of now, and {chance} would fail."

@@ -433,8 +433,8 @@ def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
     if best.failure_probability is None or best.failure_low is None or best.failure_high is None:
         return f"Nothing is known yet that could tell one window for {answer.service} from another."
     chance = in_hundred(best.failure_probability, best.failure_low, best.failure_high)
-    when = f"{local_time(best.start, zone)} ({zone})"
-    needed = approvals_said(best.approvals, zone)
+    when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
+    needed = approvals_said(best.approvals, zone, answer.as_of)
     if answer.verdict == "no_clear_difference":
         return (
             f"No window for {answer.service} is clearly better than choosing freely: even at {when}, which looks best, "
@@ -444,15 +444,16 @@ def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
     return f"Ship {answer.service} on {when}: {chance} would fail{usual}.{needed}"
 
 
-def approvals_said(needed: Sequence[Approval], zone: str) -> str:
+def approvals_said(needed: Sequence[Approval], zone: str, as_of: datetime) -> str:
     """Whose approval a start needs, and until when a board has to be asked; empty: nobody's.
 
-    >>> approvals_said([Approval(rule="soft-freeze")], "UTC")
+    >>> approvals_said([Approval(rule="soft-freeze")], "UTC", datetime(2025, 12, 14))
     ' It needs an approval (soft-freeze).'
     """
     rules = [one.rule for one in needed if one.meeting is None]
     boards = [
-        f"{one.rule} decides on {local_time(one.meeting, zone)}, hand it in by {local_time(one.deadline, zone)}"
+        f"{one.rule} decides on {local_time(one.meeting, zone, as_of)}, hand it in by "
+        f"{local_time(one.deadline, zone, as_of)}"
         for one in needed
         if one.meeting is not None and one.deadline is not None
     ]
@@ -481,4 +482,4 @@ def next_said(answer: PricedAnswer, zone: str) -> str:
     """When the next allowed start comes."""
     if answer.next_start is None:
         return "No allowed start is known within a year."
-    return f"The next allowed start is {local_time(answer.next_start, zone)} ({zone})."
+    return f"The next allowed start is {local_time(answer.next_start, zone, answer.as_of)} ({zone})."

@@ -93,7 +93,7 @@ def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
         [
             [
                 item.when if item.when == "now" else f"best {item.when}",
-                local_time(item.start, zone),
+                local_time(item.start, zone, answer.as_of),
                 *window_cells(item)[:3],
                 None if item.relative_to_now is None else times(item.relative_to_now),
             ]
