@@ -22,7 +22,7 @@ from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants, hours_of_week
 from shipcast.features.history import LOAD_WEEKS, History
-from shipcast.models.load import LoadModel
+from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
 from shipcast.scheduling.calendar.calendar import unknown_regions
@@ -375,8 +375,11 @@ def restore_warnings(change: Change, restore: RestoreModel) -> list[str]:
 
 
 def load_warnings(change: Change, load: LoadModel) -> list[str]:
+    by_minutes = "windows are ranked by expected minutes of disruption"
+    if load.is_zero:
+        return [f"The load measured of {change.service} is zero over its last {LAST_DAYS} days: {by_minutes}."]
     if not load.is_known:
-        return [f"No load is known of {change.service}: windows are ranked by expected minutes of disruption."]
+        return [f"No load is known of {change.service}: {by_minutes}."]
     if load.is_short:
         return [
             f"The load of {change.service} rests on {plural(load.hours_, 'hour')} of the last {LOAD_WEEKS} weeks: "

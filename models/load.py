@@ -49,6 +49,9 @@ class LoadModel:
     ----------
     is_known
         Whether there is any load to speak of; without, as before `fit`, nothing else may be asked.
+    is_zero
+        Whether it was measured, and was nothing in the last 28 days of that; it is not known then, since nothing can be
+        weighed by it.
     is_short
         Less than two weeks: the days of the week cannot be told apart, hours of the day at best.
     weights_
@@ -57,7 +60,7 @@ class LoadModel:
         How far public holidays go from their weekday towards a Sunday.
     """
 
-    is_known = False
+    is_known = is_zero = False
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
@@ -78,6 +81,7 @@ class LoadModel:
         self.hours_ = len(load)
         recent = load.filter(pl.col("hour_at") > pl.col("hour_at").max() - timedelta(days=LAST_DAYS))
         self.is_known = len(load) > 0 and recent["requests"].sum() > 0
+        self.is_zero = len(load) > 0 and not self.is_known
         self.is_short = len(load) < DAY_ALONE
         self.weights_: dict[str, float] = {}
         self.sunday_share_ = 0.0
