@@ -60,7 +60,10 @@ def now_verb(
     change_type: ChangeType = None,
     calendar: CalendarFile = None,
 ) -> None:
-    """Whether to ship now, or until when to wait."""
+    """Whether to ship now, or until when to wait.
+
+    Ends with 0 whatever the verdict, which --json gives to scripts.
+    """
     from shipcast.answers.now import now
     from shipcast.answers.reading import open_reader
 

@@ -64,7 +64,10 @@ def check_verb(
     ] = None,
     calendar: CalendarFile = None,
 ) -> None:
-    """Whether a change may go at a time, by which rule, until when, and when next."""
+    """Whether a change may go at a time, by which rule, until when, and when next.
+
+    Ends with 0 whatever the decision, which --json gives to scripts.
+    """
     from shipcast.answers.calendar import check
     from shipcast.scheduling.calendar.questions import read_questions
 
