@@ -120,15 +120,20 @@ def checked(home: Path, entry: Champion) -> Path:
     NewerModel
         It has a format that this version does not read.
     """
-    path, name = home / entry.path, said(entry)
+    path, name = home / entry.path, f"version {entry.version} of the {entry.kind} model"
     facts: dict[str, Any] = {"next_step": TRAIN_OR_BACK, "file": str(path), "version": entry.version}
     if entry.format > FORMAT:
         raise NewerModel(f"{path}: {name} has format {entry.format}; this version reads up to {FORMAT}.", **facts)
-    with readable(path, name, facts):
+    try:
         size = path.stat().st_size
         if size != entry.size:
             raise ModelDamaged(f"{path}: {name} has {size:,} bytes instead of {entry.size:,}.", **facts)
-        hold_against(entry.sha256, path, name, facts)
+        if digest(path) != entry.sha256:
+            raise ModelDamaged(f"{path}: {name} is not the file that was recorded: its SHA-256 differs.", **facts)
+    except FileNotFoundError as error:
+        raise ModelMissing(f"{path}: {name} is missing.", **facts) from error
+    except OSError as error:
+        raise ModelDamaged(f"{path}: {name} cannot be read: {error.strerror}.", **facts) from error
     return path
 
 
@@ -144,33 +149,18 @@ def artefact(home: Path, entry: Champion, name: str) -> Path:
     ModelDamaged
         It is other than recorded.
     """
-    path, whose = (home / entry.path).parent.parent / name, f"the file kept with {said(entry)}"
+    path = (home / entry.path).parent.parent / name
+    whose = f"{name}, kept with version {entry.version} of the {entry.kind} model,"
     facts: dict[str, Any] = {"next_step": TRAIN_OR_BACK, "file": str(path), "version": entry.version}
-    with readable(path, whose, facts):
-        path.stat()
-        if name in entry.kept:
-            hold_against(entry.kept[name], path, whose, facts)
-    return path
-
-
-def said(entry: Champion) -> str:
-    return f"version {entry.version} of the {entry.kind} model"
-
-
-@contextmanager
-def readable(path: Path, name: str, facts: Mapping[str, Any]) -> Iterator[None]:
-    """Within the block, a file that is not there or cannot be read is told in words."""
     try:
-        yield
+        found = digest(path)
     except FileNotFoundError as error:
-        raise ModelMissing(f"{path}: {name} is missing.", **facts) from error
+        raise ModelMissing(f"{whose} is missing: {path}.", **facts) from error
     except OSError as error:
-        raise ModelDamaged(f"{path}: {name} cannot be read: {error.strerror}.", **facts) from error
-
-
-def hold_against(sha256: str, path: Path, name: str, facts: Mapping[str, Any]) -> None:
-    if digest(path) != sha256:
-        raise ModelDamaged(f"{path}: {name} is not the file that was recorded: its SHA-256 differs.", **facts)
+        raise ModelDamaged(f"{whose} cannot be read ({error.strerror}): {path}.", **facts) from error
+    if entry.kept.get(name, found) != found:
+        raise ModelDamaged(f"{whose} is not the file that was recorded, since its SHA-256 differs: {path}.", **facts)
+    return path
 
 
 def promoted(home: Path, kind: str | None = None) -> list[Champion]:

@@ -120,7 +120,7 @@ def test_what_was_kept_with_it_and_altered_is_broken(home, name):
     [_, [subject, state, finding, remedy]], code = found(home)
 
     assert (subject, state, remedy, code) == ("quality", "broken", "shipcast train --promote", 7)
-    assert f"{name}: the file kept with version 1 of the failure model is not the file that was recorded" in finding
+    assert finding.startswith(f"{name}, kept with version 1 of the failure model, is not the file that was recorded")
 
 
 def with_features(home, code):

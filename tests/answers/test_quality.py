@@ -285,7 +285,7 @@ def test_what_was_kept_and_then_altered_is_believed_by_nobody(other_models, answ
     found = asked(other_models)
     words = found.missing.get(part) or " ".join(found.drift.untold)
 
-    assert f"{path}: the file kept with version 1 of the failure model is not the file that was recorded" in words
+    assert f"{name}, kept with version 1 of the failure model, is not the file that was recorded" in words
     assert part == "drift" or getattr(found, part) is None
     assert found.drift.features == () if part == "drift" else found.drift == answer.drift
     assert (found.load, found.restore) == (answer.load, answer.restore)
