@@ -262,7 +262,9 @@ class Reader:
         return self.zones[tzid]
 
     def described_zone(self, line: int, tzid: str) -> str:
-        own = [part for part in self.calendar.walk("VTIMEZONE") if isinstance(part, Timezone) and tzid == part["TZID"]]
+        own = [
+            part for part in self.calendar.walk("VTIMEZONE") if isinstance(part, Timezone) and tzid == part.get("TZID")
+        ]
         if not own:
             raise self.error(line, f"{tzid!r} is not a time zone, and the file does not describe it")
         first, last = self.years()
