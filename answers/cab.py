@@ -166,7 +166,7 @@ def cab(
         team=team,
         period_start=period.start,
         period_end=period.end,
-        sentence=sentence(times[0], pending, meetings, shown, period, reader.settings.tz),
+        sentence=sentence(times[0], pending, meetings, shown, period, reader.settings.tz, reader.as_of),
         items=tuple(pending),
         meetings=tuple(meetings),
         lead_times=tuple(times),
@@ -289,6 +289,7 @@ def sentence(
     candidates: Sequence[Candidate],
     period: Span,
     tz: str,
+    as_of: datetime,
 ) -> str:
     """The answer in one sentence.
 
@@ -300,12 +301,12 @@ def sentence(
     proposed = sum(one.verdict == "propose" for one in candidates)
     kinds = "no kind" if not proposed else plural(proposed, "kind")
     return (
-        f"Of what was asked for {when}, {lead_time_said(lead)}; {waiting_said(pending, meetings, tz)}; "
+        f"Of what was asked for {when}, {lead_time_said(lead)}; {waiting_said(pending, meetings, tz, as_of)}; "
         f"{kinds} of change can be proposed as standard."
     )
 
 
-def waiting_said(pending: Sequence[PendingChange], meetings: Sequence[MeetingQueue], tz: str) -> str:
+def waiting_said(pending: Sequence[PendingChange], meetings: Sequence[MeetingQueue], tz: str, as_of: datetime) -> str:
     waiting = counted(one for one in pending if one.started_at is None)
     if not waiting:
         return "nothing waits"
@@ -316,7 +317,7 @@ def waiting_said(pending: Sequence[PendingChange], meetings: Sequence[MeetingQue
     if first.meeting is None:
         return f"{wait}, and no meeting can decide in time"
     them = "" if first.changes == waiting else f", {first.changes:,} of them"
-    return f"{wait}{them} for the next meeting, on {local_time(first.meeting, tz)} ({tz})"
+    return f"{wait}{them} for the next meeting, on {local_time(first.meeting, tz, as_of)} ({tz})"
 
 
 def threshold_said(looks: Looks) -> str:

@@ -157,7 +157,7 @@ def check(
     left_out = [f"Keys of no use to a question were left out: {', '.join(unknown_keys)}."] if unknown_keys else []
     return CalendarCheckAnswer(
         **envelope(as_of, known),
-        sentence=sentence(items, known, settings.tz),
+        sentence=sentence(items, known, settings.tz, as_of),
         items=items,
         warnings=(
             *notes(calendar, files),
@@ -224,7 +224,7 @@ def subject_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Kno
     return warnings
 
 
-def sentence(items: Sequence[Checked], known: Known, zone: str) -> str:
+def sentence(items: Sequence[Checked], known: Known, zone: str, as_of: datetime) -> str:
     """The answer in one sentence.
 
     "pay may not ship to production from Mon 5 Jan 10:00 (Europe/London): night blocks until 22:00. It may from 22:00."
@@ -235,8 +235,8 @@ def sentence(items: Sequence[Checked], known: Known, zone: str) -> str:
         return f"Of {plural(len(items), 'question')}: {', '.join(parts) or 'nothing asked'}."
     [item] = items
     clock = known.service(item.service).zone or zone
-    when = f"at {local_time(item.start, clock)} ({clock})"
-    until = "" if item.until is None else f" until {local_time(item.until, clock)}"
+    when = f"at {local_time(item.start, clock, as_of)} ({clock})"
+    until = "" if item.until is None else f" until {local_time(item.until, clock, as_of)}"
     said = f"{item.service} {WORDS[item.decision]} {item.environment} {when}: {decided(item, until)}."
     if item.decision == "allowed":
         return said
@@ -244,7 +244,7 @@ def sentence(items: Sequence[Checked], known: Known, zone: str) -> str:
         return f"{said} It may all the same, by entry {listing([str(n) for n in item.lifted_by])} of the ledger."
     if item.next_allowed is None:
         return f"{said} No time within 20 years is allowed for so long."
-    return f"{said} It may from {local_time(item.next_allowed, clock)}."
+    return f"{said} It may from {local_time(item.next_allowed, clock, as_of)}."
 
 
 WORDS: Mapping[Verdict, str] = {

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from shipcast.answers.answer import Count, Instant, Number, Part, utc
+from shipcast.answers.kept import kept
 from shipcast.answers.statistics import garwood
 from shipcast.answers.words import plural, times
 from shipcast.features.errors import FeatureFileFailed
@@ -20,7 +21,6 @@ from shipcast.features.own import enter_files
 from shipcast.models.backtest import settled
 from shipcast.models.drift import FEWEST, SHORTEST, FeatureDrift, Reference, drifts, read_references
 from shipcast.models.errors import ModelDamaged, ModelMissing
-from shipcast.models.registry import artefact
 from shipcast.models.scores import crowding
 from shipcast.models.serving import Served, served
 from shipcast.models.training import ENOUGH, ENOUGH_FAILURES, days_of, failed_of
@@ -120,11 +120,11 @@ def drift(history: History, settings: Settings, serving: Served) -> Drift | str:
     except (FeatureFileFailed, ModelError) as error:
         return error.detail
     rows = matrix(history, features, since=entry.cut_off).filter(~pl.col("is_rollback"))
-    kept = references_of(artefact(settings.home, entry, FILE))
+    known = kept(settings.home, entry, FILE, references_of)
     span = history.at - entry.cut_off
-    moved = () if isinstance(kept, str) else moves(drifts(kept, rows, span), len(rows))
+    moved = () if isinstance(known, str) else moves(drifts(known, rows, span), len(rows))
     found = calibrated(serving, settled(rows, history.at))
-    untold = untold_of(kept, rows, span, found)
+    untold = untold_of(known, rows, span, found)
     return Drift(
         since=utc(entry.cut_off),
         n=len(rows),
@@ -142,7 +142,7 @@ def due(history: History, settings: Settings) -> str | None:
     Raises
     ------
     ModelError
-        The list of champions is damaged, or of a later version.
+        The list of champions is lost, damaged, or of a later version.
     """
     try:
         serving = served(settings.home, history.at)
@@ -171,10 +171,8 @@ def references_of(path: Path) -> dict[str, Reference] | str:
     """What was kept of the features with a model, or why that is unknown."""
     try:
         return read_references(path)
-    except FileNotFoundError:
-        return f"how the features lay in what the model learned from was not kept: {path} is missing"
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        return f"{path} cannot be read: {error}"
+        return f"{path} cannot be read: {error}."
 
 
 def moves(found: Sequence[FeatureDrift], n: int) -> tuple[FeatureMove, ...]:
@@ -221,12 +219,12 @@ def calibrated(serving: Served, rows: pl.DataFrame) -> SinceCutOff:
 
 
 def untold_of(
-    kept: dict[str, Reference] | str, rows: pl.DataFrame, span: timedelta, found: SinceCutOff
+    known: dict[str, Reference] | str, rows: pl.DataFrame, span: timedelta, found: SinceCutOff
 ) -> tuple[str, ...]:
     """Why nothing is said of features, or of calibration."""
     said = []
-    if isinstance(kept, str):
-        said.append(f"Features: {kept}.")
+    if isinstance(known, str):
+        said.append(f"Features: {known}")
     elif len(rows) < FEWEST or span < SHORTEST:
         least = f"{FEWEST} deployments and {SHORTEST.days} days"
         said.append(f"Features: too early to say; that takes {least} since the model's cut-off.")

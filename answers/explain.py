@@ -17,8 +17,7 @@ from scipy.special import expit
 from shipcast.answers.admission import Admission
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
 from shipcast.answers.ground import Ground
-from shipcast.answers.hour_quality import FILE as HOURS_FILE
-from shipcast.answers.hour_quality import PartOfWeek, start_said, stored
+from shipcast.answers.hour_quality import PartOfWeek, estimates, start_said
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.pricing import (
     FARTHEST,
@@ -48,7 +47,6 @@ from shipcast.answers.words import in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
 from shipcast.models.doubly_robust import part_numbers
 from shipcast.models.posterior import Floats
-from shipcast.models.registry import artefact
 from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws, factors
 from shipcast.scheduling.risk import Risk
 from shipcast.scheduling.windows import SLOT, WEEK, first_slot
@@ -263,6 +261,7 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
     prices = priced(reader.at, models, question, chosen + np.timedelta64(WEEK, "us"))
     place = prices.place(chosen[0])
     item = window(prices, admitted, 0)
+    estimate = second_estimate(reader, question, models)
     found = answer.model_copy(
         update={
             "items": (item,),
@@ -270,7 +269,7 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
             "factors": factor_items(prices, place),
             "no_time_effect": models.failure.describe().get("no_time_effect"),
             "no_time_effect_on_restore": restore_belief(models, question),
-            "second_estimate": second_estimate(reader, question, models),
+            "second_estimate": None if isinstance(estimate, str) else estimate,
             "curves": curves(prices, question.change.zone),
             "alike": alike(models.ground, hours_of_week(chosen, question.change.zone)[0], question.change.lines),
             "to_be_calmer": to_be_calmer(asked, prices, item),
@@ -278,6 +277,7 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
                 *answer.warnings,
                 *model_warnings(question, models),
                 *rare_warnings(question.change, models.ground, chosen),
+                *([estimate] if isinstance(estimate, str) else []),
             ),
         }
     )
@@ -289,11 +289,14 @@ def restore_belief(models: Models, question: Question) -> float | None:
     return beliefs.get(question.change.team or question.change.service)  # type: ignore[no-any-return]
 
 
-def second_estimate(reader: Reader, question: Question, models: Models) -> PartOfWeek | None:
-    """What was kept with the champion about the part of the week in which the question's start lies."""
-    found = None if models.served is None else stored(artefact(reader.settings.home, models.served, HOURS_FILE))
+def second_estimate(reader: Reader, question: Question, models: Models) -> PartOfWeek | str | None:
+    """What the champion's second estimate says of the part of the week in which the question's start lies.
+
+    Text: why that is unknown. Null: no champion answers.
+    """
+    found = None if models.served is None else estimates(reader.settings.home, models.served)
     if found is None or isinstance(found, str):
-        return None
+        return found
     start = np.array([question.earliest], dtype="datetime64[us]")
     [number] = part_numbers(hours_of_week(start, question.change.zone)).tolist()
     part: PartOfWeek = found[number]
@@ -495,7 +498,8 @@ def calmer_said(answer: ExplainAnswer) -> list[str]:
         return ["No later start within 7 days and no smaller size would be a level calmer."]
     ways = []
     if calmer.start is not None:
-        ways.append(f"from {local_time(calmer.start, answer.business_zone)} ({answer.business_zone}) on")
+        start = local_time(calmer.start, answer.business_zone, answer.as_of)
+        ways.append(f"from {start} ({answer.business_zone}) on")
     if calmer.lines is not None:
         size = f"at most {plural(calmer.lines, 'line')}"
         ways.append(f"at this time with {size}, against the usual cost of the change as it is now")
@@ -509,11 +513,11 @@ def sentence(answer: ExplainAnswer) -> str:
     fail."
     """
     [item] = answer.items
-    when = f"{local_time(item.start, answer.business_zone)} ({answer.business_zone})"
+    when = f"{local_time(item.start, answer.business_zone, answer.as_of)} ({answer.business_zone})"
     if item.relative_cost is None or item.failure_probability is None:
         return f"Nothing is known yet that could tell {when} from any other start of {answer.service}."
     chance = in_hundred(item.failure_probability, item.failure_low, item.failure_high)
     blocked = f", and blocked by {answer.blocked[0].rule}" if answer.blocked else ""
     usual = f"{item.relative_cost * 100:.0f} % of the usual cost"
-    needed = "" if answer.blocked else approvals_said(item.approvals, answer.business_zone)
+    needed = "" if answer.blocked else approvals_said(item.approvals, answer.business_zone, answer.as_of)
     return f"{when} is {item.level} for {answer.service}{blocked}: {usual}, {chance} would fail.{needed}"

@@ -10,10 +10,11 @@ import polars as pl
 
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
 from shipcast.answers.backtest import Summary, against_base, scored
+from shipcast.answers.kept import kept
 from shipcast.answers.statistics import wilson
 from shipcast.answers.words import plural, share
 from shipcast.features.history import History
-from shipcast.models.registry import Champion, artefact
+from shipcast.models.registry import Champion
 from shipcast.models.scores import Group, bands, bias
 from shipcast.models.training import ENOUGH, ENOUGH_FAILURES, days_of, failed_of
 from shipcast.scheduling.recommend import LEVELS, level
@@ -112,7 +113,7 @@ class FailureQuality(Part):
 
 def failure_quality(history: History, home: Path, entry: Champion) -> FailureQuality | str:
     """The quality of the champion's forecasts by the outcomes known at the history's instant, or why it is unknown."""
-    forecasts = stored(artefact(home, entry, FILE))
+    forecasts = kept(home, entry, FILE, stored)
     if isinstance(forecasts, str):
         return forecasts
     outcomes = history.frame(OUTCOMES, since=forecasts["started_at"].min() or history.at)
@@ -141,8 +142,6 @@ def stored(path: Path) -> pl.DataFrame | str:
     """The forecasts that were kept with a model, or why there are none to judge."""
     try:
         found = pl.read_parquet(path, columns=list(COLUMNS))
-    except FileNotFoundError:
-        return f"The forecasts that the model was judged by were not kept: {path} is missing."
     except (OSError, pl.exceptions.PolarsError) as error:
         return f"{path} cannot be read: {str(error).splitlines()[0]}."
     chances = found.select("chance", "base")

@@ -15,7 +15,7 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import count, local_time, plural
 from shipcast.features.clock import Instants
 from shipcast.features.history import LOAD_WEEKS, History
-from shipcast.models.load import LoadModel
+from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.settings.errors import UsageError
 
 FARTHEST_HOURS = 35 * 24
@@ -106,7 +106,7 @@ def forecast(
         raise UnknownName("service", service, zones)
     reader.check_environment(environment)
     instants = coming_hours(reader.at, hours)
-    series, items, warnings = [], [], [*reader.warnings()]
+    series, items, warnings, zero = [], [], [*reader.warnings()], []
     for name in sorted(zones) if service is None else [service]:
         zone = zones.get(name, history.default_zone)
         model = LoadModel.of(history, name, zone)
@@ -114,15 +114,18 @@ def forecast(
             series.append(basis(name, model))
             items += forecast_items(name, model, instants)
             warnings += series_warnings(reader, series[-1])
-    unknown = [name for name in ([service] if service else zones) if name not in {one.service for one in series}]
+        elif model.is_zero:
+            zero.append(name)
+    told = {*zero, *(one.service for one in series)}
+    unknown = [name for name in ([service] if service else zones) if name not in told]
     return ForecastAnswer(
         **reader.envelope(),
-        sentence=sentence(series, items, hours),
+        sentence=sentence(series, items, hours, reader.as_of) if series else nothing_said(zero),
         environment=environment,
         hours=hours,
         series=tuple(series),
         items=tuple(items),
-        warnings=(*warnings, *unknown_warnings(unknown)),
+        warnings=(*warnings, *zero_warnings(zero), *unknown_warnings(unknown)),
     )
 
 
@@ -168,28 +171,42 @@ def series_warnings(reader: Reader, series: Series) -> list[str]:
     return said
 
 
+def zero_warnings(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [f"The load measured of {listed(names)} is zero over the last {LAST_DAYS} days of it: none is forecast."]
+
+
 def unknown_warnings(names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return [f"No load is known of {listed} in the last {LOAD_WEEKS} weeks: load it as the table `load`."]
+    return [f"No load is known of {listed(names)} in the last {LOAD_WEEKS} weeks: load it as the table `load`."]
 
 
-def sentence(series: Sequence[Series], items: Sequence[HourForecast], hours: int) -> str:
-    """The answer for one service, with its busiest hour; or how many were forecast."""
-    if not series:
+def listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def nothing_said(zero: Sequence[str]) -> str:
+    """The answer where none is forecast."""
+    if not zero:
         return "No load is known, so none can be forecast."
+    return f"The load measured of {listed(zero)} is zero over the last {LAST_DAYS} days of it, so none is forecast."
+
+
+def sentence(series: Sequence[Series], items: Sequence[HourForecast], hours: int, as_of: datetime) -> str:
+    """The answer for one service, with its busiest hour; or how many were forecast."""
     if len(series) > 1:
         return f"The load of {plural(len(series), 'service')} is forecast for {plural(hours, 'hour')} ahead."
     busiest, quietest = max(items, key=lambda item: item.p50), min(items, key=lambda item: item.p50)
     zone = series[0].business_zone
     if len(items) == 1:
-        start = local_time(items[0].starts_at, zone)
+        start = local_time(items[0].starts_at, zone, as_of)
         return f"{series[0].service} sees {in_requests(items[0])} in the hour from {start} ({zone})."
+    high, low = (local_time(item.starts_at, zone, as_of) for item in (busiest, quietest))
     return (
-        f"{series[0].service} is busiest on {local_time(busiest.starts_at, zone)} ({zone}), with "
-        f"{in_requests(busiest)} an hour, and quietest on {local_time(quietest.starts_at, zone)}, with "
-        f"{in_requests(quietest)}."
+        f"{series[0].service} is busiest on {high} ({zone}), with {in_requests(busiest)} an hour, and quietest on "
+        f"{low}, with {in_requests(quietest)}."
     )
 
 
@@ -198,8 +215,7 @@ def in_requests(item: HourForecast) -> str:
 
     Examples
     --------
-    >>> from datetime import UTC
-    >>> noon = datetime(2025, 1, 1, 12, tzinfo=UTC)
+    >>> noon = datetime.fromisoformat("2025-01-01T12:00Z")
     >>> in_requests(HourForecast(service="pay", starts_at=noon, p05=1, p25=2, p50=3, p75=4, p95=1205))
     '3 requests (1 to 1,205)'
     """

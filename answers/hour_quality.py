@@ -9,10 +9,11 @@ from typing import Any
 
 from shipcast.answers.answer import Count, Number, Part, Share
 from shipcast.answers.failure_quality import interval_said
+from shipcast.answers.kept import kept
 from shipcast.answers.statistics import wilson
 from shipcast.answers.words import plural, share, times
 from shipcast.models.doubly_robust import HOURS, PARTS
-from shipcast.models.registry import Champion, artefact
+from shipcast.models.registry import Champion
 
 FILE = "hours.json"
 HOW = (
@@ -95,7 +96,7 @@ class HourQuality(Part):
 
 def hour_quality(home: Path, entry: Champion) -> HourQuality | str:
     """The two estimates that were made when the champion was trained, or why there are none."""
-    parts = stored(artefact(home, entry, FILE))
+    parts = estimates(home, entry)
     if isinstance(parts, str):
         return parts
     apart = [one for one in parts if one.disagrees]
@@ -103,13 +104,16 @@ def hour_quality(home: Path, entry: Champion) -> HourQuality | str:
     return HourQuality(parts=parts, told=told, disagreeing=len(apart), how=HOW, sentence=sentence(parts))
 
 
+def estimates(home: Path, entry: Champion) -> tuple[PartOfWeek, ...] | str:
+    """What was estimated of each part of the week when the champion was trained, or why that is unknown."""
+    return kept(home, entry, FILE, stored)
+
+
 def stored(path: Path) -> tuple[PartOfWeek, ...] | str:
     """What was kept with a model, or why there is nothing."""
     try:
         found = json.loads(path.read_bytes())
         parts = tuple(PartOfWeek(**one, **derived(one["part"], one["n"], one["failures"])) for one in found)
-    except FileNotFoundError:
-        return "No second estimate of the hour was made when the model was trained; the next training makes one."
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}."
     except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from scipy.special import stdtrit
 
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
+from shipcast.answers.failure_quality import interval_said
 from shipcast.answers.forecast import coming_hours
 from shipcast.answers.words import plural, share
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK
 from shipcast.features.history import History
 from shipcast.models.load import LoadModel
+from shipcast.models.posterior import Floats
 from shipcast.models.scores import coverage, mase, naive2, owa
 
 AHEAD = timedelta(days=7)
 LOOKED_AT = timedelta(days=28)  # before the forecast, in which services are the busiest
 MOST_SERVICES = 20
+FEWEST_SERVICES = 3  # from which it can be said whether intervals hold
+USUAL_SCATTER, USUAL_WORTH = 0.25, 4.0  # of shares of services, over that of single hours; services that it counts for
 BUSIEST = """
 select service from fct_load_hourly
 where {scope} and known_at <= $at and hour_at >= $since
@@ -27,6 +34,8 @@ group by service having sum(requests) > 0
 order by sum(requests) desc, service
 limit $most
 """
+
+Verdict = Literal["holds", "too narrow", "too wide"]
 
 
 class ServiceLoad(Part):
@@ -55,8 +64,10 @@ class LoadQuality(Part):
     n
         The hours measured since, over all services.
     coverage_50, coverage_90
-        The share of these that lay in the interval meant to hold 50 and 90 of 100. Hours of one week go together, so
-        that even good intervals are off by some percent.
+        The share of these that lay in the interval meant to hold 50 and 90 of 100, with a 95 % interval by how far
+        services lie apart, since the hours of one go together. Null: there are fewer than 3 services.
+    verdict_50, verdict_90
+        Whether 50 and 90 of 100 lie in that interval, or which way they don't.
     mase, owa
         The means over services; below 1 is better than the value a week before in the past, and than Naive2 (as in the
         M4 competition) in the same week.
@@ -66,7 +77,13 @@ class LoadQuality(Part):
     period_end: Instant
     n: Count
     coverage_50: Share
+    coverage_50_low: Share | None
+    coverage_50_high: Share | None
+    verdict_50: Verdict | None
     coverage_90: Share
+    coverage_90_low: Share | None
+    coverage_90_high: Share | None
+    verdict_90: Verdict | None
     mase: Number | None
     owa: Number | None
     services: tuple[ServiceLoad, ...]
@@ -118,12 +135,40 @@ def gathered(found: Sequence[ServiceLoad], begins: datetime, ends: datetime) -> 
         period_start=utc(begins),
         period_end=utc(ends),
         n=hours,
-        coverage_50=sum(one.coverage_50 * one.n for one in found) / hours,
-        coverage_90=sum(one.coverage_90 * one.n for one in found) / hours,
+        **covered("50", 0.5, [(one.coverage_50, one.n) for one in found]),
+        **covered("90", 0.9, [(one.coverage_90, one.n) for one in found]),
         mase=mean([one.mase for one in found]),
         owa=mean([one.owa for one in found]),
         services=tuple(found),
     )
+
+
+def covered(name: str, meant: float, found: Sequence[tuple[float, int]]) -> dict[str, Any]:
+    """What intervals held over all services, each with its hours, and whether that is what they were meant to."""
+    shares, hours = np.array(found).T
+    held = float(shares @ hours / hours.sum())
+    low, high = held_between(meant, held, shares) if len(shares) >= FEWEST_SERVICES else (None, None)
+    verdict: Verdict | None = None
+    if low is not None and high is not None:
+        verdict = "too narrow" if high < meant else "too wide" if low > meant else "holds"
+    return {
+        f"coverage_{name}": held,
+        f"coverage_{name}_low": low,
+        f"coverage_{name}_high": high,
+        f"verdict_{name}": verdict,
+    }
+
+
+def held_between(meant: float, held: float, shares: Floats) -> tuple[float, float]:
+    """A 95 % interval (Student's) of what intervals hold, of which each service is one sample.
+
+    How far services scatter is drawn by some more, so that a few which happen to agree don't make it sure.
+    """
+    usual = USUAL_SCATTER * meant * (1 - meant)
+    freedom = len(shares) - 1 + USUAL_WORTH
+    variance = (float(((shares - held) ** 2).sum()) + USUAL_WORTH * usual) / freedom
+    reach = float(stdtrit(freedom, 0.975)) * math.sqrt(variance / len(shares))
+    return max(held - reach, 0.0), min(held + reach, 1.0)
 
 
 def mean(values: Sequence[float | None]) -> float | None:
@@ -140,4 +185,27 @@ def load_said(found: LoadQuality) -> str:
     )
     error = "" if found.mase is None else f"; the error was {found.mase:.2f} of the value a week before's (MASE)"
     plain = "" if found.owa is None else f", and {found.owa:.2f} of Naive2's (OWA)"
-    return f"Load, 7 days ahead: {held} {of}{error}{plain}."
+    return f"Load, 7 days ahead: {held} {of}{error}{plain}. {coverage_said(found)}"
+
+
+def coverage_said(found: LoadQuality) -> str:
+    """Whether the intervals are as wide as they should be, each in words."""
+    parts = [
+        verdict_said("50 %", found.verdict_50, found.coverage_50_low, found.coverage_50_high),
+        verdict_said("90 %", found.verdict_90, found.coverage_90_low, found.coverage_90_high),
+    ]
+    if not all(parts):
+        return f"Whether these intervals hold takes {FEWEST_SERVICES} services to say."
+    return f"Intervals of {'; those of '.join(parts)}."
+
+
+def verdict_said(name: str, verdict: Verdict | None, low: float | None, high: float | None) -> str:
+    """One interval in words; empty: it cannot be said.
+
+    >>> verdict_said("90 %", "too narrow", 0.7, 0.86), verdict_said("50 %", None, None, None)
+    ('90 % are too narrow (70 to 86 %)', '')
+    """
+    if verdict is None or low is None or high is None:
+        return ""
+    word = "hold" if verdict == "holds" else f"are {verdict}"
+    return f"{name} {word} ({interval_said(low, high)} %)"

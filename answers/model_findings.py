@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from shipcast.answers.drift import FILE as REFERENCE
-from shipcast.answers.drift import is_old, references_of
-from shipcast.answers.failure_quality import FILE as FORECASTS
-from shipcast.answers.failure_quality import stored
-from shipcast.answers.findings import Finding
+from shipcast.answers import drift, failure_quality, hour_quality
+from shipcast.answers.drift import is_old
+from shipcast.answers.findings import Finding, State
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, plural
 from shipcast.features.errors import FeatureFileFailed
 from shipcast.features.feature import chosen
 from shipcast.features.own import enter_files
+from shipcast.models.errors import ModelMissing
 from shipcast.models.registry import Champion, artefact
 from shipcast.models.serving import Served, served
 from shipcast.settings import Settings, settings_file
@@ -23,6 +22,11 @@ from shipcast.settings.errors import ModelError
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $as_of"
 TRAIN = "shipcast train --promote"
 GROUP, OTHERS, STICKY = 0o020, 0o002, 0o1000
+JUDGED_BY: Mapping[str, Callable[[Path], object]] = {  # files, and what reads each or says why it cannot
+    failure_quality.FILE: failure_quality.stored,
+    hour_quality.FILE: hour_quality.stored,
+    drift.FILE: drift.references_of,
+}
 
 
 def code_findings(settings: Settings) -> Iterator[Finding]:
@@ -119,11 +123,18 @@ def age_finding(reader: Reader, entry: Champion) -> Finding:
 
 
 def kept_findings(settings: Settings, entry: Champion) -> Iterator[Finding]:
-    """Whether there is what `quality` judges the champion by."""
-    looked_at = (
-        stored(artefact(settings.home, entry, FORECASTS)),
-        references_of(artefact(settings.home, entry, REFERENCE)),
-    )
-    for found in looked_at:
-        if isinstance(found, str):
-            yield Finding(subject="quality", state="missing", finding=found.rstrip("."), remedy=TRAIN)
+    """Whether all is there, as it was recorded, that was kept with the champion: above all what it is judged by."""
+    for name in sorted({*JUDGED_BY, *entry.kept}):
+        try:
+            path = artefact(settings.home, entry, name)
+            found = JUDGED_BY[name](path) if name in JUDGED_BY else None
+        except ModelError as error:
+            state: State = "missing" if isinstance(error, ModelMissing) else "broken"
+            yield kept_finding(state, error.detail)
+        else:
+            if isinstance(found, str):
+                yield kept_finding("missing", found)
+
+
+def kept_finding(state: State, said: str) -> Finding:
+    return Finding(subject="quality", state=state, finding=said.rstrip("."), remedy=TRAIN)

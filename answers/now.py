@@ -34,6 +34,7 @@ from shipcast.scheduling.windows import WEEK, candidate_starts, first_slot
 
 DAY = timedelta(hours=24)
 GOOD_ENOUGH = ("calm", "fair")
+MUCH_CHEAPER = 0.5  # of the cost of now: below it a start within 24 hours is named though now is good enough
 
 Verdict = Literal["go", "wait", "no_clear_difference", "no_window"]
 Horizon = Literal["now", "within 24 hours", "within 7 days"]
@@ -209,14 +210,25 @@ def sentence(answer: NowAnswer, zone: str | None = None) -> str:
         return nothing_known_sentence(answer, zone)
     if answer.verdict == "wait":
         refused = f"{refusal(answer)}. " if answer.refused_by else ""
-        return f"{refused}{wait_sentence(answer.items[1], zone)}"
+        return f"{refused}{wait_sentence(answer, zone)}"
     first = answer.items[0]
     chance = f"{in_hundred(first.failure_probability or 0.0, first.failure_low, first.failure_high)} would fail"
     if answer.verdict == "no_clear_difference":
         return f"Ship {answer.service} now or later: {chance} now, and no time within 7 days is clearly better."
-    better = "" if first.level in GOOD_ENOUGH else ", and no time within 24 hours is clearly better"
+    better = ", and no time within 24 hours is clearly better"
+    if first.level in GOOD_ENOUGH:
+        better = cheaper_soon(answer, zone)
     relative = (first.relative_cost or 0.0) * 100
     return f"Ship {answer.service} now: {chance}, {relative:.0f} % of the usual cost{better}."
+
+
+def cheaper_soon(answer: NowAnswer, zone: str) -> str:
+    """Which start within 24 hours would cost much less than now; empty: none clearly would."""
+    best = next((item for item in answer.items if item.when == "within 24 hours"), None)
+    if best is None or not best.is_clearly_better or (best.relative_to_now or 1.0) >= MUCH_CHEAPER:
+        return ""
+    when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
+    return f"; {when} would cost {times(best.relative_to_now or 0.0)} of it"
 
 
 def refusal(answer: NowAnswer) -> str:
@@ -228,11 +240,13 @@ def refusal(answer: NowAnswer) -> str:
 def nothing_known_sentence(answer: NowAnswer, zone: str) -> str:
     if answer.verdict == "wait":
         best = answer.items[-1]
-        return f"{refusal(answer)}. It may from {local_time(best.start, zone)} ({zone}); nothing is known yet of costs."
+        when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
+        return f"{refusal(answer)}. It may from {when}; nothing is known yet of costs."
     return f"Nothing is known yet that could tell now from later for {answer.service}."
 
 
-def wait_sentence(best: Choice, zone: str) -> str:
-    when = f"{local_time(best.start, zone)} ({zone})"
+def wait_sentence(answer: NowAnswer, zone: str) -> str:
+    best = answer.items[1]
+    when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
     chance = in_hundred(best.failure_probability or 0.0, best.failure_low, best.failure_high)
     return f"Wait until {when}: {times(best.relative_to_now or 0.0)} of the cost of now, and {chance} would fail."

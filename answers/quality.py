@@ -78,7 +78,7 @@ def quality(reader: Reader, progress: Callable[[str], None] = lambda message: No
     Raises
     ------
     ModelError
-        The list of champions is damaged, or of a later version.
+        The list of champions is lost, damaged, or of a later version.
     """
     history = History(reader.connection, reader.at, ENVIRONMENT, reader.settings.tz)
     entry = champion(reader.settings.home, reader.at)

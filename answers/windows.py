@@ -22,7 +22,7 @@ from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants, hours_of_week
 from shipcast.features.history import LOAD_WEEKS, History
-from shipcast.models.load import LoadModel
+from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
 from shipcast.scheduling.calendar.calendar import unknown_regions
@@ -405,8 +405,11 @@ def restore_warnings(change: Change, restore: RestoreModel) -> list[str]:
 
 
 def load_warnings(change: Change, load: LoadModel) -> list[str]:
+    by_minutes = "windows are ranked by expected minutes of disruption"
+    if load.is_zero:
+        return [f"The load measured of {change.service} is zero over its last {LAST_DAYS} days: {by_minutes}."]
     if not load.is_known:
-        return [f"No load is known of {change.service}: windows are ranked by expected minutes of disruption."]
+        return [f"No load is known of {change.service}: {by_minutes}."]
     if load.is_short:
         return [
             f"The load of {change.service} rests on {plural(load.hours_, 'hour')} of the last {LOAD_WEEKS} weeks: "
@@ -463,8 +466,8 @@ def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
     if best.failure_probability is None or best.failure_low is None or best.failure_high is None:
         return f"Nothing is known yet that could tell one window for {answer.service} from another."
     chance = in_hundred(best.failure_probability, best.failure_low, best.failure_high)
-    when = f"{local_time(best.start, zone)} ({zone})"
-    needed = approvals_said(best.approvals, zone)
+    when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
+    needed = approvals_said(best.approvals, zone, answer.as_of)
     if answer.verdict == "no_clear_difference":
         return (
             f"No window for {answer.service} is clearly better than choosing freely: even at {when}, which looks best, "
@@ -474,15 +477,16 @@ def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
     return f"Ship {answer.service} on {when}: {chance} would fail{usual}.{needed}"
 
 
-def approvals_said(needed: Sequence[Approval], zone: str) -> str:
+def approvals_said(needed: Sequence[Approval], zone: str, as_of: datetime) -> str:
     """Whose approval a start needs, and until when a board has to be asked; empty: nobody's.
 
-    >>> approvals_said([Approval(rule="soft-freeze")], "UTC")
+    >>> approvals_said([Approval(rule="soft-freeze")], "UTC", datetime(2025, 12, 14))
     ' It needs an approval (soft-freeze).'
     """
     rules = [one.rule for one in needed if one.meeting is None]
     boards = [
-        f"{one.rule} decides on {local_time(one.meeting, zone)}, hand it in by {local_time(one.deadline, zone)}"
+        f"{one.rule} decides on {local_time(one.meeting, zone, as_of)}, hand it in by "
+        f"{local_time(one.deadline, zone, as_of)}"
         for one in needed
         if one.meeting is not None and one.deadline is not None
     ]
@@ -511,4 +515,4 @@ def next_said(answer: PricedAnswer, zone: str) -> str:
     """When the next allowed start comes."""
     if answer.next_start is None:
         return "No allowed start is known within a year."
-    return f"The next allowed start is {local_time(answer.next_start, zone)} ({zone})."
+    return f"The next allowed start is {local_time(answer.next_start, zone, answer.as_of)} ({zone})."

@@ -88,14 +88,18 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def local_time(moment: datetime, zone: str) -> str:
-    """An instant on the clock of a zone.
+def local_time(moment: datetime, zone: str, as_of: datetime) -> str:
+    """An instant on the clock of a zone, with its year where that is another than when the question is asked.
 
     >>> from datetime import UTC
-    >>> local_time(datetime(2025, 12, 16, 6, 15, tzinfo=UTC), "Europe/London")
+    >>> asked = datetime(2025, 12, 14, tzinfo=UTC)
+    >>> local_time(datetime(2025, 12, 16, 6, 15, tzinfo=UTC), "Europe/London", asked)
     'Tue 16 Dec 06:15'
+    >>> local_time(datetime(2025, 12, 31, 23, 30, tzinfo=UTC), "Europe/Berlin", asked)
+    'Thu 1 Jan 2026 00:30'
     """
-    return f"{moment.astimezone(ZoneInfo(zone)):%a %-d %b %H:%M}"
+    local, asked = (instant.astimezone(ZoneInfo(zone)) for instant in (moment, as_of))
+    return f"{local:%a %-d %b %H:%M}" if local.year == asked.year else f"{local:%a %-d %b %Y %H:%M}"
 
 
 def span(start: datetime, end: datetime, zone: str) -> str:

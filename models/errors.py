@@ -1,7 +1,7 @@
 """Why a trained model cannot be kept or served.
 
 ModelError (settings.errors)     8
-├── ModelMissing                    its file is gone, or there is none to go back to
+├── ModelMissing                    its file, or the list of champions, is gone, or there is none to go back to
 ├── ModelDamaged                    its file, or the list of champions, is not what was written
 ├── NotServable                     what was trained cannot be kept so that it is read again safely
 ├── NewerModel                      a later version of Shipcast wrote it

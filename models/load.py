@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, hours_of_week
 from shipcast.features.history import History
-from shipcast.models.days_off import NO_GUIDE, on_holidays, sunday_share, sundays
+from shipcast.models.days_off import NO_GUIDE, SundayShare, on_holidays, sunday_share, sundays
 from shipcast.models.hours import HOUR, HourlySeries, cleaned
 from shipcast.models.posterior import DRAWS, SEED, Floats
 from shipcast.models.seasonal import MEMBERS, Past, repeating_week
@@ -34,9 +34,8 @@ WORTH = 20.0  # errors that those of the whole day count for, beside an hour's o
 WIDENING = np.array([1.4, 1.25, 0.0, 1.25, 1.4])
 TELLING = 0.5  # of the mean error: hours that are missed by less don't say how errors scatter
 UNSEEN = 0.5  # of the mean load, over the days known: the least that errors of a short series are taken for
-NORMAL: Floats = ndtri(np.array(QUANTILES)) * np.sqrt(
-    np.pi / 2
-)  # quantiles of normal errors over their mean absolute one
+DEVIATES: Floats = ndtri(np.array(QUANTILES))
+NORMAL: Floats = DEVIATES * np.sqrt(np.pi / 2)  # quantiles of normal errors over their mean absolute one
 OUTAGE_HOURS = 4  # an outage meets the mean of some hours, of which errors are smaller than of one
 LARGEST_ERROR = 1.0  # in logs
 LAST_DAYS = 28  # in which a service whose load is known has seen a request
@@ -49,15 +48,18 @@ class LoadModel:
     ----------
     is_known
         Whether there is any load to speak of; without, as before `fit`, nothing else may be asked.
+    is_zero
+        Whether it was measured, and was nothing in the last 28 days of that; it is not known then, since nothing can be
+        weighed by it.
     is_short
         Less than two weeks: the days of the week cannot be told apart, hours of the day at best.
     weights_
         Of each plain forecast, by name; none for a series that is too short to be followed.
     sunday_share_
-        How far public holidays go from their weekday towards a Sunday.
+        How far public holidays go from their weekday towards a Sunday, and how far that of each lies from the mean.
     """
 
-    is_known = False
+    is_known = is_zero = False
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
@@ -78,13 +80,14 @@ class LoadModel:
         self.hours_ = len(load)
         recent = load.filter(pl.col("hour_at") > pl.col("hour_at").max() - timedelta(days=LAST_DAYS))
         self.is_known = len(load) > 0 and recent["requests"].sum() > 0
+        self.is_zero = len(load) > 0 and not self.is_known
         self.is_short = len(load) < DAY_ALONE
         self.weights_: dict[str, float] = {}
-        self.sunday_share_ = 0.0
+        self.sunday_share_ = SundayShare()
         if self.is_known:
             self.series_ = HourlySeries.of(load, self.zone)
             self.sunday_share_ = sunday_share(load if earlier is None else pl.concat([earlier, load]), self.zone)
-            if abs(self.sunday_share_) >= NO_GUIDE:
+            if abs(self.sunday_share_.mean) >= NO_GUIDE:
                 self.series_ = self.series_.without(on_holidays(self.series_.instants, self.zone))
             if len(load) < max(WEEK_ALONE, len(self.series_.measured) / 2):  # or mostly gaps
                 self.fit_week()
@@ -156,26 +159,38 @@ class LoadModel:
 
     def predict(self, instants: Instants) -> Floats:
         """Requests per hour expected then."""
+        expected = self.on_workdays(instants)
+        moved = self.sunday_share_.mean * self.to_sunday(instants, expected)
+        return np.asarray(np.maximum(expected + moved, 0))
+
+    def on_workdays(self, instants: Instants) -> Floats:
+        """The same, as if no day were a public holiday."""
         ahead = self.series_.ahead(instants)
         is_followed = (ahead >= 0) & (ahead < len(self.path_))
-        hours = hours_of_week(instants, self.zone)
-        expected = self.week_[hours]
+        expected = self.week_[hours_of_week(instants, self.zone)]
         if is_followed.any():
             expected = np.where(is_followed, self.path_[np.where(is_followed, ahead, 0)], expected)
-        if self.sunday_share_:
-            moved = self.sunday_share_ * (self.week_[sundays(hours)] - expected)
-            expected = expected + np.where(on_holidays(instants, self.zone), moved, 0)
-        return np.asarray(np.maximum(expected, 0))
+        return expected
+
+    def to_sunday(self, instants: Instants, expected: Floats) -> Floats:
+        """On public holidays, how far the load of a Sunday lies from what is expected; 0 on other days."""
+        apart = self.week_[sundays(hours_of_week(instants, self.zone))] - expected
+        return np.where(on_holidays(instants, self.zone), apart, 0.0)
+
+    def doubt(self, instants: Instants) -> Floats:
+        """How far the share of a single holiday may move the load: one spread; 0 on other days."""
+        return np.abs(self.sunday_share_.doubt * self.to_sunday(instants, self.on_workdays(instants)))
 
     def quantiles(self, instants: Instants) -> Floats:
         """Requests in the hour of each instant, at `QUANTILES`: one row an instant."""
         spread = self.spread(self.scale_, instants)[:, None] * self.quantiles_
-        return np.maximum.accumulate(np.maximum(self.predict(instants)[:, None] + spread, 0), axis=1)
+        both = np.sign(DEVIATES) * np.hypot(spread, self.doubt(instants)[:, None] * DEVIATES)
+        return np.maximum.accumulate(np.maximum(self.predict(instants)[:, None] + both, 0), axis=1)
 
     def draws(self, instants: Instants) -> Floats:
         """Draws of the load that an outage meets over the predicted one: one row a draw, one column an instant."""
         expected = np.maximum(self.predict(instants), FLOOR_SHARE * max(float(self.week_.mean()), 1e-12))
-        relative = self.spread(self.outage_, instants) / expected
+        relative = np.hypot(self.spread(self.outage_, instants), self.doubt(instants)) / expected
         sigma = np.minimum(np.sqrt(np.log1p(relative**2)), LARGEST_ERROR)
         rng = np.random.default_rng([SEED, 3])
         noise = rng.standard_normal((DRAWS, HOURS_OF_WEEK))[:, hours_of_week(instants, self.zone)]

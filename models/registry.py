@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby, islice
@@ -20,6 +20,7 @@ from typing import Any
 
 from shipcast.models.errors import ModelDamaged, ModelMissing, NewerModel, StoreUnusable
 from shipcast.models.tracking import (
+    ARTIFACTS,
     CHALLENGER,
     FOLDER,
     FORMAT,
@@ -38,11 +39,12 @@ from shipcast.warehouse.damage import told
 __all__ = ["FORMAT", "Champion", "Facts", "Registry", "Version", "artefact", "champion", "checked", "promoted"]
 
 POINTER = "champions.json"
-LAYOUT = 1  # of that file
+LAYOUT = 2  # of that file
 CHAMPION = "champion"
 FAILURE = "failure"
 EARLIER = 5  # champions that stay in the list behind the present one
 TRAIN = "Train another: shipcast train"
+REBUILD_OR_TRAIN = "Let MLflow's record mend it with `shipcast doctor --repair`, or train another: shipcast train"
 TRAIN_OR_BACK = "Train another with `shipcast train`, or go back to the earlier champion: shipcast train --rollback"
 
 
@@ -56,6 +58,8 @@ class Champion:
         Of the model file, below the home and in bytes.
     cut_off, promoted_at
         Naive UTC.
+    kept
+        The SHA-256 of each further file, by name. Empty: a list of layout 1 says nothing of them.
     """
 
     kind: str
@@ -68,6 +72,7 @@ class Champion:
     format: int
     cut_off: datetime
     promoted_at: datetime
+    kept: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, version: Version) -> Champion:
@@ -93,8 +98,10 @@ def champion(home: Path, at: datetime, kind: str = FAILURE) -> Champion | None:
 
     Raises
     ------
+    ModelMissing
+        The list of champions is lost.
     ModelDamaged
-        The list of champions is damaged.
+        It is damaged.
     NewerModel
         A later version of Shipcast wrote it.
     """
@@ -131,8 +138,29 @@ def checked(home: Path, entry: Champion) -> Path:
 
 
 def artefact(home: Path, entry: Champion, name: str) -> Path:
-    """Where a further file of a champion lies, if it was kept: beside the folder of the model file."""
-    return (home / entry.path).parent.parent / name
+    """A further file of a champion, after every byte of it was held against what was recorded.
+
+    Of one that a list of layout 1 names no more is known than that it is there.
+
+    Raises
+    ------
+    ModelMissing
+        It isn't there.
+    ModelDamaged
+        It is other than recorded.
+    """
+    path = (home / entry.path).parent.parent / name
+    whose = f"{name}, kept with version {entry.version} of the {entry.kind} model,"
+    facts: dict[str, Any] = {"next_step": TRAIN_OR_BACK, "file": str(path), "version": entry.version}
+    try:
+        found = digest(path)
+    except FileNotFoundError as error:
+        raise ModelMissing(f"{whose} is missing: {path}.", **facts) from error
+    except OSError as error:
+        raise ModelDamaged(f"{whose} cannot be read ({error.strerror}): {path}.", **facts) from error
+    if entry.kept.get(name, found) != found:
+        raise ModelDamaged(f"{whose} is not the file that was recorded, since its SHA-256 differs: {path}.", **facts)
+    return path
 
 
 def promoted(home: Path, kind: str | None = None) -> list[Champion]:
@@ -140,7 +168,7 @@ def promoted(home: Path, kind: str | None = None) -> list[Champion]:
 
     Raises
     ------
-    ModelDamaged, NewerModel
+    ModelMissing, ModelDamaged, NewerModel
         As `champion`.
     """
     pointer = home / FOLDER / POINTER
@@ -153,11 +181,17 @@ def promoted(home: Path, kind: str | None = None) -> list[Champion]:
                 file=str(pointer),
             )
         entries = [Champion.from_facts(entry) for entry in facts["champions"]]
-    except FileNotFoundError:
-        return []
+    except FileNotFoundError as error:
+        if not has_models(home):
+            return []
+        raise ModelMissing(
+            f"{pointer} is missing: it says which of the models that lie beside it serves.",
+            next_step=REBUILD_OR_TRAIN,
+            file=str(pointer),
+        ) from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelDamaged(
-            f"{pointer} is damaged or cannot be read: {error}.", next_step=TRAIN, file=str(pointer)
+            f"{pointer} is damaged or cannot be read: {error}.", next_step=REBUILD_OR_TRAIN, file=str(pointer)
         ) from error
     return [entry for entry in entries if kind in (None, entry.kind)]
 
@@ -187,13 +221,21 @@ class Registry:
     def record(self, file: Path, facts: Facts) -> Version:
         """Keep a copy of a finished model file and its facts, as a new version that is the challenger of its kind."""
         with told(self.home / FOLDER):
+            self.begin()
             self.follow()
-            return replace(self.store.record(file, facts), alias=CHALLENGER)
+            above = max((entry.version for entry in self.known() if entry.kind == facts.kind), default=0)
+            return replace(self.store.record(file, facts, above), alias=CHALLENGER)
+
+    def begin(self) -> None:
+        """Write an empty list of champions before the first model is kept, so that one which is missing was lost."""
+        if not (self.home / FOLDER / POINTER).exists() and not has_models(self.home):
+            (self.home / FOLDER).mkdir(parents=True, exist_ok=True)
+            write_list(self.home, [])
 
     def promote(self, version: Version) -> Champion:
         """Make a version the champion, once its file was checked.
 
-        A damaged list of champions is begun anew: those that were in it are recorded still, but answer no more.
+        A lost or damaged list of champions is begun anew: those that were in it are recorded still, but answer no more.
 
         Raises
         ------
@@ -217,7 +259,7 @@ class Registry:
         Raises
         ------
         ModelMissing
-            There is none before, or its file is gone; the champion stays.
+            There is none before, or its file or the list is gone; the champion stays.
         ModelDamaged, NewerModel
             As `checked` and `champion`; the champion stays.
         """
@@ -230,6 +272,25 @@ class Registry:
             checked(self.home, own[-2])
         self.write([entry for entry in entries if entry != own[-1]])
         return own[-2]
+
+    def rebuild(self) -> list[Champion]:
+        """Where the list of champions is lost or damaged, make those champions whom MLflow's aliases name.
+
+        Whoever was champion before them, for questions about the past, is known to nobody any more.
+
+        Raises
+        ------
+        ModelMissing, ModelDamaged, NewerModel
+            As `checked`.
+        """
+        try:
+            promoted(self.home)
+        except (ModelMissing, ModelDamaged):
+            if not (self.home / FOLDER / STORE).exists():
+                return []
+            named = {(kind, numbers.get(CHAMPION)) for kind, numbers in self.store.aliases().items()}
+            return [self.promote(each) for each in self.store.versions() if (each.kind, each.number) in named]
+        return []
 
     def versions(self) -> list[Version]:
         """What was recorded and not pruned, newest first, kind by kind."""
@@ -252,7 +313,7 @@ class Registry:
 
         Raises
         ------
-        ModelDamaged, NewerModel
+        ModelMissing, ModelDamaged, NewerModel
             As `champion`: who must stay is not known, so nothing was removed.
         """
         champions = {entry.run_id for entry in promoted(self.home)}
@@ -281,8 +342,7 @@ class Registry:
     def write(self, entries: list[Champion]) -> None:
         """Put the list of champions in force, then let MLflow's alias follow."""
         with told(self.home / FOLDER):
-            facts = [entry.facts() for entry in latest(entries)]
-            write_sealed(self.home / FOLDER / POINTER, {"layout": LAYOUT, "champions": facts})
+            write_list(self.home, latest(entries))
             with suppress(StoreUnusable):  # going back must not depend on MLflow, whose alias can follow later
                 self.follow()
 
@@ -302,11 +362,21 @@ class Registry:
         return {entry.kind: entry.run_id for entry in self.known()}
 
     def known(self) -> list[Champion]:
-        """All champions; none where the list is damaged, since it can be mended by nothing but a promotion."""
+        """All champions; none where the list is lost or damaged, since nothing but a promotion mends it."""
         try:
             return promoted(self.home)
-        except ModelDamaged:
+        except (ModelMissing, ModelDamaged):
             return []
+
+
+def has_models(home: Path) -> bool:
+    """Whether files of trained models lie in the home, finished or not."""
+    return any((home / FOLDER / ARTIFACTS).glob("*/"))
+
+
+def write_list(home: Path, entries: list[Champion]) -> None:
+    facts = [entry.facts() for entry in entries]
+    write_sealed(home / FOLDER / POINTER, {"layout": LAYOUT, "champions": facts})
 
 
 def latest(entries: list[Champion]) -> list[Champion]:

@@ -7,10 +7,11 @@ moved or restored elsewhere, where only MLflow's own pages no longer show the fi
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from uuid import uuid4
 
 from shipcast.models.errors import StoreUnusable
 from shipcast.settings import tell_libraries
-from shipcast.settings.files import UNFINISHED, digest, fsync, put_in_place
+from shipcast.settings.files import UNFINISHED, digest, fsync, put_in_place, read_sealed, write_sealed
 from shipcast.warehouse.migration import written_by
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of model files: to be raised with every change after which an earlier version could not read them
 FOLDER, STORE, ARTIFACTS = "models", "mlflow.db", "artifacts"
 MODEL = "model"  # the folder of the model file among the files of its run
+NUMBER = "version.json"  # beside these, for the day on which the store is lost
 EXPERIMENT = "shipcast"
 CHALLENGER = "challenger"
 TAG = "shipcast."
@@ -58,7 +60,7 @@ class Facts:
     format
         Of the model file.
     artefacts
-        Further files to keep with it: plots, a model card.
+        Further files to keep with it, each of another name: plots, a model card, what it will be judged by.
     """
 
     kind: str
@@ -82,11 +84,14 @@ class Version:
     Parameters
     ----------
     number
-        Counted from 1 within its kind, and anew in a new store; `run_id` tells versions apart for good.
+        Counted from 1 within its kind; in a new store from above all that the list of champions and the folders of
+        files still know.
     path, size
         Of the model file, below the home and in bytes.
     alias
         `champion` (of several, the one that answers today), `challenger` (the last recorded), or None.
+    kept
+        The SHA-256 of each further file, by name; empty where an earlier version of Shipcast recorded it.
     parameters
         As text.
     """
@@ -98,6 +103,7 @@ class Version:
     path: str
     size: int
     sha256: str
+    kept: Mapping[str, str]
     cut_off: datetime
     fingerprint: str
     format: int
@@ -116,13 +122,21 @@ class Store:
         self.path = self.folder / STORE
         self.client = opened(self.path)
 
-    def record(self, file: Path, facts: Facts) -> Version:
-        """A run, its files, a version of it, the alias: what a kill leaves without a version was never recorded."""
+    def record(self, file: Path, facts: Facts, above: int = 0) -> Version:
+        """A run, its files, a version of it, the alias: what a kill leaves without a version was never recorded.
+
+        Parameters
+        ----------
+        above
+            The highest number of a version of this kind that is known from elsewhere.
+        """
         with in_words(self.path):
+            above = max(above, self.kept_number(facts.kind))
             run_id = self.begin(file, facts)
             self.keep(run_id, file, facts.artefacts)
             self.client.set_terminated(run_id)
-            number = self.register(facts.kind, run_id)
+            number = self.register(facts.kind, run_id, above)
+            write_sealed(self.folder / ARTIFACTS / run_id / NUMBER, {"kind": facts.kind, "number": number})
             return version_of(facts.kind, number, self.client.get_run(run_id))
 
     def experiment(self) -> str | None:
@@ -165,13 +179,35 @@ class Store:
             shutil.rmtree(beside, ignore_errors=True)
             raise
 
-    def register(self, kind: str, run_id: str) -> int:
+    def register(self, kind: str, run_id: str, above: int) -> int:
         """The number of the new version, which becomes the challenger."""
         if kind not in self.aliases():
             self.client.create_registered_model(kind)
-        made = self.client.create_model_version(kind, source=f"runs:/{run_id}/{MODEL}", run_id=run_id)
+        source = f"runs:/{run_id}/{MODEL}"
+        self.count_up(kind, source, above)
+        made = self.client.create_model_version(kind, source, run_id=run_id)
         self.client.set_registered_model_alias(kind, CHALLENGER, made.version)
         return int(made.version)
+
+    def count_up(self, kind: str, source: str, above: int) -> None:
+        """Let MLflow's next number lie above that one.
+
+        It counts by itself and reuses nothing, so versions of no run are made and dropped until it is there.
+        """
+        found = self.client.search_model_versions(f"name='{kind}'", max_results=MOST)
+        last = max((int(each.version) for each in found), default=0)
+        while last < above:
+            last = int(self.client.create_model_version(kind, source).version)
+            self.client.delete_model_version(kind, str(last))
+
+    def kept_number(self, kind: str) -> int:
+        """The highest number of a version whose files lie here still; 0: there is none, or none says its number."""
+        numbers = [0]
+        for path in (self.folder / ARTIFACTS).glob(f"*/{NUMBER}"):
+            with suppress(OSError, ValueError, KeyError):
+                facts = read_sealed(path)
+                numbers += [facts["number"]] if facts["kind"] == kind else []
+        return max(numbers)
 
     def aliases(self) -> dict[str, dict[str, int]]:
         """Of each kind, the number of the version behind every alias."""
@@ -227,6 +263,7 @@ def described(file: Path, facts: Facts) -> dict[str, str]:
         "file": file.name,
         "size": str(file.stat().st_size),
         "sha256": digest(file),
+        "kept": json.dumps({path.name: digest(path) for path in facts.artefacts}),
     }
 
 
@@ -246,6 +283,7 @@ def version_of(kind: str, number: int, run: Run) -> Version:
         path=f"{FOLDER}/{ARTIFACTS}/{run.info.run_id}/artifacts/{MODEL}/{tags['file']}",
         size=int(tags["size"]),
         sha256=tags["sha256"],
+        kept=json.loads(tags.get("kept", "{}")),
         cut_off=as_instant(tags["cut_off"]),
         fingerprint=tags["fingerprint"],
         format=int(tags["format"]),

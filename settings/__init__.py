@@ -25,7 +25,7 @@ FILE_NAME = "shipcast.toml"
 def check_zone(name: str) -> str:
     """The name, if it is an IANA time zone; an unknown zone is an error, never UTC."""
     try:
-        if name.startswith(("posix/", "right/")) or name in ("Factory", "localtime"):
+        if name.startswith(("posix/", "right/")) or name in ("Factory", "localtime", "posixrules"):
             raise ValueError(name)  # files beside the zones, which not every library knows
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:

@@ -361,7 +361,20 @@ def mend(settings: Settings, progress: Progress) -> tuple[str, ...]:
     with run_lock(settings.home, "doctor --repair"):
         with ledger_lock(settings.home):
             mended = repair(settings.home)
-        if not mended.must_build:
-            return mended.done
-        report, _ = built(settings, progress)
-    return (*mended.done, f"built and published {len(report.rows)} tables again")
+        done = [*mended.done, *mended_champions(settings.home)]
+        if mended.must_build:
+            report, _ = built(settings, progress)
+            done.append(f"built and published {len(report.rows)} tables again")
+    return tuple(done)
+
+
+def mended_champions(home: Path) -> list[str]:
+    """Write the list of champions anew, where it is lost or damaged and MLflow knows who serves."""
+    from shipcast.models.registry import Registry
+
+    try:
+        found = Registry(home).rebuild()
+    except ModelError:  # the doctor says what is wrong with it
+        return []
+    again = "champion again, as MLflow's record has it; those before it are forgotten"
+    return [f"made version {entry.version} ({entry.recipe}) {again}" for entry in found]

@@ -28,7 +28,7 @@ MANIFEST = "manifest.json"
 LAYOUT = "shipcast/backup/1"
 LOCKS = (LOCK_FILE, HOLDER_FILE, LEDGER_LOCK_FILE)
 # Made again by the next command, or of no use elsewhere.
-LEFT_OUT = (*LOCKS, MARTS_FILE, SPILL_FOLDER, "dbt", "demo")
+LEFT_OUT = (*LOCKS, MARTS_FILE, SPILL_FOLDER, "dbt", "demo", "models/matplotlib")
 LEFT_OUT_ENDINGS = (DAMAGED, ".unreadable", UNFINISHED, ".wal")
 CHUNK = 2**20
 
@@ -104,7 +104,7 @@ def check_sound(home: Path) -> None:
 
 
 def files_of(home: Path) -> list[Path]:
-    """What a backup holds: the work database, the published snapshot, the settings, and whatever else is kept."""
+    """What a backup holds: the work database, the published snapshot, settings, calendars, models: all that is kept."""
     try:
         published = home / FOLDER / current(home).file
     except NothingPublished:
@@ -114,7 +114,7 @@ def files_of(home: Path) -> list[Path]:
         path
         for path in sorted(home.rglob("*"))
         if path.is_file()
-        and path.relative_to(home).parts[0] not in LEFT_OUT
+        and not any(path.is_relative_to(home / name) for name in LEFT_OUT)
         and not path.name.endswith(LEFT_OUT_ENDINGS)
         and path not in useless
         and (path.parent != home / FOLDER or path == published)

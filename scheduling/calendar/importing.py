@@ -8,21 +8,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from icalendar import Calendar as ICalendar
-from icalendar import Event
+from icalendar import Event, Timezone
 from pydantic import ValidationError
 
 from shipcast.scheduling.calendar.errors import CalendarError
-from shipcast.scheduling.calendar.exporting import EFFECT, KIND, RULE, SCOPE
+from shipcast.scheduling.calendar.exporting import EFFECT, KIND, PRODUCT, RULE, SCOPE
 from shipcast.scheduling.calendar.files import IMPORTED
+from shipcast.scheduling.calendar.foreign_zones import described_zone, listed, named_zone
+from shipcast.scheduling.calendar.moments import FIRST_YEAR, LAST_YEAR
 from shipcast.scheduling.calendar.reading import LARGEST
 from shipcast.scheduling.calendar.rules import LONGEST_MINUTES, Effect, Window
-from shipcast.settings import check_zone
+from shipcast.scheduling.calendar.zones import clock, microseconds
 from shipcast.settings.files import write_whole
 
 DAY = timedelta(days=1)
@@ -50,6 +51,30 @@ class Wanted:
     zone: str
     effect: Effect = "block"
     scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A time as an event writes it.
+
+    Parameters
+    ----------
+    local, zone
+        What stands there (naive), and on whose clock.
+    instant
+        When that is (naive, UTC); of a time that the clock skips, the change.
+    floats
+        Whether the zone had to be assumed.
+    """
+
+    local: datetime
+    zone: str
+    instant: datetime
+    floats: bool = False
+
+    @property
+    def is_skipped(self) -> bool:
+        return on_clock(self.instant, self.zone) != self.local
 
 
 @dataclass
@@ -90,6 +115,8 @@ class Reader:
         self.lines = [n for n, line in enumerate(lines, start=1) if line.strip().upper() == "BEGIN:VEVENT"]
         self.notes: list[str] = []
         self.calendar = self.parsed()
+        self.is_ours = str(self.calendar.get("PRODID", "")) == PRODUCT
+        self.zones: dict[str, str] = {}
         named = str(self.calendar.get("X-WR-TIMEZONE", "")) or wanted.zone
         self.zone = self.known_zone(named, 1)
 
@@ -123,7 +150,7 @@ class Reader:
             uid = str(event.get("UID", f"line {line}"))
             if "RECURRENCE-ID" in event:
                 replaced.append((line, uid, event))
-            if not takes_time(event):
+            if not self.takes_time(event):
                 skipped += 1
                 continue
             with self.understanding(line):
@@ -134,7 +161,7 @@ class Reader:
         for line, uid, event in replaced:
             if uid in series:
                 with self.understanding(line):
-                    moment = self.wall(line, event["RECURRENCE-ID"].dt, series[uid].tz, series[uid])
+                    moment = self.start_of(line, event["RECURRENCE-ID"], series[uid])
                 series[uid].excepted.append(moment)
         if skipped:
             self.notes.append(f"Left out, since they are cancelled or take no time: {skipped:,} events.")
@@ -156,15 +183,6 @@ class Reader:
             raise self.error(line, "it has no DTSTART")
         if "RANGE" in getattr(event.get("RECURRENCE-ID"), "params", {}):
             raise self.error(line, "a RECURRENCE-ID with a RANGE is not understood")
-        start, end, tz, floats = self.period(line, event)
-        length = end - start
-        if length <= timedelta():
-            self.notes.append(f"line {line}: an event that is over as it begins was left out.")
-            return None
-        minutes = -(-length // MINUTE)
-        if minutes > LONGEST_MINUTES:
-            raise self.error(line, "it lasts longer than 366 days")
-        local = start.astimezone(ZoneInfo(tz))
         rules = event.get("RRULE")
         if isinstance(rules, list):
             raise self.error(line, "it has several RRULEs, of which there may be one")
@@ -172,24 +190,30 @@ class Reader:
             raise self.error(line, "its RRULE is none")
         if "EXRULE" in event:
             raise self.error(line, "an EXRULE is not understood")
-        if local.fold and rules is None:
-            local, tz = start.astimezone(UTC), "UTC"  # the zone's clock shows it for the second time
+        start, length = self.period(line, event, recurs=rules is not None)
+        if length <= timedelta():
+            self.notes.append(f"line {line}: an event that is over as it begins was left out.")
+            return None
+        minutes = -(-length // MINUTE)
+        if minutes > LONGEST_MINUTES:
+            raise self.error(line, "it lasts longer than 366 days")
+        own = event if self.is_ours else {}
         one = Busy(
             uid,
             line,
-            str(event.get(RULE, event.get("SUMMARY", ""))),
-            "allow" if event.get(KIND) == "allow" else "deny",
-            str(event.get(EFFECT, self.wanted.effect)),
-            self.scope(line, event),
-            tz,
-            [local.replace(tzinfo=None, fold=0)],
+            str(own.get(RULE, event.get("SUMMARY", ""))),
+            "allow" if own.get(KIND) == "allow" else "deny",
+            str(own.get(EFFECT, self.wanted.effect)),
+            self.scope(line, own),
+            start.zone,
+            [start.local],
             minutes,
             None if rules is None else rules.to_ical().decode(),
             [],
-            floats,
+            start.floats,
         )
-        one.starts += [self.wall(line, moment, tz, one) for moment in listed(event.get("RDATE"))]
-        one.excepted += [self.wall(line, moment, tz, one) for moment in listed(event.get("EXDATE"))]
+        one.starts += [self.start_of(line, moment, one) for moment in listed(event.get("RDATE"))]
+        one.excepted += [self.start_of(line, moment, one) for moment in listed(event.get("EXDATE"))]
         return one
 
     def scope(self, line: int, event: Any) -> dict[str, Any]:
@@ -204,53 +228,101 @@ class Reader:
             raise self.error(line, f"its {SCOPE} is no scope")
         return found
 
-    def period(self, line: int, event: Any) -> tuple[datetime, datetime, str, bool]:
-        """Its start and end (aware), the zone of its clock, and whether that had to be assumed."""
-        begins = event["DTSTART"]
-        start, tz, floats = self.aware(line, begins.dt, begins.params.get("TZID"))
+    def period(self, line: int, event: Any, *, recurs: bool) -> tuple[Written, timedelta]:
+        """Its start, and how long it lasts."""
+        start = self.written(line, event["DTSTART"])
         if "DTEND" in event:
-            ends = event["DTEND"]
-            return start, self.aware(line, ends.dt, ends.params.get("TZID"))[0], tz, floats
+            return start, length(start, self.written(line, event["DTEND"]), recurs=recurs)
         if "DURATION" in event:
-            length = event["DURATION"].dt
-            nominal = timedelta(days=length.days)  # days are those of the clock, the rest is elapsed
-            shifted = (start.astimezone(ZoneInfo(tz)) + nominal).astimezone(UTC)
-            return start, shifted + (length - nominal), tz, floats
-        if isinstance(begins.dt, datetime):
-            return start, start, tz, floats
-        return start, self.aware(line, begins.dt + DAY, None)[0], tz, floats
+            whole = event["DURATION"].dt
+            nominal = timedelta(days=whole.days)  # days are those of the clock, the rest is elapsed
+            return start, instant(start.local + nominal, start.zone) + (whole - nominal) - start.instant
+        if isinstance(event["DTSTART"].dt, datetime):
+            return start, timedelta()
+        return start, instant(start.local + DAY, start.zone) - start.instant
 
-    def aware(self, line: int, moment: object, tzid: str | None) -> tuple[datetime, str, bool]:
-        """The instant, the zone on whose clock it is written, and whether that had to be assumed."""
+    def written(self, line: int, given: Any) -> Written:
+        """A time of an event, whatever form it has."""
+        moment, tzid = given.dt, given.params.get("TZID")
         if not isinstance(moment, date):
             raise self.error(line, "it has a time that is none")
         if not isinstance(moment, datetime):
-            zone = self.zone
-            return self.on_clock(datetime(moment.year, moment.month, moment.day), zone), zone, False  # noqa: DTZ001
-        if moment.tzinfo is None:
-            if tzid:
-                raise self.error(line, f"{tzid!r} is not a time zone, and the file does not describe it")
-            return self.on_clock(moment, self.zone), self.zone, True
-        name = getattr(moment.tzinfo, "key", None)
-        if name is None or not is_zone(name):
-            return moment.astimezone(UTC), "UTC", False
-        return moment.astimezone(UTC), name, False
+            day = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001
+            return Written(day, self.zone, instant(day, self.zone))
+        local = moment.replace(tzinfo=None)
+        if moment.tzinfo is not None and not tzid:
+            return Written(local, "UTC", local)
+        zone = self.zone_of(line, str(tzid)) if tzid else self.zone
+        return Written(local, zone, instant(local, zone), floats=not tzid)
 
-    def on_clock(self, local: datetime, zone: str) -> datetime:
-        return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    def zone_of(self, line: int, tzid: str) -> str:
+        """The zone that a TZID means: by its name, else by what the file says of it."""
+        if tzid not in self.zones:
+            self.zones[tzid] = named_zone(tzid) or self.described_zone(line, tzid)
+        return self.zones[tzid]
 
-    def wall(self, line: int, moment: object, tz: str, series: Busy) -> datetime:
+    def described_zone(self, line: int, tzid: str) -> str:
+        own = [
+            part for part in self.calendar.walk("VTIMEZONE") if isinstance(part, Timezone) and tzid == part.get("TZID")
+        ]
+        if not own:
+            raise self.error(line, f"{tzid!r} is not a time zone, and the file does not describe it")
+        first, last = self.years()
+        found = described_zone(own[0], first, last)
+        if found is None:
+            said = f"no time zone is known whose clock changes as the file says of {tzid!r}"
+            raise self.error(line, f"{said}; write an IANA name such as Europe/London in its place")
+        self.notes.append(f"{tzid!r} is read as {found}, whose clock changes as the file says.")
+        return found
+
+    def years(self) -> tuple[datetime, datetime]:
+        """From the first instant of the year in which the first event starts to the last of that of the last."""
+        starts = [event["DTSTART"].dt for _, event in self.events() if "DTSTART" in event]
+        years = [min(max(each.year, FIRST_YEAR), LAST_YEAR) for each in starts if isinstance(each, date)]
+        return datetime(min(years), 1, 1), datetime(max(years) + 1, 1, 1)  # noqa: DTZ001
+
+    def start_of(self, line: int, given: Any, series: Busy) -> datetime:
         """A start of a series on its clock; a date is the start on that day."""
-        if isinstance(moment, tuple):
+        if isinstance(given.dt, tuple):
             raise self.error(line, "an RDATE that is a period is not understood")
-        if isinstance(moment, date) and not isinstance(moment, datetime):
-            return datetime.combine(moment, series.starts[0].time())
-        return self.aware(line, moment, None)[0].astimezone(ZoneInfo(tz)).replace(tzinfo=None, fold=0)
+        found = self.written(line, given)
+        if not isinstance(given.dt, datetime):
+            return datetime.combine(found.local, series.starts[0].time())
+        return found.local if found.zone == series.tz else on_clock(found.instant, series.tz)
+
+    def takes_time(self, event: Any) -> bool:
+        """Whether it is to be imported: it is not cancelled and busy, or one of our own allow windows."""
+        if str(event.get("STATUS", "")).upper() == "CANCELLED":
+            return False
+        if self.is_ours and KIND in event:
+            return str(event[KIND]) in (*BUSY_KINDS, "allow")
+        return str(event.get("TRANSP", "OPAQUE")).upper() != "TRANSPARENT"
 
     def known_zone(self, name: str, line: int) -> str:
-        if not is_zone(name):
+        found = named_zone(name)
+        if found is None:
             raise self.error(line, f"{name!r} is not a time zone; name one with --tz")
-        return name
+        return found
+
+
+def length(start: Written, end: Written, *, recurs: bool) -> timedelta:
+    """How long an event lasts; one whose start the clock skips, and that would else be over, or recurs, as written."""
+    elapsed = end.instant - start.instant
+    if start.is_skipped and start.zone == end.zone and (recurs or elapsed <= timedelta()):
+        return end.local - start.local
+    return elapsed
+
+
+def instant(local: datetime, zone: str) -> datetime:
+    """The first instant (naive, UTC) at which a zone's clock shows that time or a later one."""
+    found: datetime = clock(zone).instant(local).astype(object)
+    return found
+
+
+def on_clock(moment: datetime, zone: str) -> datetime:
+    """What a zone's clock shows at an instant; both naive."""
+    found: datetime = clock(zone).local(microseconds([moment]))[0].astype(object)
+    return found
 
 
 def read_bytes(path: Path) -> bytes:
@@ -260,31 +332,6 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CalendarError(f"{path}: {error.strerror or error}.", file=str(path)) from error
-
-
-def is_zone(name: str) -> bool:
-    try:
-        check_zone(name)
-    except ValueError:
-        return False
-    return True
-
-
-def takes_time(event: Any) -> bool:
-    """Whether it is to be imported: it is not cancelled and busy, or one of our own allow windows."""
-    if str(event.get("STATUS", "")).upper() == "CANCELLED":
-        return False
-    if KIND in event:
-        return str(event[KIND]) in (*BUSY_KINDS, "allow")
-    return str(event.get("TRANSP", "OPAQUE")).upper() != "TRANSPARENT"
-
-
-def listed(found: Any) -> list[Any]:
-    """The times of an EXDATE or RDATE, of which there may be several."""
-    if found is None:
-        return []
-    parts = found if isinstance(found, list) else [found]
-    return [one.dt for part in parts for one in part.dts]
 
 
 def imported(path: Path, wanted: Wanted) -> tuple[list[dict[str, Any]], list[str]]:
@@ -300,6 +347,10 @@ def imported(path: Path, wanted: Wanted) -> tuple[list[dict[str, Any]], list[str
     floating = sum(one.floats for one in found)
     if floating:
         reader.notes.append(f"{floating:,} events name no zone: they are read on the clock of {reader.zone}.")
+    allowed = sum(one.kind == "allow" for one in found)
+    if allowed:
+        ours = "since the file says that it is an export of Shipcast's"
+        reader.notes.append(f"Windows in which changes may go, {ours}: {allowed:,}.")
     windows, taken = [], set[str]()
     for group in grouped(found):
         window = as_window(group, unused(wanted.name, group[0].summary, taken))

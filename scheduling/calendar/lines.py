@@ -10,6 +10,11 @@ Place = tuple[str | int, ...]
 Token = tuple[str, int]
 HEADER = re.compile(r"\s*\[\[?\s*([\"']?)([\w-]+)\1\s*(?:\.\s*([\"']?)([\w-]+)\3\s*)?\]\]?\s*(?:#.*)?$")
 KEY = re.compile(r"\s*([\"']?)([\w-]+)\1\s*(?:\.\s*[\w\"'-]+\s*)*=")
+# Strings and comments, those over several lines first; in these nothing is a header or a key.
+QUOTED = re.compile(
+    r"""\"{3}(?:[^\\"]++|\\.|"(?!""))*+"{3,5}|'{3}(?:[^']++|'(?!''))*+'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*""",
+    flags=re.DOTALL,
+)
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
 
 
@@ -34,7 +39,7 @@ def toml_lines(text: str) -> Lines:
     found: dict[Place, int] = {}
     counts: dict[str, int] = defaultdict(int)
     here: Place = ()
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(QUOTED.sub(emptied, text).split("\n"), start=1):
         if header := HEADER.match(line):
             here = entered(header, line, counts)
             found.setdefault(here[:1], number)
@@ -42,6 +47,11 @@ def toml_lines(text: str) -> Lines:
         elif key := KEY.match(line):
             found.setdefault((*here, key[2]), number)
     return Lines(found)
+
+
+def emptied(quoted: re.Match[str]) -> str:
+    """Of a string over several lines its line feeds alone; all else as it is."""
+    return "\n" * quoted[0].count("\n") if quoted[0].startswith(('"""', "'''")) else quoted[0]
 
 
 def entered(header: re.Match[str], line: str, counts: dict[str, int]) -> Place:

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from zoneinfo import available_timezones
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -111,11 +112,12 @@ class Window(TimedRule):
     Parameters
     ----------
     cron, rrule, dates
-        When it opens: one of cron and rrule, or neither; `dates` are openings besides.
+        When it opens: one of cron and rrule, or neither; `dates` are openings besides. One without a time of day is at
+        those of cron, at that of `dtstart`, or else at midnight.
     dtstart
         The first opening of `rrule`, on the clock of `tz`.
     excepted
-        Openings that don't happen; `except` in the file.
+        Openings of cron or rrule that don't happen, or days on which none does; `except` in the file.
     minutes
         How long it stays open, elapsed.
     effect
@@ -177,14 +179,30 @@ class Window(TimedRule):
         first, last = around(since, until)
         times = self.recurring(first, last)
         if self.excepted:
-            times = times[~np.isin(times, microseconds(local(moment, self.tz) for moment in self.excepted))]
+            times = times[~self.is_excepted(times)]
         opens = clock(self.tz).instants(times)
         if self.recurrence and self.recurrence.until_instant:
             opens = opens[opens <= np.datetime64(self.recurrence.until_instant, "us")]
         if not self.dates:
             return opens
-        dated = clock(self.tz).instants(microseconds(local(moment, self.tz) for moment in self.dates))
-        return np.concatenate([opens, dated])
+        dated = microseconds(time for moment in self.dates for time in self.times_on(moment))
+        return np.concatenate([opens, clock(self.tz).instants(dated)])
+
+    def is_excepted(self, times: Instants) -> NDArray[np.bool_]:
+        """Which of the local times are left out."""
+        days = np.array([moment for moment in self.excepted if not isinstance(moment, datetime)], dtype="datetime64[D]")
+        moments = microseconds(local(moment, self.tz) for moment in self.excepted if isinstance(moment, datetime))
+        return np.asarray(np.isin(times, moments) | np.isin(times.astype("datetime64[D]"), days))
+
+    def times_on(self, moment: date | datetime) -> list[datetime]:
+        """The local times that one of `dates` means."""
+        begins = local(moment, self.tz)
+        if isinstance(moment, datetime):
+            return [begins]
+        if self.cron is not None:
+            return [begins + time for time in parse_cron(self.cron).times.tolist()]
+        first = begins if self.dtstart is None else local(self.dtstart, self.tz)
+        return [datetime.combine(begins, first.time())]
 
     @cached_property
     def recurrence(self) -> Recurrence | None:

@@ -60,7 +60,10 @@ def now_verb(
     change_type: ChangeType = None,
     calendar: CalendarFile = None,
 ) -> None:
-    """Whether to ship now, or until when to wait."""
+    """Whether to ship now, or until when to wait.
+
+    Ends with 0 whatever the verdict, which --json gives to scripts.
+    """
     from shipcast.answers.advice import keep
     from shipcast.answers.now import now
     from shipcast.answers.reading import open_reader
@@ -95,7 +98,7 @@ def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
         [
             [
                 item.when if item.when == "now" else f"best {item.when}",
-                local_time(item.start, zone),
+                local_time(item.start, zone, answer.as_of),
                 *window_cells(item)[:3],
                 None if item.relative_to_now is None else times(item.relative_to_now),
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -141,35 +142,42 @@ def between(low: str, high: str) -> str:
 def show_meetings(answer: CabAnswer, tz: str) -> None:
     table(
         [f"meeting ({tz})", "board", "changes", "hand in by", "left", "services"],
-        [meeting_cells(one, tz) for one in answer.meetings[:MOST_SHOWN]],
+        [meeting_cells(one, tz, answer.as_of) for one in answer.meetings[:MOST_SHOWN]],
         numbers=("changes",),
     )
 
 
-def meeting_cells(one: MeetingQueue, tz: str) -> list[object]:
+def meeting_cells(one: MeetingQueue, tz: str, as_of: datetime) -> list[object]:
     names = f"{', '.join(one.services[:MOST_SERVICES])}{', …' if len(one.services) > MOST_SERVICES else ''}"
     if one.meeting is None or one.deadline is None:
         return ["none in time", one.cab, f"{one.changes:,}", "", "", names]
     left = "closed" if one.hours_left is None else hours(one.hours_left)
-    return [local_time(one.meeting, tz), one.cab, f"{one.changes:,}", local_time(one.deadline, tz), left, names]
+    return [
+        local_time(one.meeting, tz, as_of),
+        one.cab,
+        f"{one.changes:,}",
+        local_time(one.deadline, tz, as_of),
+        left,
+        names,
+    ]
 
 
 def show_pending(answer: CabAnswer, tz: str) -> None:
     """What has waited longest, with a row for each board that decides on it."""
-    rows = [pending_cells(one, board, tz) for one in answer.items for board in one.boards or (None,)]
+    rows = [pending_cells(one, board, tz, answer.as_of) for one in answer.items for board in one.boards or (None,)]
     columns = ["waits for a decision", "service", "role", "waited", "meeting", "decided by then"]
     table(columns, rows[:MOST_SHOWN], numbers=("waited",))
     if len(rows) > MOST_SHOWN:
         say(f"These are the {MOST_SHOWN} that have waited longest of {len(rows):,}; --json gives all.")
 
 
-def pending_cells(one: PendingChange, board: Board | None, tz: str) -> list[object]:
+def pending_cells(one: PendingChange, board: Board | None, tz: str, as_of: datetime) -> list[object]:
     name = one.change_id or one.deployment_id or one.approval_id
     meeting = "" if board is None else "none in time"
     if one.started_at is not None:
-        meeting = f"went out {local_time(one.started_at, tz)}"
+        meeting = f"went out {local_time(one.started_at, tz, as_of)}"
     if board is not None and board.meeting is not None:
-        meeting = local_time(board.meeting, tz)
+        meeting = local_time(board.meeting, tz, as_of)
     return [name, one.service or "not known", one.role, hours(one.waited_hours), meeting, chance_said(board)]
 
 

@@ -64,7 +64,10 @@ def check_verb(
     ] = None,
     calendar: CalendarFile = None,
 ) -> None:
-    """Whether a change may go at a time, by which rule, until when, and when next."""
+    """Whether a change may go at a time, by which rule, until when, and when next.
+
+    Ends with 0 whatever the decision, which --json gives to scripts.
+    """
     from shipcast.answers.calendar import check
     from shipcast.scheduling.calendar.questions import read_questions
 
@@ -118,7 +121,7 @@ def show_check(ask: Ask, answer: CalendarCheckAnswer, *, is_batch: bool) -> None
     if is_batch:
         table(
             ["", "service", f"start ({zone})", "decision", "rule", "until", "next allowed"],
-            [[number, *check_cells(item, zone)] for number, item in enumerate(answer.items[:SHOWN], start=1)],
+            [[number, *check_cells(ask, item)] for number, item in enumerate(answer.items[:SHOWN], start=1)],
             numbers=("",),
         )
         hint(ask, "shipcast calendar check --batch FILE --json for all of it")
@@ -127,17 +130,21 @@ def show_check(ask: Ask, answer: CalendarCheckAnswer, *, is_batch: bool) -> None
         when = (
             "no meeting before it can"
             if one.meeting is None or one.deadline is None
-            else (f"{local_time(one.meeting, zone)} ({zone}); hand it in by {local_time(one.deadline, zone)}")
+            else f"{on_clock(ask, one.meeting)} ({zone}); hand it in by {on_clock(ask, one.deadline)}"
         )
         say(f"{one.rule} decides on it: {when}.")
     start = answer.items[0].next_allowed or answer.items[0].start
     hint(ask, f"shipcast calendar list --from {rfc3339(start)} --service {argument(answer.items[0].service)}")
 
 
-def check_cells(item: Checked, zone: str) -> list[object]:
-    until = None if item.until is None else local_time(item.until, zone)
-    following = None if item.next_allowed is None else local_time(item.next_allowed, zone)
-    return [item.service, local_time(item.start, zone), item.decision, item.rule, until, following]
+def check_cells(ask: Ask, item: Checked) -> list[object]:
+    start, until, following = (on_clock(ask, moment) for moment in (item.start, item.until, item.next_allowed))
+    return [item.service, start, item.decision, item.rule, until, following]
+
+
+def on_clock(ask: Ask, moment: datetime | None) -> str | None:
+    """An instant on the reader's clock; None: there is none."""
+    return None if moment is None else local_time(moment, ask.settings.tz, ask.as_of)
 
 
 def list_verb(
@@ -178,8 +185,8 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
             [
                 item.rule,
                 item.kind,
-                local_time(item.start, zone),
-                local_time(item.end, zone),
+                on_clock(ask, item.start),
+                on_clock(ask, item.end),
                 item.effect,
                 " ".join(glob for globs in item.scope.values() for glob in globs) or "all",
                 item.note,

@@ -19,6 +19,8 @@ from shipcast.console import hint, progress, say, show, table
 from shipcast.verbs.questions import CalendarFile, argument, number
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from shipcast.answers.plan import PlanAnswer, Unscheduled
     from shipcast.scheduling.planner import Progress
 
@@ -113,8 +115,8 @@ def show_plan(ask: Ask, answer: PlanAnswer) -> None:
                 item.id,
                 item.service,
                 item.environment,
-                local_time(item.start, zone),
-                local_time(item.end, zone)[-5:],
+                local_time(item.start, zone, answer.as_of),
+                local_time(item.end, zone, answer.as_of)[-5:],
                 None
                 if item.failure_probability is None
                 else in_hundred(item.failure_probability).removeprefix("about "),
@@ -127,7 +129,7 @@ def show_plan(ask: Ask, answer: PlanAnswer) -> None:
     if len(answer.items) > SHOWN:
         say(f"These are the first {SHOWN} of {len(answer.items):,}; --json gives all.")
     for one in answer.unscheduled[:EXPLAINED]:
-        say(why(one, zone))
+        say(why(one, zone, answer.as_of))
     if len(answer.unscheduled) > EXPLAINED:
         say(f"{len(answer.unscheduled) - EXPLAINED:,} more have no start; --json says why.")
     say(others(answer))
@@ -138,7 +140,7 @@ def show_plan(ask: Ask, answer: PlanAnswer) -> None:
         hint(ask, f"shipcast explain {argument(first.service)} --at {rfc3339(first.start)}")
 
 
-def why(one: Unscheduled, zone: str) -> str:
+def why(one: Unscheduled, zone: str, as_of: datetime) -> str:
     """Why a request has no start, and what would give it one."""
     parts = ", ".join(
         reason.words if reason.starts is None else f"{reason.starts:,} {reason.words}" for reason in one.reasons
@@ -147,7 +149,8 @@ def why(one: Unscheduled, zone: str) -> str:
     if one.start is None or not one.lift:
         return said
     lifted = " and ".join(f"{item.kind} {item.name}".strip() for item in one.lift)
-    return f"{said} Without {lifted} it could start at {local_time(one.start, zone)} for {number(one.expected_cost)}."
+    start = local_time(one.start, zone, as_of)
+    return f"{said} Without {lifted} it could start at {start} for {number(one.expected_cost)}."
 
 
 def others(answer: PlanAnswer) -> str:

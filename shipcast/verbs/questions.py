@@ -18,6 +18,8 @@ from shipcast.console import WIDTH, hint, progress, say, show, table, tell
 from shipcast.settings.errors import StorageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from shipcast.answers.backtest import BacktestAnswer, Reliability
     from shipcast.answers.forecast import ForecastAnswer, HourForecast
     from shipcast.answers.metrics import MetricItem, MetricsAnswer
@@ -286,7 +288,7 @@ def written_window(answer: WindowsAnswer, pick: int, target: Path) -> str:
     from shipcast.answers.window_file import write_window
 
     window = write_window(answer, pick, target)
-    return f"Wrote the window of {local_time(window.start, answer.business_zone)} to {target}."
+    return f"Wrote the window of {local_time(window.start, answer.business_zone, answer.as_of)} to {target}."
 
 
 def show_windows(ask: Ask, answer: WindowsAnswer, written: str | None) -> None:
@@ -306,13 +308,17 @@ def windows_table(answer: WindowsAnswer, tz: str) -> None:
     unit = "requests affected" if answer.unit == "requests" else "minutes of disruption"
     table(
         [*(f"start ({zone})" for zone in zones), "level", "chance of failure", unit, "of usual"],
-        [[*(local_time(window.start, zone) for zone in zones), *window_cells(window)] for window in answer.items],
+        [
+            [*(local_time(window.start, zone, answer.as_of) for zone in zones), *window_cells(window)]
+            for window in answer.items
+        ],
         numbers=("of usual",),
     )
     for window in answer.items:
-        needed = approvals_said(window.approvals, answer.business_zone)
+        needed = approvals_said(window.approvals, answer.business_zone, answer.as_of)
         if window.reasons:
-            say(f"{local_time(window.start, answer.business_zone)}: {reasons_in_words(window)}{needed and '.'}{needed}")
+            when = local_time(window.start, answer.business_zone, answer.as_of)
+            say(f"{when}: {reasons_in_words(window)}{needed and '.'}{needed}")
 
 
 def window_cells(window: Window) -> list[object]:
@@ -388,7 +394,8 @@ def show_forecast(ask: Ask, answer: ForecastAnswer) -> None:
     ends = ["quietest hour", "requests", "busiest hour", "requests "]
     if ask.verbose:
         columns = ["service", "hour", "5 of 100", "25 of 100", "50 of 100", "75 of 100", "95 of 100"]
-        table(columns, [hour_cells(item, zones[item.service]) for item in answer.items], numbers=columns[2:])
+        rows = [hour_cells(item, zones[item.service], answer.as_of) for item in answer.items]
+        table(columns, rows, numbers=columns[2:])
     elif len(zones) == 1:
         [(service, zone)] = zones.items()
         table(
@@ -415,7 +422,7 @@ def by_day(answer: ForecastAnswer, zone: str) -> list[tuple[str, list[HourForeca
     """The items of one service by the day in its zone."""
     days: dict[str, list[HourForecast]] = {}
     for item in answer.items:
-        days.setdefault(local_time(item.starts_at, zone)[:-6], []).append(item)
+        days.setdefault(local_time(item.starts_at, zone, answer.as_of)[:-6], []).append(item)
     return list(days.items())
 
 
@@ -428,9 +435,9 @@ def extremes(items: list[HourForecast], zone: str, clock: str) -> list[str]:
     return [cell.replace(" requests", "") for pair in cells for cell in pair]
 
 
-def hour_cells(item: HourForecast, zone: str) -> list[str]:
+def hour_cells(item: HourForecast, zone: str, as_of: datetime) -> list[str]:
     values = (item.p05, item.p25, item.p50, item.p75, item.p95)
-    return [item.service, local_time(item.starts_at, zone), *(f"{value:,.0f}" for value in values)]
+    return [item.service, local_time(item.starts_at, zone, as_of), *(f"{value:,.0f}" for value in values)]
 
 
 def backtest_verb(

@@ -14,7 +14,12 @@ from shipcast.settings.errors import StorageError, UsageError
 
 AS_OF = datetime(2025, 6, 2, 9, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-SERVICES = [{"service": "pay", "business_zone": "Asia/Tokyo"}, {"service": "new"}, {"service": "web"}]
+SERVICES = [
+    {"service": "pay", "business_zone": "Asia/Tokyo"},
+    {"service": "new"},
+    {"service": "web"},
+    {"service": "idle"},
+]
 
 
 def measured(service, days):
@@ -26,7 +31,7 @@ def measured(service, days):
         yield {"service": service, "observed_at": at.isoformat(), "value": value}
 
 
-LOAD = [*measured("pay", 40), *measured("new", 5)]
+LOAD = [*measured("pay", 40), *measured("new", 5), *({**row, "value": 0} for row in measured("idle", 5))]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +71,14 @@ def test_what_is_short_or_not_known_is_said(reader):
     assert "No load is known of web in the last 16 weeks: load it as the table `load`." in warnings
     assert forecast(reader, "web").sentence == "No load is known, so none can be forecast."
     assert forecast(reader, "web").items == ()
+
+
+def test_a_load_measured_as_zero_is_not_called_unknown(reader):
+    answer = forecast(reader, "idle")
+    said = "The load measured of idle is zero over the last 28 days of it"
+
+    assert (answer.items, answer.sentence) == ((), f"{said}, so none is forecast.")
+    assert f"{said}: none is forecast." in forecast(reader, hours=1).warnings
 
 
 def test_the_sentence_names_the_busiest_hour_on_the_services_clock(reader):

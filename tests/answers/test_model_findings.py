@@ -4,8 +4,9 @@ import shutil
 from datetime import timedelta
 
 import pytest
-from company import CUT
+from company import CUT, instant
 
+from shipcast.__main__ import run
 from shipcast.answers.doctor import doctor
 from shipcast.answers.model_findings import changeable
 from shipcast.features.own import enter_files
@@ -74,6 +75,7 @@ def of_a_later_version(home):
     ("damage", "words", "remedy"),
     [
         (lambda home: pointer(home).write_text("{}"), "is damaged", "shipcast train"),
+        (lambda home: pointer(home).unlink(), "champions.json is missing: it says which", "shipcast doctor --repair"),
         (of_a_later_version, "a later version", "Use that version"),
         (lambda home: next(home.glob("models/**/model.npz")).unlink(), "is missing", "shipcast train --rollback"),
         (lambda home: next(home.glob("models/**/model.npz")).write_bytes(b"no"), "2 bytes", "shipcast train"),
@@ -88,13 +90,37 @@ def test_one_that_cannot_be_read_is_broken(home, damage, words, remedy):
     assert remedy in how
 
 
-@pytest.mark.parametrize("name", ["forecasts.parquet", "reference.json"])
-def test_what_it_is_judged_by_is_missed(home, name):
+def test_a_lost_list_is_repaired_and_the_same_model_serves(home, capsys):
+    before = found(home)
+    pointer(home).unlink()
+
+    code = run(["--home", str(home), "--as-of", instant(CUT), "doctor", "--repair"])
+
+    assert code == 0
+    assert "made version 1 (regression) champion again" in " ".join(capsys.readouterr().out.split())
+    assert found(home) == before
+
+
+KEPT = ["forecasts.parquet", "reference.json", "hours.json", "card.md"]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_was_kept_with_it_is_missed(home, name):
     next(home.glob(f"models/**/{name}")).unlink()
     [_, [subject, state, finding, remedy]], code = found(home)
 
     assert (subject, state, remedy, code) == ("quality", "missing", "shipcast train --promote", 0)
     assert name in finding
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_was_kept_with_it_and_altered_is_broken(home, name):
+    with next(home.glob(f"models/**/{name}")).open("ab") as file:
+        file.write(b" ")
+    [_, [subject, state, finding, remedy]], code = found(home)
+
+    assert (subject, state, remedy, code) == ("quality", "broken", "shipcast train --promote", 7)
+    assert finding.startswith(f"{name}, kept with version 1 of the failure model, is not the file that was recorded")
 
 
 def with_features(home, code):

@@ -6,7 +6,7 @@ import pytest
 from test_windows import AS_OF, HALF_HOUR, company, cut, said, without_clock
 
 from shipcast.answers.errors import UnknownName
-from shipcast.answers.now import now
+from shipcast.answers.now import now, sentence
 from shipcast.answers.reading import open_reader
 from shipcast.answers.windows import windows
 from shipcast.settings.errors import UsageError
@@ -25,6 +25,11 @@ def ask(home, service="pay", as_of=AS_OF, **more):
         return now(opened, service, **{"duration": HALF_HOUR, **more})
 
 
+@pytest.fixture(scope="module")
+def at_a_good_hour(home):
+    return ask(home, as_of=NOON.replace(hour=20))
+
+
 def test_at_a_bad_hour_it_says_until_when_to_wait(home):
     answer = ask(home, as_of=NOON)
     first, of_day, _ = answer.items
@@ -36,12 +41,26 @@ def test_at_a_bad_hour_it_says_until_when_to_wait(home):
     assert " of the cost of now" in answer.sentence
 
 
-def test_at_a_good_hour_it_says_go(home):
-    answer = ask(home, as_of=NOON.replace(hour=20))
+def test_at_a_good_hour_it_says_go(at_a_good_hour):
+    answer = at_a_good_hour
 
     assert (answer.verdict, answer.wait_until) == ("go", None)
     assert answer.items[0].level in ("calm", "fair")
     assert answer.sentence.startswith("Ship pay now: about ")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "is_clear", "named"), [(0.25, True, True), (0.49, True, True), (0.5, True, False), (0.25, False, False)]
+)
+def test_a_much_better_start_within_a_day_is_named_though_now_is_good(at_a_good_hour, ratio, is_clear, named):
+    first, of_day, of_week = at_a_good_hour.items
+    soon = of_day.model_copy(
+        update={"start": NOON + DAY, "relative_to_now": ratio, "is_clearly_better": is_clear, "level": "calm"}
+    )
+    answer = at_a_good_hour.model_copy(update={"items": (first, soon, of_week)})
+    wanted = f" of the usual cost; Wed 4 Jun 21:02 (Asia/Tokyo) would cost {ratio:.2f} of it."
+
+    assert sentence(answer).endswith(wanted if named else " of the usual cost.")
 
 
 def test_the_starts_cost_what_windows_says_they_cost_number_for_number(home):

@@ -15,7 +15,8 @@ from shipcast.answers.failure_quality import levels_said, on_the_whole, sentence
 from shipcast.answers.quality import QualityAnswer, quality
 from shipcast.answers.reading import open_reader
 from shipcast.answers.statistics import wilson
-from shipcast.models.errors import ModelDamaged
+from shipcast.models.errors import ModelDamaged, ModelMissing
+from shipcast.settings.files import read_sealed, write_sealed
 
 
 def asked(settings, at=LATER):
@@ -40,6 +41,17 @@ def other_models(home, tmp_path):
     settings = home.model_copy(update={"home": tmp_path / "home"})
     shutil.copytree(home.home, settings.home)
     return settings
+
+
+@pytest.fixture
+def unrecorded(other_models):
+    """The same with a list of champions as it was before it named what is kept with them."""
+    path = other_models.home / "models" / "champions.json"
+    facts = read_sealed(path)
+    for entry in facts["champions"]:
+        del entry["kept"]
+    write_sealed(path, {**facts, "layout": 1})
+    return other_models
 
 
 def test_it_fits_its_schema(answer):
@@ -155,17 +167,17 @@ def test_the_hour_was_checked_a_second_way_when_the_model_was_trained(home, answ
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda path: path.unlink(), "No second estimate of the hour was made"),
+        (lambda path: path.unlink(), "is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:100]), "does not hold second estimates"),
         (lambda path: path.write_text('[{"part": "noon", "n": 1, "failures": 0}]'), "does not hold second estimates"),
         (lambda path: path.write_text(path.read_text().replace('"second": 0.', '"second": 7.')), "does not hold"),
         (lambda path: path.write_text("[]"), "one estimate for each part"),
     ],
 )
-def test_a_second_estimate_that_cannot_be_read_is_missing(other_models, damage, words):
-    [path] = other_models.home.glob("models/artifacts/*/artifacts/hours.json")
+def test_a_second_estimate_that_cannot_be_read_is_missing(unrecorded, damage, words):
+    [path] = unrecorded.home.glob("models/artifacts/*/artifacts/hours.json")
     damage(path)
-    found = asked(other_models)
+    found = asked(unrecorded)
 
     assert found.hours is None
     assert words in found.missing["hours"]
@@ -226,7 +238,7 @@ def test_too_little_gives_counts_and_no_scores(built, with_store):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda path: path.unlink(), "were not kept"),
+        (lambda path: path.unlink(), "is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:100]), "cannot be read"),
         (lambda path: pl.DataFrame({"chance": [2.0]}).write_parquet(path), "cannot be read"),
         (
@@ -236,21 +248,59 @@ def test_too_little_gives_counts_and_no_scores(built, with_store):
         (lambda path: pl.read_parquet(path).with_columns(base=pl.lit("1")).write_parquet(path), "does not hold"),
     ],
 )
-def test_forecasts_that_cannot_be_read_are_missing(other_models, damage, words):
-    [path] = other_models.home.glob("models/artifacts/*/artifacts/forecasts.parquet")
+def test_forecasts_that_cannot_be_read_are_missing(unrecorded, damage, words):
+    [path] = unrecorded.home.glob("models/artifacts/*/artifacts/forecasts.parquet")
     damage(path)
-    found = asked(other_models)
+    found = asked(unrecorded)
 
     assert found.failure is None
     assert words in found.sentence
     assert found.load is not None
 
 
-def test_a_damaged_list_of_champions_is_an_error(other_models):
-    (other_models.home / "models" / "champions.json").write_text("{}")
+def flattered(path):
+    """Forecasts that knew what would come."""
+    known = {row["deployment_id"]: 0.9 if row["status"] == "failed" else 0.001 for row in DEPLOYED}
+    found = pl.read_parquet(path)
+    found.with_columns(chance=pl.col("deployment_id").replace_strict(known)).write_parquet(path)
 
-    with pytest.raises(ModelDamaged):
+
+def agreeing(path):
+    path.write_text(path.read_text().replace('"failures": ', '"failures": 1'))
+
+
+def of_another_training(path):
+    write_sealed(path, {**read_sealed(path), "features": {}})
+
+
+PARTS = {"forecasts.parquet": ("failure", flattered), "hours.json": ("hours", agreeing),
+         "reference.json": ("drift", of_another_training)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_what_was_kept_and_then_altered_is_believed_by_nobody(other_models, answer, name):
+    part, alter = PARTS[name]
+    [path] = other_models.home.glob(f"models/artifacts/*/artifacts/{name}")
+    alter(path)
+    found = asked(other_models)
+    words = found.missing.get(part) or " ".join(found.drift.untold)
+
+    assert f"{name}, kept with version 1 of the failure model, is not the file that was recorded" in words
+    assert part == "drift" or getattr(found, part) is None
+    assert found.drift.features == () if part == "drift" else found.drift == answer.drift
+    assert (found.load, found.restore) == (answer.load, answer.restore)
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [(lambda path: path.write_text("{}"), ModelDamaged), (lambda path: path.unlink(), ModelMissing)],
+)
+def test_a_list_of_champions_that_cannot_be_read_is_an_error_with_what_mends_it(other_models, damage, error):
+    damage(other_models.home / "models" / "champions.json")
+
+    with pytest.raises(error) as raised:
         asked(other_models)
+    assert "shipcast doctor --repair" in raised.value.next_step
 
 
 def test_the_verb_prints_tables_and_the_same_numbers_as_json(home, answer, capsys):

@@ -28,7 +28,10 @@ def instant(moment):
 
 
 def company():
-    """Half a year and a bit past AS_OF: noon fails most, nights take longest, `pay` has load that sleeps at night."""
+    """Half a year and a bit past AS_OF: noon fails most, nights take longest, `pay` has load that sleeps at night.
+
+    That of `new` was measured, and was nothing; that of `web` was not.
+    """
     rng = np.random.default_rng(7)
     tables = {"services": [], "deployments": [], "incidents": [], "load": [], "holds": []}
     for service, (team, zone, count) in SERVICES.items():
@@ -42,6 +45,8 @@ def company():
         at = datetime(2025, 3, 30, tzinfo=UTC) + timedelta(hours=hour)
         requests = (900 if 0 <= at.hour < 12 else 100) * rng.lognormal(0, 0.1)
         tables["load"].append({"service": "pay", "observed_at": instant(at), "value": round(requests)})
+        if hour % 24 == 0:
+            tables["load"].append({"service": "new", "observed_at": instant(at), "value": 0})
     tables["holds"].append({"service": "web", "at": "2025-06-01T00:00:00Z", "active": "true", "kind": "freeze"})
     return tables
 
@@ -238,6 +243,17 @@ def test_without_load_it_counts_minutes_and_says_so(reader):
     assert answer.unit == "disruption_minutes"
     assert said(answer, "No load is known of web")
     assert {reason.factor for reason in answer.items[0].reasons} == {"failure chance", "restore time"}
+
+
+def test_a_load_measured_as_zero_is_not_called_unknown(reader):
+    answer = windows(reader, "new", duration=HALF_HOUR)
+
+    assert answer.unit == "disruption_minutes"
+    zero = (
+        "The load measured of new is zero over its last 28 days: windows are ranked by expected minutes of disruption."
+    )
+    assert zero in answer.warnings
+    assert not said(answer, "No load is known")
 
 
 def test_a_deployment_that_keeps_the_service_down_counts_the_load_it_meets(home, built):

@@ -70,7 +70,9 @@ def test_a_short_series_knows_the_hour_of_the_day_only():
 
 @pytest.mark.parametrize("days", [0, 1])
 def test_none_or_nothing_but_zeros_is_not_known(days):
-    assert LoadModel("UTC").fit(series(days, lambda local, _: np.zeros(len(local)))).is_known is False
+    load = LoadModel("UTC").fit(series(days, lambda local, _: np.zeros(len(local))))
+
+    assert (load.is_known, load.is_zero) == (False, days > 0)
 
 
 def test_draws_lie_about_the_prediction_and_widen_with_noise():

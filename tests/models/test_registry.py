@@ -283,12 +283,22 @@ def test_a_model_of_a_later_format_is_refused(home):
     assert raised.value.exit_code == 8
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, lambda path: path.write_bytes(b"\xff")])
-def test_a_damaged_list_of_champions_is_refused_until_another_model_is_promoted(home, registry, record, damage):
+LOSSES = [
+    (truncate, ModelDamaged, "is damaged"),
+    (flip, ModelDamaged, "is damaged"),
+    (lambda path: path.write_bytes(b"\xff"), ModelDamaged, "is damaged"),
+    (Path.unlink, ModelMissing, "is missing: it says which of the models that lie beside it serves"),
+]
+
+
+@pytest.mark.parametrize(("damage", "error", "words"), LOSSES)
+def test_a_list_of_champions_that_cannot_be_read_is_refused_until_another_model_is_promoted(
+    home, registry, record, damage, error, words
+):
     damage(pointer(home))
 
     for ask in (lambda: champion(home, TODAY), registry.rollback, lambda: registry.prune(1)):
-        with pytest.raises(ModelDamaged, match="is damaged") as raised:
+        with pytest.raises(error, match=words) as raised:
             ask()
         assert raised.value.exit_code == 8
         assert "shipcast train" in raised.value.next_step
@@ -296,6 +306,47 @@ def test_a_damaged_list_of_champions_is_refused_until_another_model_is_promoted(
 
     assert champion(home, TODAY).version == 4
     assert len(registry.versions()) == 4
+
+
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_a_list_that_cannot_be_read_is_rebuilt_from_what_mlflow_says(home, registry, record, damage):
+    registry.promote(record(kind="restore"))
+    before = {kind: champion(home, TODAY, kind) for kind in ("failure", "restore")}
+    damage(pointer(home))
+
+    registry.rebuild()
+
+    for kind, entry in before.items():
+        assert replace(champion(home, TODAY, kind), promoted_at=entry.promoted_at) == entry
+    assert champion(home, day("2025-01-15")) is None
+    assert registry.rebuild() == []
+
+
+def test_a_list_that_mlflow_knows_nothing_of_stays_lost(home, registry):
+    pointer(home).unlink()
+    (home / "models" / STORE).unlink()
+
+    assert registry.rebuild() == []
+    assert not (home / "models" / STORE).exists()
+    assert not pointer(home).exists()
+
+
+def test_a_list_that_names_a_damaged_model_is_not_rebuilt(home, registry):
+    flip(home / champion(home, TODAY).path)
+    pointer(home).unlink()
+
+    with pytest.raises(ModelDamaged, match="version 2"):
+        registry.rebuild()
+    assert not pointer(home).exists()
+
+
+def test_a_home_whose_first_training_was_killed_has_lost_no_list(registry, with_store, tmp_path):
+    other = with_store(tmp_path / "other")
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"model")
+    Registry(other).record(file, Facts("failure", "boosted", {}, {}, day("2025-04-01"), "data"))
+
+    assert champion(other, TODAY) is None
 
 
 def test_a_list_that_a_later_version_wrote_is_left_as_it_is(home, registry):
@@ -405,22 +456,34 @@ def test_pruning_leaves_what_a_person_logged_into_the_same_store(home, registry)
     assert run.info.run_id in files(home)
 
 
-def test_a_new_store_counts_from_one_and_confuses_nobody(home, registry, record):
-    for version in registry.versions():
-        registry.store.drop_version(version)
-        registry.store.drop_run(version.run_id)
-    registry.store.client.delete_registered_model("failure")
+def test_a_new_store_counts_on_from_what_the_list_and_the_folders_know(home, registry, record, with_store, tmp_path):
+    registry.promote(record(kind="restore"))
+    lost = Registry(with_store(tmp_path / "lost"))
+    (home / "models" / STORE).unlink()
+    shutil.copy(lost.store.path, home / "models" / STORE)
 
     version = record()
     registry.prune(keep=1)
 
-    assert version.number == 1
-    assert numbers(registry.versions()) == [(1, "challenger")]
+    assert version.number == 4
+    assert numbers(registry.versions()) == [(4, "challenger")]
     assert files(home) == {entry.run_id for entry in promoted(home)} | {version.run_id}
     assert champion(home, TODAY).version == 2
     assert checked(home, champion(home, TODAY))
-    assert registry.promote(version) == promoted(home)[-1]
-    assert [entry.version for entry in promoted(home)] == [1, 2, 1]
+    assert registry.promote(version) == promoted(home, "failure")[-1]
+    assert [entry.version for entry in promoted(home, "failure")] == [1, 2, 4]
+
+
+@pytest.mark.parametrize(("lost", "number"), [("champions.json", 4), ("artifacts", 3)])
+def test_a_number_is_never_given_twice_while_anything_remembers_it(
+    home, registry, record, with_store, tmp_path, lost, number
+):
+    shutil.copy(Registry(with_store(tmp_path / "lost")).store.path, home / "models" / STORE)
+    path = home / "models" / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    assert record().number == number
+    assert record().number == number + 1
 
 
 def test_a_damaged_store_says_so_at_once_and_stops_neither_serving_nor_going_back(home):

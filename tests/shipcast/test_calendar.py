@@ -165,10 +165,22 @@ def test_an_answer_reads_in_at_most_a_hundred_columns(ask, arguments):
 
 
 def test_a_refusal_says_why_until_when_and_when_next(ask):
-    said = " ".join(ask("calendar", "check", "pay", "--region", "eu", "--tz", "Europe/Berlin", *SHUT)[1].split())
+    asked = ["calendar", "check", "pay", "--region", "eu", "--tz", "Europe/Berlin", "--as-of", "2026-11-20", *SHUT]
+    said = " ".join(ask(*asked)[1].split())
 
     assert "pay may not ship to production at Tue 1 Dec 11:00 (Europe/Berlin)" in said
     assert "until Tue 1 Dec 22:00. It may from Tue 1 Dec 22:00." in said
+
+
+@pytest.mark.parametrize(("asked", "year"), [("2026-12-23", " 2027"), ("2027-01-02", "")])
+def test_a_time_of_another_year_than_the_question_is_told_with_its_year(ask, asked, year):
+    frozen = ["--start", "2027-01-03T22:30Z", "--end", "2027-01-03T22:45Z", "--as-of", asked]
+    said = " ".join(ask("calendar", "check", "pay", "--team", "money", *frozen)[1].split())
+    listed = ask("calendar", "list", "--from", "2027-01-03", "--to", "2027-01-05", "--as-of", asked)[1]
+
+    assert f"at Sun 3 Jan{year} 22:30 (UTC): by year-end (the books are closed) until Sun 3 Jan{year} 23:00." in said
+    assert f"It may from Sun 3 Jan{year} 23:00." in said
+    assert (f" Jan{year} " in listed, " 2027 " in listed) == (True, bool(year))
 
 
 def test_a_normal_change_is_told_which_meeting_can_decide_on_it(ask):

@@ -4,9 +4,14 @@ import json
 import random
 import shutil
 import tarfile
+from datetime import datetime
 
 import pytest
 
+from shipcast.models.registry import Registry, artefact
+from shipcast.models.serving import served
+from shipcast.pipeline import FONTS
+from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.settings.files import SEAL, seal
 from shipcast.warehouse.backup import LAYOUT, MANIFEST, backup, restore
 from shipcast.warehouse.connection import open_built, open_work
@@ -80,6 +85,27 @@ def test_it_holds_the_published_snapshot_and_no_other_and_nothing_that_a_crash_l
     names = backup_names(backup(home, tmp_path / "copy.tar").path)
 
     assert names == ["current.json", "shipcast.toml", f"snapshots/{published}", "work.duckdb"]
+
+
+def test_a_restored_home_has_the_same_models_and_calendars(trained_home, tmp_path, new):
+    home = shutil.copytree(trained_home.home, tmp_path / "trained")
+    (home / "calendars").mkdir()
+    (home / "calendars" / "provider.json").write_text('{"window": []}')
+    (home / "models" / FONTS).mkdir(exist_ok=True)
+    (home / "models" / FONTS / "fonts.json").write_text("of this machine")
+    before = served(home, datetime.fromisoformat("2025-07-01"))
+
+    restored = restore(backup(home, tmp_path / "copy.tar").path, new)
+    again = served(new, datetime.fromisoformat("2025-07-01"))
+
+    assert again.entry == before.entry
+    assert again.model.describe() == before.model.describe()
+    assert {name: artefact(new, again.entry, name).read_bytes() for name in again.entry.kept} == {
+        name: artefact(home, before.entry, name).read_bytes() for name in before.entry.kept
+    }
+    assert Registry(new).versions() == Registry(home).versions()
+    assert calendar_files(new) == (new / "calendars" / "provider.json",)
+    assert not [name for name in restored.files if FONTS in name]
 
 
 def test_in_a_folder_it_is_named_after_the_time(home, tmp_path):

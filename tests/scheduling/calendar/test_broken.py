@@ -22,6 +22,9 @@ BROKEN = [
     # a good rule, what of it is replaced by what, the line and key named, and a word of what is said
     ("window", "Europe/Berlin", "Europe/Berln", 6, "tz", "Did you mean Europe/Berlin"),
     ("window", "Europe/Berlin", "CEST", 6, "tz", "'CEST' is not a time zone"),
+    ("window", "Europe/Berlin", "posixrules", 6, "tz", "'posixrules' is not a time zone"),
+    ("window", "Europe/Berlin", "localtime", 6, "tz", "'localtime' is not a time zone"),
+    ("window", "Europe/Berlin", "Factory", 6, "tz", "'Factory' is not a time zone"),
     ("window", '"deny"', '"deney"', 3, "kind", "'allow' or 'deny'"),
     ("window", "22 * * 1-5", "25 * * 1-5", 4, "cron", "'25' is no hour"),
     ("window", "0 22 * * 1-5", "60 22 * * 1-5", 4, "cron", "'60' is no minute"),
@@ -100,6 +103,30 @@ def test_a_fault_is_named_with_its_line_and_key(kind, part, instead, line, key, 
     assert f"{path}:{line}:" in caught.value.detail
     assert (caught.value.facts["line"], caught.value.facts["key"]) == (line, key)
     assert word in str(caught.value)
+
+
+MISLEADING = """id = "{name}"
+reason = {quote}
+a '#' in a \"text\": tz = "UTC"
+[[window]]
+minutes = 5 {quote} # and {quote} here
+kind = "deny"
+cron = "0 22 * * *"
+tz = "UTC"
+minutes = {minutes}
+"""
+
+
+@pytest.mark.parametrize("quote", ['"""', "'''"])
+def test_texts_over_several_lines_do_not_shift_the_lines(quote, tmp_path):
+    path = tmp_path / "calendar.toml"
+    rules = [MISLEADING.format(name=name, quote=quote, minutes=minutes) for name, minutes in (("a", 60), ("b", 0))]
+    path.write_text("".join(section("window") + rule for rule in rules))
+
+    with pytest.raises(CalendarError) as caught:
+        read_calendar(path)
+
+    assert caught.value.detail.startswith(f"{path}:20: window 'b', minutes: ")
 
 
 FILES = {

@@ -112,6 +112,13 @@ CASES = {
     "the 13th, no Friday": (deny('cron = "0 9 13 * 5"', 60), "pay", "2025-12-13T09:00", "2025-12-13T09:30", "blocked", "r", "2025-12-13T10:00", "2025-12-13T10:00"),
     "steps restrict": (deny('cron = "0 9 */10 * 1"', 60), "pay", "2025-12-11T09:00", "2025-12-11T09:30", "blocked", "r", "2025-12-11T10:00", "2025-12-11T10:00"),
     "7 is Sunday": (deny('cron = "0 9 * * 7"', 60), "pay", "2025-12-07T09:00", "2025-12-07T09:30", "blocked", "r", "2025-12-07T10:00", "2025-12-07T10:00"),
+    # dates without a time of day
+    "a day on which it does not open": (window(NOON + '\nexcept = [2025-12-02]'), "pay", "2025-12-02T12:00", "2025-12-02T12:30", "allowed", "default", "2025-12-03T12:00", "="),
+    "in its zone": (deny('cron = "30 0 * * *"\nexcept = ["2025-12-02"]', 15, "Asia/Tokyo"), "pay", "2025-12-01T15:30", "2025-12-01T15:30", "allowed", "default", "2025-12-02T15:30", "="),
+    "a day on which it opens as by its cron": (deny('cron = "0 9,22 * * 1-5"\ndates = [2025-12-06]', 60), "pay", "2025-12-06T22:30", "2025-12-06T22:30", "blocked", "r", "2025-12-06T23:00", "2025-12-06T23:00"),
+    "and not at midnight": (deny('cron = "0 9,22 * * 1-5"\ndates = [2025-12-06]', 60), "pay", "2025-12-06T00:30", "2025-12-06T00:30", "allowed", "default", "2025-12-06T09:00", "="),
+    "a day on which it opens as by its dtstart": (deny('rrule = "FREQ=WEEKLY"\ndtstart = "2025-01-07T09:00"\ndates = [2025-12-05]', 60), "pay", "2025-12-05T09:30", "2025-12-05T09:30", "blocked", "r", "2025-12-05T10:00", "2025-12-05T10:00"),
+    "a day alone begins at midnight": (deny("dates = [2025-12-05]", 1440, "Europe/Berlin"), "pay", "2025-12-05T22:59", "2025-12-05T22:59", "blocked", "r", "2025-12-05T23:00", "2025-12-05T23:00"),
     # clocks that change
     "London's gap opens at the change": (window(GAP), "pay", "2025-03-30T01:00", "2025-03-30T01:00", "blocked", "r", "2025-03-30T02:00", "2025-03-30T02:00"),
     "and not before it": (window(GAP), "pay", "2025-03-30T00:30", "2025-03-30T01:00", "allowed", "default", "2025-03-30T01:00", "="),

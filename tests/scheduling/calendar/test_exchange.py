@@ -9,7 +9,7 @@ import pytest
 from icalendar import Calendar as ICalendar
 
 from shipcast.scheduling.calendar.errors import CalendarError
-from shipcast.scheduling.calendar.exporting import SCOPE, deployment_ics, occurrences_ics
+from shipcast.scheduling.calendar.exporting import KIND, PRODUCT, SCOPE, deployment_ics, occurrences_ics
 from shipcast.scheduling.calendar.importing import Wanted, imported, write_imported
 from shipcast.scheduling.calendar.occurrences import occurrences
 from shipcast.scheduling.calendar.reading import read_calendar
@@ -68,9 +68,9 @@ def taken(folder, text, zone="Europe/Berlin", **more):
     return read_calendar(write_imported(folder, "other", windows)), said
 
 
-def ics(*events):
+def ics(*events, product="-//x//EN", zones=""):
     body = "\n".join(f"BEGIN:VEVENT\n{event.strip()}\nEND:VEVENT" for event in events)
-    return f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\n{body}\nEND:VCALENDAR\n"
+    return f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:{product}\n{zones}{body}\nEND:VCALENDAR\n"
 
 
 def opened(calendar, since="2025-01-01", until="2026-01-01"):
@@ -197,6 +197,110 @@ def test_what_others_send_is_understood(name, tmp_path):
     assert opened(taken(tmp_path, ics(*events))[0]) == wanted
 
 
+def zone(name, *parts, more=""):
+    """A VTIMEZONE: of each part the kind, when it begins, the offsets before and after it, and how it recurs."""
+    described = "".join(
+        f"BEGIN:{kind}\nDTSTART:{begins}\nTZOFFSETFROM:{before}\nTZOFFSETTO:{after}\n{recurs}\nEND:{kind}\n"
+        for kind, begins, before, after, recurs in parts
+    )
+    return f"BEGIN:VTIMEZONE\nTZID:{name}\n{more}{described}END:VTIMEZONE\n"
+
+
+CUSTOM = "Customized Time Zone"
+WEEKS = f"UID:1\nDTSTART;TZID={CUSTOM}:20250323T100000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=2"
+YEARLY = "RRULE:FREQ=YEARLY;BYDAY={};BYMONTH={}"
+BERLIN = (
+    ("STANDARD", "16010101T030000", "+0200", "+0100", YEARLY.format("-1SU", 10)),
+    ("DAYLIGHT", "16010101T020000", "+0100", "+0200", YEARLY.format("-1SU", 3)),
+)
+NEW_YORK = (
+    ("STANDARD", "16010101T020000", "-0400", "-0500", YEARLY.format("1SU", 11)),
+    ("DAYLIGHT", "16010101T020000", "-0500", "-0400", YEARLY.format("2SU", 3)),
+)
+LISTED = (
+    ("STANDARD", "20241027T030000", "+0200", "+0100", "RDATE:20251026T030000"),
+    ("DAYLIGHT", "20250330T020000", "+0100", "+0200", "TZNAME:x"),
+)
+FIXED = (("STANDARD", "16010101T000000", "+0530", "+0530", "TZNAME:x"),)
+DESCRIBED = {
+    "rules as in Berlin": (zone(CUSTOM, *BERLIN), ["09:00", "08:00"]),
+    "rules as in New York": (zone(CUSTOM, *NEW_YORK), ["14:00", "14:00"]),
+    "changes that are listed": (zone(CUSTOM, *LISTED), ["09:00", "08:00"]),
+    "no change": (zone(CUSTOM, *FIXED), ["04:30", "04:30"]),
+    "a zone that is named beside": (zone(CUSTOM, *BERLIN, more="X-LIC-LOCATION:Europe/Madrid\n"), ["09:00", "08:00"]),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_a_zone_that_only_the_file_describes_is_that_whose_clock_changes_alike(name, tmp_path):
+    described, wanted = DESCRIBED[name]
+    calendar, said = taken(tmp_path, ics(WEEKS, zones=described))
+
+    assert [start[-5:] for start, _ in opened(calendar)] == wanted
+    assert calendar.windows[0].tz != "UTC"
+    assert said == [f"{CUSTOM!r} is read as {calendar.windows[0].tz}, whose clock changes as the file says."]
+    assert ("Madrid" in said[0]) == ("Madrid" in described)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        zone(CUSTOM, ("STANDARD", "16010101T000000", "+0100", "+0107", "TZNAME:x")),
+        zone(CUSTOM, BERLIN[0], (*BERLIN[1][:4], YEARLY.format("2SU", 4))),
+        zone(CUSTOM, (*BERLIN[0][:4], "RRULE:FREQ=MINUTELY")),
+        zone(CUSTOM),
+        "",
+    ],
+)
+def test_a_zone_that_no_clock_fits_is_refused_by_its_name_and_never_utc(described, tmp_path):
+    with pytest.raises(CalendarError, match=CUSTOM) as caught:
+        taken(tmp_path, ics(WEEKS, zones=described))
+
+    assert "other.ics:" in caught.value.detail
+
+
+def test_two_files_may_mean_other_zones_by_the_same_name(tmp_path):
+    both = [taken(tmp_path, ics(WEEKS, zones=zone(CUSTOM, *rules)))[0] for rules in (BERLIN, NEW_YORK)]
+
+    assert [opened(calendar)[0][0][-5:] for calendar in both] == ["09:00", "14:00"]
+
+
+def test_windows_name_for_a_zone_holds_though_the_file_describes_it(tmp_path):
+    name = "W. Europe Standard Time"
+    calendar, said = taken(tmp_path, ics(WEEKS.replace(CUSTOM, name), zones=zone(name, *BERLIN)))
+
+    assert (calendar.windows[0].tz, said) == ("Europe/Berlin", [])
+
+
+BERLIN_NIGHT = "UID:1\nDTSTART;TZID=Europe/Berlin:20250330T02{}00\n"
+SKIPPED = {
+    "and its end not": (BERLIN_NIGHT.format(30) + "DTEND;TZID=Europe/Berlin:20250330T033000", [("01:00", "01:30")]),
+    "and its end too": (BERLIN_NIGHT.format(15) + "DTEND;TZID=Europe/Berlin:20250330T024500", [("01:00", "01:30")]),
+    "with a duration": (BERLIN_NIGHT.format(30) + "DURATION:PT1H", [("01:00", "02:00")]),
+    "in a series": (
+        BERLIN_NIGHT.format(30) + "DTEND;TZID=Europe/Berlin:20250330T033000\nRRULE:FREQ=DAILY;COUNT=2",
+        [("01:00", "02:00"), ("00:30", "01:30")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SKIPPED)
+def test_an_event_whose_start_the_clock_skips_begins_as_clocks_are_changed(name, tmp_path):
+    event, wanted = SKIPPED[name]
+
+    assert [(start[-5:], end[-5:]) for start, end in opened(taken(tmp_path, ics(event))[0])] == wanted
+
+
+def test_only_an_export_of_ours_brings_windows_in_which_changes_may_go(tmp_path):
+    event = f"UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nSUMMARY:Upgrade\n{KIND}:allow\nX-SHIPCAST-RULE:night"
+    theirs, _ = taken(tmp_path, ics(event))
+    ours, said = taken(tmp_path, ics(event, product=PRODUCT))
+
+    assert [(one.kind, one.id) for one in theirs.windows] == [("deny", "other/Upgrade")]
+    assert [(one.kind, one.id) for one in ours.windows] == [("allow", "other/night")]
+    assert said == ["Windows in which changes may go, since the file says that it is an export of Shipcast's: 1."]
+
+
 REFUSED = {
     "a zone nobody knows": ("UID:1\nDTSTART;TZID=Mars/Olympus:20250610T100000\nDURATION:PT1H", "Mars/Olympus"),
     "a series of seconds": ("UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nRRULE:FREQ=SECONDLY", "100,000"),
@@ -216,18 +320,18 @@ REFUSED = {
         "UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY;BYDAY=MO",
         "EXRULE",
     ),
-    "a scope that is none": (f"UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\n{SCOPE}:junk", SCOPE),
-    "a scope too deep": (f"UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\n{SCOPE}:{'[' * 2000}", SCOPE),
+    "a scope that is none": (f"UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\n{SCOPE}:junk", SCOPE, PRODUCT),
+    "a scope too deep": (f"UID:1\nDTSTART:20250610T100000Z\nDURATION:PT1H\n{SCOPE}:{'[' * 2000}", SCOPE, PRODUCT),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_understood_is_refused_with_its_line(name, tmp_path):
-    event, word = REFUSED[name]
+    event, word, *product = REFUSED[name]
     good = "UID:0\nDTSTART:20250610T100000Z\nDURATION:PT1H"
 
     with pytest.raises(CalendarError) as caught:
-        taken(tmp_path, ics(good, event))
+        taken(tmp_path, ics(good, event, product=(*product, "-//x//EN")[0]))
 
     assert word in str(caught.value)
     assert f"{tmp_path / 'other.ics'}:9:" in caught.value.detail
