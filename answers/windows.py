@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from shipcast.answers.admission import Admission, Blocked, most
+from shipcast.answers.alternatives import Alternative, alternatives
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
 from shipcast.answers.company import Approval
 from shipcast.answers.ground import Ground
@@ -144,10 +145,13 @@ class WindowsAnswer(PricedAnswer):
     ----------
     verdict
         `no_clear_difference`: the best start is not distinguishable from choosing freely. `no_window`: nothing fits.
+    alternatives
+        What else could be done with the change; empty where that was not asked for.
     """
 
     schema_name: Literal["shipcast/windows/1"] = Field("shipcast/windows/1", alias="schema")
     verdict: Verdict
+    alternatives: tuple[Alternative, ...] = ()
 
 
 def windows(
@@ -158,6 +162,7 @@ def windows(
     earliest: datetime | None = None,
     latest: datetime | None = None,
     top: int = 3,
+    what_if: bool = False,
     **details: Unpack[Details],
 ) -> WindowsAnswer:
     """The lowest-risk windows for a change of `service`, as known at the reader's `as_of`.
@@ -170,6 +175,8 @@ def windows(
         Aware. The default is the 7 days from `as_of`.
     top
         How many windows at most, at least three hours apart.
+    what_if
+        Whether to say what a day's delay, a smaller change or two halves would cost.
 
     Raises
     ------
@@ -198,7 +205,7 @@ def windows(
         return said(answer, next_start=optional_utc(admitted.next_open()))
     if asked.history.started() == 0:
         return nothing_known(answer, admitted)
-    return forecast(asked, admitted, answer)
+    return forecast(asked, admitted, answer, what_if)
 
 
 def nothing_known(answer: WindowsAnswer, admitted: Admission) -> WindowsAnswer:
@@ -209,7 +216,7 @@ def nothing_known(answer: WindowsAnswer, admitted: Admission) -> WindowsAnswer:
     return said(answer, verdict="no_clear_difference", items=items, warnings=(*answer.warnings, nothing))
 
 
-def forecast(asked: Inquiry, admitted: Admission, answer: WindowsAnswer) -> WindowsAnswer:
+def forecast(asked: Inquiry, admitted: Admission, answer: WindowsAnswer, what_if: bool) -> WindowsAnswer:
     """The answer where there are open starts and a history."""
     question, starts = asked.question, admitted.starts
     prices = priced(asked.reader.at, asked.models, question, starts)
@@ -223,6 +230,7 @@ def forecast(asked: Inquiry, admitted: Admission, answer: WindowsAnswer) -> Wind
         verdict="recommend" if is_clearly_better(costs) else "no_clear_difference",
         items=tuple(window(prices, admitted, int(slots[place])) for place in chosen),
         outlook=outlook(prices),
+        alternatives=tuple(alternatives(asked, admitted, prices)) if what_if else (),
         warnings=(
             *answer.warnings,
             *model_warnings(question, asked.models),

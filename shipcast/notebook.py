@@ -188,6 +188,7 @@ class Notebook:
         earliest: Time | None = None,
         latest: Time | None = None,
         top: int = 3,
+        what_if: bool = False,
         **details: Unpack[Details],
     ) -> WindowsAnswer:
         """The lowest-risk windows for a change: `shipcast windows`.
@@ -204,6 +205,7 @@ class Notebook:
             earliest=self.instant(earliest, "earliest"),
             latest=self.instant(latest, "latest"),
             top=top,
+            what_if=what_if,
             **details,
         )
 

@@ -251,6 +251,9 @@ def windows_verb(
     ics: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the best window, or that of --pick, as an .ics file.")
     ] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Also what a day later, half the size, or two halves would cost.")
+    ] = False,
     pick: Annotated[int, typer.Option(min=1, metavar="N", help="Which of the windows --ics writes.")] = 1,
 ) -> None:
     """The lowest-risk windows for a change, each with its chance of failure, cost and reasons."""
@@ -270,6 +273,7 @@ def windows_verb(
             earliest=ask.optional_instant(earliest, "--earliest"),
             latest=ask.optional_instant(latest, "--latest"),
             top=top,
+            what_if=what_if,
             calendar_file=calendar,
         )
     answer = keep(ask.settings.home, answer)
@@ -293,8 +297,28 @@ def written_window(answer: WindowsAnswer, pick: int, target: Path) -> str:
 
 def show_windows(ask: Ask, answer: WindowsAnswer, written: str | None) -> None:
     windows_table(answer, ask.settings.tz)
+    show_alternatives(answer)
     if written is not None:
         say(written)
+
+
+def show_alternatives(answer: WindowsAnswer) -> None:
+    """What else could be done, against the best window."""
+    zone = answer.business_zone
+    table(
+        ["instead", f"start ({zone})", "lines", "chance of failure", "of the best window's cost"],
+        [
+            [
+                one.what,
+                " and ".join(local_time(start, zone, answer.as_of) for start in one.starts),
+                one.lines,
+                in_hundred(one.failure_probability).removeprefix("about "),
+                f"{one.relative_to_best:.2f} ({one.relative_low:.2f} to {one.relative_high:.2f})",
+            ]
+            for one in answer.alternatives
+        ],
+        numbers=("lines",),
+    )
 
 
 def windows_table(answer: WindowsAnswer, tz: str) -> None:
