@@ -6,15 +6,17 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import ValidationError
 
-from shipcast.answers.answer import Answer, Instant, Number, Part, Share
-from shipcast.answers.now import NowAnswer
-from shipcast.answers.plan import PlanAnswer
+from shipcast.answers.answer import Answer, Instant, Number, Part, Share, verb
 from shipcast.answers.windows import Outlook, Window, WindowsAnswer
 from shipcast.scheduling.windows import WEEK
+
+if TYPE_CHECKING:
+    from shipcast.answers.now import NowAnswer
+    from shipcast.answers.plan import PlanAnswer
 
 FILE = "advice.jsonl"
 PRESENT = timedelta(hours=1)
@@ -102,18 +104,20 @@ def kept(home: Path, at: datetime) -> tuple[list[Advice], int]:
 
 def advice_of(answer: Answer) -> Iterator[Advice]:
     """What an answer advises; nothing where it is about something else."""
-    if isinstance(answer, WindowsAnswer):
-        yield of_change(answer, "windows", answer.items)
-    elif isinstance(answer, NowAnswer):
-        chosen = answer.items[:1] if answer.verdict != "wait" else answer.items[1:2]
-        yield of_change(answer, "now", chosen)
-    elif isinstance(answer, PlanAnswer):
-        yield from of_plan(answer)
+    kind = verb(type(answer))
+    if kind == "windows":
+        windows = cast("WindowsAnswer", answer)
+        yield of_change(windows, kind, windows.items)
+    elif kind == "now":
+        now = cast("NowAnswer", answer)
+        yield of_change(now, kind, now.items[:1] if now.verdict != "wait" else now.items[1:2])
+    elif kind == "plan":
+        yield from of_plan(cast("PlanAnswer", answer))
 
 
-def of_change(answer: WindowsAnswer | NowAnswer, verb: str, starts: Sequence[Window]) -> Advice:
+def of_change(answer: WindowsAnswer | NowAnswer, kind: str, starts: Sequence[Window]) -> Advice:
     return Advice(
-        verb=verb,
+        verb=kind,
         service=answer.service,
         environment=answer.environment,
         as_of=answer.as_of,
