@@ -46,6 +46,7 @@ CLASHES = 3  # deferred requests for which a solver is asked what they clash wit
 RULES = ("windows", "freezes", "holidays", "business_hours", "cabs", "reserves", "capacities")
 CROWDED = ("capacity", "service", "exclusion")
 NAMED = 5
+LARGE = 100  # costs from here on are told without fractions
 BOUNDS = {"earliest": "before its earliest", "latest": "that end after its latest"}
 
 
@@ -690,7 +691,8 @@ def sentence(answer: PlanAnswer) -> str:
     cost = sum(item.expected_cost for item in answer.items)
     scheduled = f"{len(answer.items):,} of {plural(count, 'request')} {'has' if count == 1 else 'have'} a start"
     stopped = " It was stopped before its time." if answer.status == "interrupted" else ""
-    return f"{scheduled}: {cost:,.6g} {UNITS[answer.unit]}.{gap_said(answer)}{stopped}"
+    shown = f"{cost:,.0f}" if cost >= LARGE else f"{cost:.3g}"
+    return f"{scheduled}: {shown} {UNITS[answer.unit]}.{gap_said(answer)}{stopped}"
 
 
 def gap_said(answer: PlanAnswer) -> str:

@@ -158,8 +158,8 @@ def others(answer: PlanAnswer) -> str:
     count = len(answer.items) + len(answer.unscheduled)
     parts = []
     for one in answer.other_ways:
-        broken = sum(one.broken.values())
-        breaking = f" and breaks rules for {broken:,}" if broken else ""
+        broken = ", ".join(f"{kind} of {requests:,}" for kind, requests in one.broken.items())
+        breaking = f", breaking {broken}" if broken else ""
         missing = f", {count - one.scheduled:,} without a start" if one.scheduled < count else ""
         dearer = "" if answer.objective == 0 else f" ({one.objective / answer.objective:.0%})".replace("%", " %")
         parts.append(f"{one.way} {number(one.objective)}{dearer}{missing}{breaking}")
