@@ -16,6 +16,7 @@ from shipcast.console import progress
 from shipcast.pipeline import built, train
 from shipcast.settings import load_settings
 from shipcast.settings.errors import InputRefused, UsageError
+from shipcast.settings.files import write_whole
 from shipcast.warehouse.lock import run_lock
 
 if TYPE_CHECKING:
@@ -29,6 +30,20 @@ SERVICE = "checkout"
 DURATION = timedelta(minutes=45)
 LINES = 300
 NO_ROOM = 1e-9  # where all starts cost the same, none is worth regretting
+CALENDAR = """# The calendar of a company that does not exist; docs/calendar.md says what else may stand here.
+
+[[reserve]]
+id = "spare-hour"
+environment = "production"
+per_day_minutes = 60
+between = ["06:00", "22:00"]
+tz = "UTC"
+
+[[capacity]]
+id = "production"
+scope = { environment = ["production"] }
+concurrent = 4
+"""
 SIMULATED = "simulated data: this company does not exist"
 
 
@@ -73,6 +88,7 @@ def demo(ask: Ask) -> DemoAnswer:
     from shipcast.answers.reading import open_reader
     from shipcast.answers.windows import windows
     from shipcast.ingest.files import ingest_files
+    from shipcast.scheduling.calendar.files import FILE_NAME
     from shipcast.simulator import Truth, simulate
 
     tell = progress(ask)
@@ -82,6 +98,7 @@ def demo(ask: Ask) -> DemoAnswer:
         company = settings.home / "company"
         tell(f"simulating a company of 12 services over a year into {company}")
         simulate(company, until=ask.as_of.date())
+        write_whole(settings.home / FILE_NAME, [CALENDAR])  # so that the calendar of the folder here is not the demo's
         loaded = ingest_files(settings, [company], progress=tell)
         built(settings, tell)
     training = train(settings, ask.as_of, "regression", promote=True, progress=tell)
