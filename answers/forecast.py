@@ -198,7 +198,7 @@ def in_requests(item: HourForecast) -> str:
 
     Examples
     --------
-    >>> noon = datetime(2025, 1, 1, 12, tzinfo=UTC)
+    >>> noon = utc(datetime(2025, 1, 1, 12))
     >>> in_requests(HourForecast(service="pay", starts_at=noon, p05=1, p25=2, p50=3, p75=4, p95=1205))
     '3 requests (1 to 1,205)'
     """
