@@ -88,7 +88,9 @@ def known_type(kind: pa.DataType) -> pa.DataType:
 
 def piece(batch: pa.RecordBatch, first_line: int, header: Header, connection: duckdb.DuckDBPyConnection) -> Piece:
     lines = pl.Series("_line", np.arange(first_line, first_line + batch.num_rows))
-    given = {name: pl.Series(name, pl.from_arrow(batch.column(place))) for name, place in header.columns.items()}
+    columns = [batch.column(place) for place in header.columns.values()]
+    read = pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays(columns, list(header.columns))))
+    given = {values.name: values for values in read}
     texts = {name: as_text(values) for name, values in given.items()}
     is_lost = pl.Series(np.zeros(batch.num_rows, np.bool_))
     for name, values in given.items():
@@ -96,7 +98,7 @@ def piece(batch: pa.RecordBatch, first_line: int, header: Header, connection: du
     frame = pl.DataFrame({"_line": lines, **texts}).with_columns(pl.lit(None, pl.String).alias(ORIGIN))
 
     def verbatim(wanted: pl.Series) -> pl.Series:
-        return as_objects(batch.take(pa.array(wanted.to_numpy() - first_line)), connection)
+        return as_objects(batch.take((wanted - first_line).to_arrow()), connection)
 
     broken = pl.DataFrame(schema=BROKEN)
     if is_lost.any():

@@ -133,7 +133,7 @@ def named(cells: pl.DataFrame, lines: Places, header: Header) -> pl.DataFrame:
 
 def text_of(records: Records, mask: Mask) -> pl.Series:
     """The records as text, their line feeds taken off; a byte that doesn't decode is written as \\xNN."""
-    binary = pl.Series(pl.from_arrow(records.binary(mask)))
+    binary = records.binary(mask)
     is_text = records.is_text[mask]
     if is_text.all():
         text = binary.cast(pl.String)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from shipcast.ingest.errors import FileRefused
 from shipcast.ingest.headers import Header, folded, understood
 from shipcast.ingest.piece import ORIGIN, Piece, queried
-from shipcast.ingest.records import LINE_FEED, Mask, Places, decodes
+from shipcast.ingest.records import LINE_FEED, Mask, Places, decodes, stretches
 from shipcast.ingest.sources import Part
 from shipcast.ingest.stream import whole_lines
 
@@ -94,11 +94,10 @@ def lines(chunk: bytes, first_line: int) -> pa.Table:
     text = chunk if is_text.all() else mended(chunk, ends, is_text)
     cut = np.flatnonzero(np.frombuffer(text, np.uint8) == LINE_FEED) + 1
     offsets = np.append(0, cut)
-    rows = pa.LargeStringArray.from_buffers(len(cut), pa.py_buffer(offsets), pa.py_buffer(text))
     frame = pl.DataFrame(
         {
             "_line": np.arange(first_line, first_line + len(ends)),
-            "line": pl.Series(pl.from_arrow(rows)).str.strip_chars(" \t\r\n"),
+            "line": stretches(pa.large_string(), offsets, text).str.strip_chars(" \t\r\n"),
             "is_text": is_text,
         }
     )

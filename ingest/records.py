@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -119,14 +118,17 @@ class Records:
         """The bytes of the records that the mask names, one behind the other."""
         if mask.all() or not mask.any():
             return self.data if mask.any() else b""
-        return bytes(self.binary(mask).buffers()[2])
+        within = np.frombuffer(self.data, np.uint8)[self.starts[0] : self.ends[-1]]
+        return within[np.repeat(mask, np.diff(self.offsets))].tobytes()
 
-    def binary(self, mask: Mask | None = None) -> Any:
-        """The records as an arrow array over the chunk's own bytes, or a copy of those that the mask names."""
-        offsets = np.append(self.starts, self.ends[-1:])
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
-        every = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(self.starts), buffers)
-        return every if mask is None or mask.all() else every.filter(pa.array(mask))
+    def binary(self, mask: Mask) -> pl.Series:
+        """The records that the mask names, over the chunk's own bytes."""
+        return stretches(pa.large_binary(), self.offsets, self.data).filter(pl.Series(mask))
+
+    @property
+    def offsets(self) -> Places:
+        """Where each record begins, and where the last one ends: each ends where the next begins."""
+        return np.append(self.starts, self.ends[-1:])
 
 
 class Lines:
@@ -180,9 +182,8 @@ class Lines:
         """
         offsets = np.append(self.starts[self.is_first], self.ends[-1:])
         masked = np.minimum(self.array, 127)
-        strings = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(masked))
-        chosen_strings = strings.filter(pa.array(chosen[self.is_first]))
-        return pl.Series(pl.from_arrow(chosen_strings)).str.strip_chars_end("\r\n")
+        strings = stretches(pa.large_string(), offsets, masked)
+        return strings.filter(pl.Series(chosen[self.is_first])).str.strip_chars_end("\r\n")
 
     def join(self, *, is_last: bool) -> int:
         """Settle the marks; the number of lines settled, all of them unless a record is still open at the end."""
@@ -290,3 +291,13 @@ def decodes(data: bytes, ends: Places) -> Mask:
     data.decode("utf-8", "shipcast-note")
     is_text[np.searchsorted(ends, np.array(lost, np.int64), side="right")] = False
     return is_text
+
+
+def stretches(kind: pa.DataType, offsets: Places, data: bytes | NDArray[np.uint8]) -> pl.Series:
+    """What lies between each two offsets as one text or binary value, not copied.
+
+    It goes by way of a batch: from a single array polars imports all functions of pyarrow, which takes longer than to
+    read a small file.
+    """
+    array = pa.Array.from_buffers(kind, len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays([array], ["value"])))["value"]

@@ -40,14 +40,31 @@ def shared_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def recording(tmp_path_factory):
-    """A folder that holds what dbt says in a build, and its parsed models; made once for all workers."""
-    folder = shared_folder(tmp_path_factory) / "recording"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "full.json").exists():
-            folder.mkdir(exist_ok=True)
-            (folder / "full.json").write_text(json.dumps(record_full(folder)), encoding="utf-8")
-    return folder
+def once(tmp_path_factory):
+    """A function that gives the folder that `make(folder)` fills; of that name one is made for all workers.
+
+    Who changes it copies it first.
+    """
+
+    def folder_of(name, make):
+        folder = shared_folder(tmp_path_factory) / name
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                made = folder.with_name(f"{name}.new")
+                made.mkdir()
+                make(made)
+                made.rename(folder)
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def recording(once):
+    """A folder that holds what dbt says in a build, and its parsed models."""
+    return once(
+        "recording", lambda folder: (folder / "full.json").write_text(json.dumps(record_full(folder)), encoding="utf-8")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -89,11 +106,13 @@ def built(tmp_path_factory, full_build, parsed):
 
 
 @pytest.fixture(scope="session")
-def with_store(tmp_path_factory):
-    """A function that gives a home an empty store of MLflow, which takes seconds to make; made once for all workers."""
-    made = shared_folder(tmp_path_factory) / "store"
-    with FileLock(f"{made}.lock"):
-        assert Registry(made).store.versions() == []
+def with_store(once):
+    """A function that gives a home an empty store of MLflow, which takes seconds to make."""
+
+    def make(folder):
+        assert Registry(folder).store.versions() == []
+
+    made = once("store", make)
 
     def give(home):
         shutil.copytree(made / "models", home / "models")
@@ -103,19 +122,15 @@ def with_store(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained_home(tmp_path_factory, built, with_store):
-    """The settings of the home of `company`, with one training of the regression as of CUT; made once for all workers.
+def trained_home(once, built, with_store):
+    """The settings of the home of `company`, with one training of the regression as of CUT."""
 
-    Who changes it copies it first.
-    """
-    home = shared_folder(tmp_path_factory) / "trained"
-    with FileLock(f"{home}.lock"):
-        if not home.exists():
-            settings = built(COMPANY)
-            ask = ["--home", str(with_store(settings.home)), "-q", "--as-of", instant(CUT)]
-            assert run([*ask, "train", "--model", "regression"]) == 0
-            shutil.copytree(settings.home, home)
-    return Settings(home=home)
+    def make(folder):
+        home = with_store(built(COMPANY).home)
+        assert run(["--home", str(home), "-q", "--as-of", instant(CUT), "train", "--model", "regression"]) == 0
+        shutil.copytree(home, folder, dirs_exist_ok=True)
+
+    return Settings(home=once("trained", make))
 
 
 @pytest.fixture(scope="session")

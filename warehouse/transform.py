@@ -86,7 +86,6 @@ def build(settings: Settings, progress: Progress | None = None, *, in_full: bool
     target = settings.home / "dbt" / "target"
     try:
         target.mkdir(parents=True, exist_ok=True)
-        (target / "run_results.json").unlink(missing_ok=True)
     except OSError as error:
         hint = "Choose a folder you may write: --home DIR."
         raise StorageError(f"{target}: {error.strerror}.", next_step=hint) from error
@@ -156,7 +155,7 @@ def limits(settings: Settings, *, is_full: bool) -> dict[str, str]:
 
 def run_dbt(home: Path, progress: Progress, limited: dict[str, str], *, is_full: bool) -> list[dict[str, Any]]:
     """dbt's result of every model, seed and test, all of them good."""
-    errors, told = [], []
+    errors, told, results = [], [], []
     with dbt_process(home, limited, ["--full-refresh"] if is_full else UNCHANGED) as process:
         assert process.stdout is not None
         for event in map(read_event, process.stdout):
@@ -165,10 +164,11 @@ def run_dbt(home: Path, progress: Progress, limited: dict[str, str], *, is_full:
                 errors.append(event["message"].strip())
             elif "node" in event:
                 progress("{node} ({index} of {total})".format_map(event))
+            elif "results" in event:
+                results = event["results"]
         code = process.wait()
     with suppress(OSError):
         (home / LOG).write_text("\n".join(told) + "\n", encoding="utf-8")
-    results = read_results(home)
     bad = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
     if code or bad:
         raise failure(home, bad, errors, code)
@@ -216,16 +216,6 @@ def read_event(line: str) -> dict[str, Any]:
         return {"level": event["level"], "message": event["message"], **event}
     except (ValueError, KeyError, TypeError):
         return {"level": "error", "message": line.rstrip()}
-
-
-def read_results(home: Path) -> list[dict[str, Any]]:
-    """dbt's results, or none where it did not get as far as to write them."""
-    try:
-        written = json.loads((home / "dbt" / "target" / "run_results.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    results: list[dict[str, Any]] = written["results"]
-    return results
 
 
 def failure(home: Path, bad: list[dict[str, Any]], errors: list[str], code: int) -> TransformFailed:

@@ -1,7 +1,6 @@
 """Homes of a tiny company, in the states between which a crash may happen; each made once and copied."""
 
 import shutil
-import time
 
 import ordeal
 import pytest
@@ -11,40 +10,55 @@ from shipcast.ingest.files import ingest_files
 from shipcast.settings import load_settings
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import publish
-from shipcast.warehouse.transform import build
 
 
 @pytest.fixture(scope="session")
-def exports(tmp_path_factory):
+def exports(once):
     """What the company exported some weeks ago, and what it exports now."""
-    return ordeal.write_exports(tmp_path_factory.mktemp("exports"))
+    folder = once("exports", ordeal.write_exports)
+    return folder / "then", folder / "now"
 
 
 @pytest.fixture(scope="session")
-def before(exports, full_build, parsed, tmp_path_factory):
+def before(once, exports, full_build, parsed):
     """A home that has published the older exports, whose source by now holds the newer."""
     then, now = exports
-    home = parsed(tmp_path_factory.mktemp("before") / "home")
-    ordeal.write_settings(home, then)
-    with run_lock(home, "test"):
-        replay_build(load(home), full_build)
-        publish(home, keep=3)
-    ordeal.write_settings(home, now)
-    return home
+
+    def make(folder):
+        home = parsed(folder / "home")
+        ordeal.write_settings(home, then)
+        with run_lock(home, "test"):
+            replay_build(load(home), full_build)
+            publish(home, keep=3)
+        ordeal.write_settings(home, now)
+
+    return once("before", make) / "home"
 
 
 @pytest.fixture(scope="session")
-def few(exports, parsed, tmp_path_factory):
+def few(once, exports):
     """A home that holds older deployments only, whose source holds newer ones."""
-    home = parsed(tmp_path_factory.mktemp("few") / "home")
-    for folder, name in zip(exports, ("then", "now"), strict=True):
-        (home.parent / name).mkdir()
-        shutil.copy(folder / "deployments.csv", home.parent / name)
-    ordeal.write_settings(home, home.parent / "then")
-    with run_lock(home, "test"):
-        load(home)
-    ordeal.write_settings(home, home.parent / "now")
-    return home
+    then, now = (folder / "deployments.csv" for folder in exports)
+
+    def make(home):
+        ordeal.write_settings(home, then)
+        with run_lock(home, "test"):
+            load(home)
+        ordeal.write_settings(home, now)
+
+    return once("few", make)
+
+
+@pytest.fixture(scope="session")
+def more(once, few):
+    """The same after an undisturbed load of them."""
+
+    def make(home):
+        shutil.copytree(few, home, dirs_exist_ok=True)
+        with run_lock(home, "test"):
+            load(home)
+
+    return once("more", make)
 
 
 def load(home):
@@ -54,34 +68,27 @@ def load(home):
 
 
 @pytest.fixture(scope="session")
-def run_since(before, tmp_path_factory):
-    """The same after an undisturbed run that has not yet published, and how many seconds it took."""
-    home = tmp_path_factory.mktemp("loaded") / "home"
-    shutil.copytree(before, home)
-    started = time.monotonic()
-    with run_lock(home, "test"):
-        build(load(home))
-    return home, time.monotonic() - started
+def loaded(once, before, full_build):
+    """The same after an undisturbed run that has not yet published."""
+
+    def make(folder):
+        home = shutil.copytree(before, folder / "home")
+        with run_lock(home, "test"):
+            replay_build(load(home), full_build)
+
+    return once("loaded", make) / "home"
 
 
 @pytest.fixture(scope="session")
-def loaded(run_since):
-    return run_since[0]
-
-
-@pytest.fixture(scope="session")
-def seconds(run_since):
-    return run_since[1]
-
-
-@pytest.fixture(scope="session")
-def after(loaded, tmp_path_factory):
+def after(once, loaded):
     """The same, published: what an undisturbed run leads to."""
-    home = tmp_path_factory.mktemp("after") / "home"
-    shutil.copytree(loaded, home)
-    with run_lock(home, "test"):
-        publish(home, keep=3)
-    return home
+
+    def make(folder):
+        home = shutil.copytree(loaded, folder / "home")
+        with run_lock(home, "test"):
+            publish(home, keep=3)
+
+    return once("after", make) / "home"
 
 
 @pytest.fixture

@@ -5,20 +5,22 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 SHIPCAST = [sys.executable, "-P", "-m", "shipcast"]
-# As many random moments as a person likes to wait for; `benchmarks/reliability.py` takes the full number.
+# As many moments as a person likes to wait for; `benchmarks/reliability.py` takes the full number.
 MOMENTS = int(os.environ.get("SHIPCAST_CRASH_MOMENTS", "1"))
 AS_OF = datetime(2025, 12, 1, tzinfo=UTC)
 # Of all that is published, only this differs between two runs over the same files: when the build began, and the
@@ -110,6 +112,12 @@ def write_settings(home: Path, exports: Path) -> None:
     (home / "shipcast.toml").write_text(f'retrain_days = 0\n\n[[sources]]\npath = "{exports}"\n', encoding="utf-8")
 
 
+class Ended(NamedTuple):
+    pid: int
+    stderr: str
+    returncode: int
+
+
 def run(home: Path, *verb: str, wrapper: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """`shipcast VERB` in a process of its own."""
     command = [*wrapper, *SHIPCAST, "--home", str(home), "-q", *(verb or ("run",))]
@@ -123,6 +131,28 @@ def killed(home: Path, after_seconds: float, *verb: str) -> int:
     time.sleep(after_seconds)
     process.send_signal(signal.SIGKILL)
     return process.wait()
+
+
+def killed_in_build(home: Path, share: float) -> int:
+    """The exit code of a `run` that is killed once that share of its models and tests is done."""
+    reader, writer = os.openpty()  # to a terminal it tells of every model
+    process = subprocess.Popen([*SHIPCAST, "--home", str(home), "run"], stdout=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    said = ""
+    with suppress(OSError):  # the terminal of a process that has ended
+        while (done := re.findall(r"\((\d+) of (\d+)\)", said)[-1:]) == [] or int(done[0][0]) < share * int(done[0][1]):
+            said += os.read(reader, 4096).decode()
+    process.kill()
+    os.close(reader)
+    return process.wait()
+
+
+def at_once(home: Path) -> list[Ended]:
+    """Two runs that are started at once, those that ended well first."""
+    command = [*SHIPCAST, "--home", str(home), "-q", "run"]
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) for _ in range(2)]
+    ended = [Ended(process.pid, process.communicate()[1], process.returncode) for process in runs]
+    return sorted(ended, key=lambda one: one.returncode)
 
 
 def metrics(home: Path) -> str:

@@ -1,9 +1,9 @@
 """Whenever a run is killed, readers see the old state or the new one, and one plain rerun ends where it should."""
 
-import random
-
 import ordeal
 import pytest
+
+GOLDEN = 0.618  # its multiples spread any number of moments over a build
 
 
 @pytest.fixture(scope="session")
@@ -15,23 +15,24 @@ def states(before, after):
 
 
 @pytest.mark.parametrize("seed", range(ordeal.MOMENTS))
-def test_a_run_that_is_killed_at_a_random_moment(before, after, states, seconds, copied, seed):
+def test_a_run_that_is_killed_within_its_build(before, after, states, copied, seed):
+    """Of two runs that are begun after it one ends where it should, and the other is told by whom and since when."""
     home = copied(before)
-    ordeal.killed(home, random.Random(seed).uniform(0.1, 1) * seconds)
+    assert ordeal.killed_in_build(home, (seed + 0.5) * GOLDEN % 1) == -9
 
     assert ordeal.metrics(home) in states
 
-    again = ordeal.run(home)
+    worked, refused = ordeal.at_once(home)
 
-    assert again.returncode == 0, again.stderr
+    assert (worked.returncode, refused.returncode) == (0, 6), worked.stderr
+    assert f"`shipcast run` (process {worked.pid}) holds {home} since 20" in " ".join(refused.stderr.split())
     assert ordeal.published(home) == ordeal.published(after)
     assert ordeal.metrics(home) == ordeal.metrics(after)
 
 
-def test_an_ingest_that_is_killed_at_any_of_its_syncs(few, copied, sync_killer):
-    undisturbed = copied(few, "undisturbed")
-    code, syncs = sync_killer(undisturbed, "ingest", 0)
-    old, new = ordeal.stored(few), ordeal.stored(undisturbed)
+def test_an_ingest_that_is_killed_at_any_of_its_syncs(few, more, copied, sync_killer):
+    code, syncs = sync_killer(copied(few), "ingest", 0)
+    old, new = ordeal.stored(few), ordeal.stored(more)
     assert code == 0
     assert syncs > 5
     assert old != new
