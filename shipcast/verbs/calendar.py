@@ -156,7 +156,7 @@ def list_verb(
     region: Regions = None,
     calendar: CalendarFile = None,
 ) -> None:
-    """What is in force in a period: every window, freeze, holiday, meeting, in order."""
+    """What is in force in a period: every window, freeze, holiday, meeting, booking, in order."""
     from shipcast.answers.calendar import in_force
 
     since, until = period(ask, period_from, period_to)
@@ -196,6 +196,10 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
     )
     if len(answer.items) > SHOWN:
         say(f"These are the first {SHOWN} of {len(answer.items):,}; --json gives all.")
+    for one in answer.conflicts[:SHOWN]:
+        say(f"- {one.says}")
+    if len(answer.conflicts) > SHOWN:
+        say(f"- and {len(answer.conflicts) - SHOWN:,} conflicts more; --json gives all")
     hint(ask, "shipcast calendar check SERVICE --start TIME --end TIME")
 
 
