@@ -1,4 +1,6 @@
-"""`reserve`, `freeze add`, `approve`, `override`, `undo`: what is put into the ledger, and what stands against it."""
+"""What is put into the ledger by `reserve`, `freeze add`, `approve`, `override`, `unusable` and `undo`, and what stands
+against it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -26,7 +28,9 @@ from shipcast.scheduling.ledger.conflicts import (
     Conflict,
     against_rules,
     claims,
+    common,
     conflicts,
+    do_meet,
     next_free,
     over_capacity,
 )
@@ -40,6 +44,7 @@ from shipcast.scheduling.ledger.entries import (
     Reservation,
     Slot,
     Undo,
+    Unusable,
     Waiver,
     change_of,
 )
@@ -49,6 +54,7 @@ from shipcast.scheduling.ledger.rules import RESERVED, ids
 from shipcast.scheduling.ledger.state import State, is_approved, is_within
 from shipcast.settings import Settings
 
+Held = TypeVar("Held", Booking, Unusable)
 WIDTH, LINES = 100, 7  # of the conflicts in an error, which has ten lines in all
 
 
@@ -58,8 +64,8 @@ class LedgerAnswer(Answer):
     Parameters
     ----------
     conflicts
-        Of a booking: what it overrides. Of a freeze: the bookings that now lie in it. Of an approval or an override:
-        what it does not lift.
+        Of a booking: what it overrides. Of a freeze or a mark: the bookings that now lie in it. Of an approval or an
+        override: what it does not lift.
     """
 
     items: tuple[Recorded, ...]
@@ -80,6 +86,10 @@ class ApproveAnswer(LedgerAnswer):
 
 class OverrideAnswer(LedgerAnswer):
     schema_name: Literal["shipcast/override/1"] = Field("shipcast/override/1", alias="schema")
+
+
+class UnusableAnswer(LedgerAnswer):
+    schema_name: Literal["shipcast/unusable/1"] = Field("shipcast/unusable/1", alias="schema")
 
 
 class UndoAnswer(LedgerAnswer):
@@ -127,14 +137,21 @@ def reserve(
     against = f", against {listing(rules)}" if rules else ""
     vain = ["Nothing stood against it, so no override was recorded."] if override is not None and not rules else []
     warnings = subject_warnings(calendar, [change_of(wanted).subject], known)
+    marked = [f"It was marked: {title(one, settings.tz)}." for one in same_slot(wanted, ledger.state.marks)]
     return ReserveAnswer(
         **envelope(as_of),
         sentence=f"Booked {wanted.service} to {wanted.environment}, {when(wanted, settings.tz)}{against}; "
         f"it is entry {entry.number}, by {who}.",
         items=(recorded(entry),),
         conflicts=conflict_items(found, calendar, settings.tz),
-        warnings=(*vain, *in_the_past(wanted.start, as_of), *warnings),
+        warnings=(*vain, *in_the_past(wanted.start, as_of), *marked, *warnings),
     )
+
+
+def same_slot(wanted: Slot, held: Sequence[Entry[Held]]) -> list[Entry[Held]]:
+    """Those of the same service and environment that hold at some time of the slot."""
+    asked = (wanted.service, wanted.environment)
+    return [one for one in held if (one.body.service, one.body.environment) == asked and do_meet(one.body, wanted)]
 
 
 def not_booked(
@@ -339,6 +356,25 @@ def override(
         items=(recorded(entry),),
         conflicts=conflict_items(found, calendar, settings.tz),
         warnings=tuple(subject_warnings(calendar, [change.subject], known)),
+    )
+
+
+def mark_unusable(settings: Settings, as_of: datetime, who: str, wanted: Unusable) -> UnusableAnswer:
+    """Offer a time no more to a service and environment, and name their bookings that lie in it, which stay."""
+    known = known_services(settings, as_of)
+    with writing(settings.home) as ledger:
+        entry = ledger.append(wanted, who)
+        state = ledger.state
+    found = [Conflict("booking", None, (one,), *common(wanted, one.body)) for one in same_slot(wanted, state.bookings)]
+    lie = f" {plural(len(found), 'booking')} {'lies' if len(found) == 1 else 'lie'} in it." if found else ""
+    subject = known.subject(wanted.service, wanted.environment, None)
+    return UnusableAnswer(
+        **envelope(as_of),
+        sentence=f"{wanted.service} is not offered {wanted.environment} any more, {when(wanted, settings.tz)}; "
+        f"it is entry {entry.number}, by {who}.{lie}",
+        items=(recorded(entry),),
+        conflicts=conflict_items(found, Calendar(), settings.tz),
+        warnings=tuple(subject_warnings(Calendar(), [subject], known)),
     )
 
 

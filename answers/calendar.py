@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,8 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Part, in_utc, utc
 from shipcast.answers.company import Approval, Known, approval, known_services
-from shipcast.answers.company_calendar import combined, company_calendar, ledger_state
+from shipcast.answers.company_calendar import combined, ledger_state, reason
+from shipcast.answers.entries import ConflictItem, standing_items
 from shipcast.answers.errors import nearest
 from shipcast.answers.words import listing, local_time, plural
 from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
@@ -26,6 +28,7 @@ from shipcast.scheduling.calendar.scope import Subject
 from shipcast.scheduling.ledger.conflicts import lifted_by
 from shipcast.scheduling.ledger.entries import Change
 from shipcast.scheduling.ledger.ledger import state_at
+from shipcast.scheduling.ledger.occurrences import booked_within, occurrence
 from shipcast.scheduling.ledger.state import State
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
@@ -91,10 +94,12 @@ class CalendarCheckAnswer(Answer):
 
 
 class InForce(Part):
-    """A span in which a rule is in force; of a meeting both ends are when it begins.
+    """A span in which a rule is in force, or a booking; of a meeting both ends are when it begins.
 
     Parameters
     ----------
+    rule
+        Its id; of a booking "booking 12", by the number of its entry in the ledger.
     effect
         What a change in it needs, of an allow window what one outside of it needs: block or approval. Null: it refuses
         nothing by itself.
@@ -115,10 +120,17 @@ class InForce(Part):
 
 
 class CalendarListAnswer(Answer):
-    """What is in force in a period, in order of its starts."""
+    """What is in force in a period, and what is booked, in order of its starts.
+
+    Parameters
+    ----------
+    conflicts
+        What stands against bookings of the period: rules that were added later, and capacities they exceed together.
+    """
 
     schema_name: Literal["shipcast/calendar-list/1"] = Field("shipcast/calendar-list/1", alias="schema")
     items: tuple[InForce, ...]
+    conflicts: tuple[ConflictItem, ...]
     files: tuple[str, ...]
     period_start: Instant
     period_end: Instant
@@ -201,10 +213,6 @@ def optional_utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else utc(moment)
 
 
-def reason(calendar: Calendar, rule: str) -> str:
-    return next((one.reason for one in calendar.named if one is not None and one.id == rule), "")
-
-
 def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
     if files or calendar.ids:
         return calendar.notes
@@ -284,7 +292,16 @@ def in_force(
     CalendarError
         The calendar cannot be used.
     """
-    return listed(settings, as_of, since, until, calendar_file, subject)[0]
+    return listed(settings, as_of, since, until, calendar_file, subject).answer
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is in force as an answer, the occurrences that it lists, and the bookings that were undone."""
+
+    answer: CalendarListAnswer
+    found: list[Occurrence]
+    given_back: list[Occurrence]
 
 
 def listed(
@@ -294,34 +311,53 @@ def listed(
     until: datetime,
     calendar_file: Path | None,
     subject: Subject | None,
-) -> tuple[CalendarListAnswer, list[Occurrence]]:
-    """What is in force as an answer, and the occurrences that it lists."""
+) -> Listed:
     files = calendar_files(settings.home, calendar_file)
-    calendar = company_calendar(settings, as_of, calendar_file)
+    state = ledger_state(settings, as_of)
+    calendar = combined(files, state)
     known = known_services(settings, as_of)
-    found = found_occurrences(calendar, since, until, subject, known)
+    period = naive_period(since, until)
+    about = None if subject is None else known.subject_of(subject)
+    rules = occurrences(calendar, *period, about)
+    booked = booked_within(state.bookings, *period, about)
+    found = sorted([*rules, *map(occurrence, booked)], key=lambda one: one.start)
+    conflicts = standing_items(booked, calendar, state, settings.tz)
     answer = CalendarListAnswer(
         **envelope(as_of, known),
-        sentence=f"{plural(len(found), 'span')} of {plural(len({one.rule for one in found}), 'rule')} in force.",
+        sentence=listed_sentence(rules, len(booked), len(conflicts)),
         items=tuple(item(one) for one in found),
+        conflicts=conflicts,
         warnings=notes(calendar, files),
         files=tuple(str(path) for path in files),
         period_start=since,
         period_end=until,
     )
-    return answer, found
+    return Listed(answer, found, [occurrence(one) for one in state.given_back])
 
 
-def found_occurrences(
-    calendar: Calendar, since: datetime, until: datetime, subject: Subject | None, known: Known
-) -> list[Occurrence]:
+def listed_sentence(rules: Sequence[Occurrence], booked: int, conflicts: int) -> str:
+    """
+    >>> listed_sentence([], 2, 1)
+    '0 spans of 0 rules in force; 2 bookings, of which 1 conflict is named.'
+    """
+    said = f"{plural(len(rules), 'span')} of {plural(len({one.rule for one in rules}), 'rule')} in force"
+    if not booked:
+        return f"{said}."
+    named = f"{plural(conflicts, 'conflict')} {'is' if conflicts == 1 else 'are'} named"
+    return f"{said}; {plural(booked, 'booking')}{f', of which {named}' if conflicts else ''}."
+
+
+def naive_period(since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """The period in UTC, without a zone.
+
+    Raises
+    ------
+    UsageError
+        It is empty or longer than 366 days.
+    """
     if not since < until or (until - since).days > 366:
         raise UsageError("--from must lie before --to, by 366 days at most.")
-    if subject is not None:
-        question = Question(subject, since, until, None, bool(subject.regions), subject.team is not None)
-        subject = known.completed(question).subject
-    naive = [in_utc(moment).replace(tzinfo=None) for moment in (since, until)]
-    return occurrences(calendar, naive[0], naive[1], subject)
+    return in_utc(since).replace(tzinfo=None), in_utc(until).replace(tzinfo=None)
 
 
 def item(one: Occurrence) -> InForce:
@@ -392,13 +428,14 @@ def export(
     subject: Subject | None = None,
     target: Path | None = None,
 ) -> CalendarExportAnswer:
-    """What is in force in [since, until), aware, as an iCalendar file.
+    """What is in force in [since, until), aware, and what is booked, as an iCalendar file.
 
     Parameters
     ----------
     target
         The file to write; of one that is there already the events that did not change are kept as they are, and those
-        that did are numbered one higher. None: the text is in the answer.
+        that did are numbered one higher; bookings that were undone since are cancelled. None: the text is in the
+        answer.
 
     Raises
     ------
@@ -409,9 +446,10 @@ def export(
     """
     from shipcast.scheduling.calendar.exporting import occurrences_ics
 
-    found, spans = listed(settings, as_of, since, until, calendar_file, subject)
+    whole = listed(settings, as_of, since, until, calendar_file, subject)
+    found = whole.answer
     earlier = target.read_bytes() if target is not None and target.exists() else None
-    text = occurrences_ics(spans, as_of, earlier).decode("utf-8")
+    text = occurrences_ics(whole.found, as_of, earlier, whole.given_back).decode("utf-8")
     if target is not None:
         write_whole(target, [text])
     where = "" if target is None else f" Wrote {target}."

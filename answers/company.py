@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -75,6 +75,11 @@ class Known:
 
     def service(self, name: str) -> Service:
         return self.services.get(name, Service())
+
+    def subject_of(self, asked: Subject) -> Subject:
+        """The subject with what is known of its service where the asker didn't say."""
+        service = self.service(asked.service)
+        return replace(asked, regions=asked.regions or service.regions, team=asked.team or service.team)
 
     def subject(self, service: str, environment: str, change_type: str | None) -> Subject:
         known = self.service(service)

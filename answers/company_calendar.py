@@ -49,3 +49,8 @@ def combined(files: Sequence[Path], state: State) -> Calendar:
     """The rules of some files and of the ledger."""
     taken = {rule: f"entry {number} of the ledger" for rule, number in ids(state)}
     return with_ledger(read_calendar(*files, taken=taken), state)
+
+
+def reason(calendar: Calendar, rule: str) -> str:
+    """Why a rule is there, as the calendar says; empty where it does not."""
+    return next((one.reason for one in calendar.named if one is not None and one.id == rule), "")

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from shipcast.answers.answer import Count, Instant, Part, utc
-from shipcast.answers.calendar import reason
+from shipcast.answers.company_calendar import reason
 from shipcast.answers.words import listing, span
 from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar, as_datetime
 from shipcast.scheduling.calendar.moments import begin, end
 from shipcast.scheduling.calendar.rules import Freeze
-from shipcast.scheduling.ledger.conflicts import Conflict, Kind
-from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Lasting, Override, Reservation, Undo
+from shipcast.scheduling.ledger.conflicts import Conflict, Kind, standing
+from shipcast.scheduling.ledger.entries import (
+    Approval,
+    Booking,
+    Entry,
+    Lasting,
+    Override,
+    Reservation,
+    Undo,
+    Unusable,
+)
+from shipcast.scheduling.ledger.state import State
 
-EntryKind = Literal["booking", "reservation", "freeze", "approval", "override", "undo"]
+EntryKind = Literal["booking", "reservation", "freeze", "approval", "override", "unusable", "undo"]
 
 
 class Party(Part):
@@ -140,6 +151,21 @@ def conflict_said(one: Conflict, calendar: Calendar, zone: str) -> str:
             return f"{one.rule} {does}{why}{f', {parties}' if parties else ''}"
 
 
+def standing_items(
+    booked: Sequence[Entry[Booking]], calendar: Calendar, state: State, zone: str
+) -> tuple[ConflictItem, ...]:
+    """What stands against bookings that were made, each with the booking that it is about."""
+    return tuple(conflict_item(one, standing_said(one, calendar, zone)) for one in standing(booked, calendar, state))
+
+
+def standing_said(one: Conflict, calendar: Calendar, zone: str) -> str:
+    if one.kind in ("booking", "capacity"):
+        exceeded = f"capacity {one.rule} is exceeded: " if one.kind == "capacity" else "at the same time: "
+        return f"{exceeded}{listing([title(entry, zone) for entry in one.parties])}"
+    booked, *others = one.parties
+    return f"{title(booked, zone)}: {conflict_said(replace(one, parties=tuple(others)), calendar, zone)}"
+
+
 def title(entry: Entry[Any], zone: str) -> str:
     """An entry by its number, with who recorded it and what.
 
@@ -147,7 +173,7 @@ def title(entry: Entry[Any], zone: str) -> str:
     """
     start, end = span_of(entry.body)
     when = "" if start is None or end is None else f", {span(start, end, zone)}"
-    return f"{entry.kind} {entry.number} by {entry.who}: {said_by(entry.body)}{when}"
+    return f"{entry.name} by {entry.who}: {said_by(entry.body)}{when}"
 
 
 def said_by(body: BaseModel) -> str:
@@ -166,6 +192,8 @@ def said_by(body: BaseModel) -> str:
             return f"{about}{f', of {body.rule}' if body.rule else ''}{in_brackets(body.role)}"
         case Override():
             return f"{body.service} to {body.environment}, against {', '.join(body.rules)}: {body.reason}"
+        case Unusable():
+            return f"{body.service} to {body.environment}: {body.reason}"
         case Undo():
             return f"of entry {body.entry}{in_brackets(body.reason)}"
         case _:

@@ -148,24 +148,15 @@ class Field:
                 yield given.slot, given.expires_at or given.slot.end
 
     def own_closures(self, one: Wanted, grid: Grid) -> Iterator[Closure]:
-        """Holds, and bookings of the same service and environment."""
+        """Holds, and bookings and marks of the same service and environment."""
         for name in self.blocks.get((one.subject.service, one.subject.environment), ()):
             yield Closure(name, "block", np.ones(grid.slots, dtype=np.bool_))
         ends = grid.starts + np.timedelta64(one.duration)
-        for other in self.state.bookings:
+        for other in (*self.state.bookings, *self.state.marks):
             if (other.body.service, other.body.environment) == (one.subject.service, one.subject.environment):
                 closed = (grid.starts < np.datetime64(other.body.end)) & (ends > np.datetime64(other.body.start))
                 if closed.any():
-                    yield Closure(booking_name(other), "block", closed)
-
-
-def booking_name(booked: Entry[Booking]) -> str:
-    """What refusals call a booking.
-
-    >>> booking_name(Entry(12, datetime(2026, 1, 5), "ann", "ann", Booking.model_construct(), ""))
-    'booking 12'
-    """
-    return f"booking {booked.number}"
+                    yield Closure(other.name, "block", closed)
 
 
 def instant(moment: datetime | None, grid: Grid) -> np.datetime64:
@@ -269,10 +260,9 @@ def booked_runs(field: Field, grid: Grid, deferral: float) -> list[planner.Reque
 def booked_run(
     grid: Grid, other: Entry[Booking], first: int, last: int, deferral: float, taken: tuple[str, ...]
 ) -> planner.Request:
-    name = booking_name(other)
     return planner.Request(
-        id=name,
-        service=name,  # its own service's changes are kept off it by a rule that names it
+        id=other.name,
+        service=other.name,  # its own service's changes are kept off it by a rule that names it
         environment=other.body.environment,
         duration_minutes=(last - first) * planner.SLOT_MINUTES,
         prices=np.zeros(grid.slots),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from shipcast.scheduling.calendar.zones import clock, microseconds
 
 PRODUCT = "-//Shipcast//Shipcast//EN"
 RULE, KIND, EFFECT, SCOPE = "X-SHIPCAST-RULE", "X-SHIPCAST-KIND", "X-SHIPCAST-EFFECT", "X-SHIPCAST-SCOPE"
-BUSY = ("deny", "freeze", "holidays", "business_hours")
+BUSY = ("deny", "freeze", "holidays", "business_hours", "booking")
 OF_ONE_WRITING = ("DTSTAMP", "SEQUENCE")
 YEAR = timedelta(days=366)
 WORDS = {
@@ -30,6 +30,7 @@ WORDS = {
     "business_hours": "business hours",
     "cab": "change board meets",
     "reserve": "kept for emergencies",
+    "booking": "deployment",
 }
 
 
@@ -49,6 +50,8 @@ class Entry:
         Whether it takes the time of who has it in a calendar.
     properties
         Of our own, by name.
+    is_cancelled
+        Whether it was given back, and stands there for those who have it in a calendar.
     """
 
     key: tuple[str, ...]
@@ -60,9 +63,19 @@ class Entry:
     categories: tuple[str, ...]
     is_busy: bool
     properties: dict[str, str] = field(default_factory=dict)
+    is_cancelled: bool = False
+
+    @property
+    def uid(self) -> str:
+        return hashlib.sha256("\n".join(self.key).encode()).hexdigest()[:32] + "@shipcast"
 
 
-def occurrences_ics(found: Iterable[Occurrence], stamp: datetime, earlier: bytes | None = None) -> bytes:
+def occurrences_ics(
+    found: Iterable[Occurrence],
+    stamp: datetime,
+    earlier: bytes | None = None,
+    given_back: Iterable[Occurrence] = (),
+) -> bytes:
     """What is in force as an iCalendar file.
 
     Parameters
@@ -71,8 +84,13 @@ def occurrences_ics(found: Iterable[Occurrence], stamp: datetime, earlier: bytes
         When this was asked (aware); what an event is stamped with unless it stands in `earlier` as it is.
     earlier
         The file as it was written before: an event that has changed since is numbered one higher.
+    given_back
+        What was in force and is no more: of these, the ones that stand in `earlier` are kept, as cancelled.
     """
-    return written([entry(one) for one in found], stamp, earlier)
+    before = events_by_uid(earlier)
+    entries = [entry(one) for one in found]
+    gone = [replace(entry(one), is_cancelled=True) for one in given_back]
+    return written([*entries, *(one for one in gone if one.uid in before)], stamp, before)
 
 
 def deployment_ics(service: str, environment: str, start: datetime, end: datetime, tz: str, stamp: datetime) -> bytes:
@@ -94,21 +112,30 @@ def entry(one: Occurrence) -> Entry:
     scope = {key: globs for key, globs in one.scope.model_dump().items() if globs}
     properties = {RULE: one.rule, KIND: one.kind, SCOPE: json.dumps(scope) if scope else "", EFFECT: one.effect or ""}
     about = " ".join(glob for globs in scope.values() for glob in globs)
+    is_booking = one.kind == "booking"
     return Entry(
-        (one.rule, one.start.isoformat()),
+        (one.rule,) if is_booking else (one.rule, one.start.isoformat()),
         one.start,
         one.end,
         one.tz,
-        f"{one.rule}: {WORDS[one.kind]}" + (f" ({about})" if about else ""),
+        one.title or f"{one.rule}: {WORDS[one.kind]}" + (f" ({about})" if about else ""),
         one.note,
-        tuple(part.upper().replace("_", " ") for part in (one.kind, one.effect) if part),
+        ("DEPLOYMENT",)
+        if is_booking
+        else tuple(part.upper().replace("_", " ") for part in (one.kind, one.effect) if part),
         one.kind in BUSY,
         {name: value for name, value in properties.items() if value},
     )
 
 
-def written(entries: Sequence[Entry], stamp: datetime, earlier: bytes | None = None) -> bytes:
-    """The file: the zones its times are written in, then the events in their order."""
+def written(entries: Sequence[Entry], stamp: datetime, before: Mapping[str, Event] | None = None) -> bytes:
+    """The file: the zones its times are written in, then the events in their order.
+
+    Parameters
+    ----------
+    before
+        The events that stood in it, by their UIDs.
+    """
     calendar = ICalendar()
     for name, value in (
         ("prodid", PRODUCT),
@@ -117,8 +144,7 @@ def written(entries: Sequence[Entry], stamp: datetime, earlier: bytes | None = N
         ("x-wr-calname", "Shipcast"),
     ):
         calendar.add(name, value)
-    before = events_by_uid(earlier)
-    events = [event(one, stamp, before) for one in entries]
+    events = [event(one, stamp, before or {}) for one in entries]
     zones = sorted({one.tz for one in entries if is_on_clock(one) and one.tz != "UTC"})
     if zones:
         first, last = min(one.start for one in entries), max(one.end for one in entries)
@@ -140,9 +166,9 @@ def events_by_uid(earlier: bytes | None) -> dict[str, Event]:
         return {}
 
 
-def event(one: Entry, stamp: datetime, before: dict[str, Event]) -> Event:
+def event(one: Entry, stamp: datetime, before: Mapping[str, Event]) -> Event:
     made = Event()
-    made.add("uid", hashlib.sha256("\n".join(one.key).encode()).hexdigest()[:32] + "@shipcast")
+    made.add("uid", one.uid)
     start, end = on_clock(one)
     made.add("dtstart", start)
     if end > start:
@@ -151,6 +177,8 @@ def event(one: Entry, stamp: datetime, before: dict[str, Event]) -> Event:
     if one.description:
         made.add("description", one.description)
     made.add("categories", list(one.categories))
+    if one.is_cancelled:
+        made.add("status", "CANCELLED")
     made.add("transp", "OPAQUE" if one.is_busy else "TRANSPARENT")
     for name, value in one.properties.items():
         made.add(name, value)

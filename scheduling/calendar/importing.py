@@ -145,13 +145,16 @@ class Reader:
         series: dict[str, Busy] = {}
         found: list[Busy] = []
         replaced: list[tuple[int, str, Any]] = []
-        skipped = 0
+        skipped = bookings = 0
         for line, event in self.events():
             uid = str(event.get("UID", f"line {line}"))
             if "RECURRENCE-ID" in event:
                 replaced.append((line, uid, event))
             if not self.takes_time(event):
                 skipped += 1
+                continue
+            if str(event.get(KIND, "")) == "booking":
+                bookings += 1
                 continue
             with self.understanding(line):
                 one = self.read(line, uid, event)
@@ -165,6 +168,8 @@ class Reader:
                 series[uid].excepted.append(moment)
         if skipped:
             self.notes.append(f"Left out, since they are cancelled or take no time: {skipped:,} events.")
+        if bookings:
+            self.notes.append(f"Left out, since they are bookings and keep nobody else away: {bookings:,} events.")
         return found
 
     @contextmanager
@@ -295,7 +300,7 @@ class Reader:
         if str(event.get("STATUS", "")).upper() == "CANCELLED":
             return False
         if self.is_ours and KIND in event:
-            return str(event[KIND]) in (*BUSY_KINDS, "allow")
+            return str(event[KIND]) in (*BUSY_KINDS, "allow", "booking")
         return str(event.get("TRANSP", "OPAQUE")).upper() != "TRANSPARENT"
 
     def known_zone(self, name: str, line: int) -> str:

@@ -14,7 +14,7 @@ from shipcast.scheduling.calendar.rules import BusinessHours, Cab, Freeze, Holid
 from shipcast.scheduling.calendar.scope import Scope, Subject, fits, is_about
 from shipcast.scheduling.calendar.zones import clock
 
-Kind = Literal["allow", "deny", "freeze", "holidays", "business_hours", "cab", "reserve"]
+Kind = Literal["allow", "deny", "freeze", "holidays", "business_hours", "cab", "reserve", "booking"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Occurrence:
         The zone on whose clock the rule is written.
     note
         What else there is to say of it.
+    title
+        What a calendar program shows; None: the rule and its kind.
     """
 
     rule: str
@@ -39,6 +41,7 @@ class Occurrence:
     tz: str
     scope: Scope
     note: str
+    title: str | None = None
 
 
 def occurrences(

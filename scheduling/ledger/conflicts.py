@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -135,6 +135,47 @@ def over_capacity(change: Change, calendar: Calendar, state: State) -> Iterator[
         if full := full_spans(change, users, capacity.concurrent):
             parties = tuple(one for one in users if any(runs_in(one, *span) for span in full))
             yield Conflict("capacity", capacity.id, parties, full[0][0], full[-1][1])
+
+
+def standing(booked: Sequence[Booked], calendar: Calendar, state: State) -> tuple[Conflict, ...]:
+    """What stands against bookings that were made, that no entry permits; each is a party of its conflicts.
+
+    Such come of freezes and rules that were added later, of approvals that were undone, and of capacities that were
+    made smaller, or that one of the bookings may exceed and another may not.
+    """
+    found: list[Conflict] = []
+    for one in booked:
+        change = change_of(one.body, one.number)
+        met = (*other_bookings(change, state), *against_rules(change, calendar, state))
+        found += [replace(each, parties=(one, *each.parties)) for each in met]
+    numbers = {one.number for one in booked}
+    beyond = [each for capacity in calendar.capacities for each in exceeded(capacity, state)]
+    found += [each for each in beyond if not numbers.isdisjoint(party.number for party in each.parties)]
+    return tuple(
+        {(one.rule, one.start, frozenset(party.number for party in one.parties)): one for one in found}.values()
+    )
+
+
+def exceeded(capacity: Capacity, state: State) -> Iterator[Conflict]:
+    """The times at which more bookings run than a capacity lets, one of which at least may not exceed it."""
+    users = [one for one in state.bookings if takes(capacity, change_of(one.body))]
+    edges = sorted({edge for one in users for edge in (one.body.start, one.body.end)})
+    full = [span for span in pairwise(edges) if sum(runs_in(one, *span) for one in users) > capacity.concurrent]
+    for start, end in joined(full):
+        parties = tuple(one for one in users if runs_in(one, start, end))
+        changes = [change_of(one.body, one.number) for one in parties]
+        if not all(is_permitted(state, change, capacity.id, is_block=True) for change in changes):
+            yield Conflict("capacity", capacity.id, parties, start, end)
+
+
+def joined(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Spans in their order, those that touch made one."""
+    found: list[tuple[datetime, datetime]] = []
+    for start, end in spans:
+        if found and found[-1][1] == start:
+            start, _ = found.pop()
+        found.append((start, end))
+    return found
 
 
 def takes(capacity: Capacity, change: Change) -> bool:

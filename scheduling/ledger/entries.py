@@ -1,4 +1,4 @@
-"""What the ledger holds: bookings, reservations, freezes, approvals, overrides, and what undoes them.
+"""What the ledger holds: bookings, reservations, freezes, approvals, overrides, marks, and what undoes them.
 
 Instants are naive and in UTC; spans are half-open [start, end).
 """
@@ -178,6 +178,12 @@ class Override(Slot):
     reason: Said
 
 
+class Unusable(Slot):
+    """A mark: a service cannot go to an environment at that time, whatever was advised."""
+
+    reason: Said
+
+
 class Undo(Body):
     """An earlier entry, by its number, holds no more."""
 
@@ -191,6 +197,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "freeze": Freeze,
     "approval": Approval,
     "override": Override,
+    "unusable": Unusable,
     "undo": Undo,
 }
 NAMES = {body: kind for kind, body in KINDS.items()}
@@ -211,6 +218,11 @@ class Entry(Generic[AnyBody]):
     @property
     def kind(self) -> str:
         return NAMES[type(self.body)]
+
+    @property
+    def name(self) -> str:
+        """What refusals and calendars call it, such as "booking 12"."""
+        return f"{self.kind} {self.number}"
 
 
 def understood(record: Record) -> Entry[BaseModel]:

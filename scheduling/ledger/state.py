@@ -19,6 +19,7 @@ from shipcast.scheduling.ledger.entries import (
     Reservation,
     Slot,
     Undo,
+    Unusable,
 )
 
 
@@ -30,6 +31,8 @@ class State:
     ----------
     undone
         The numbers of entries that hold no more, and of those that undid them.
+    given_back
+        The bookings that were undone.
     """
 
     bookings: tuple[Entry[Booking], ...] = ()
@@ -37,7 +40,9 @@ class State:
     freezes: tuple[Entry[Freeze], ...] = ()
     approvals: tuple[Entry[Approval], ...] = ()
     overrides: tuple[Entry[Override], ...] = ()
+    marks: tuple[Entry[Unusable], ...] = ()
     undone: Mapping[int, int] = field(default_factory=dict)
+    given_back: tuple[Entry[Booking], ...] = ()
 
 
 def state_of(entries: Iterable[Entry[BaseModel]], as_of: datetime | None = None) -> State:
@@ -49,7 +54,9 @@ def state_of(entries: Iterable[Entry[BaseModel]], as_of: datetime | None = None)
     def of(kind: type[BaseModel]) -> tuple[Entry[Any], ...]:
         return tuple(one for one in kept if isinstance(one.body, kind))
 
-    return State(of(Booking), of(Reservation), of(Freeze), of(Approval), of(Override), undone)
+    given_back: list[Entry[Any]] = [one for one in known if one.number in undone and isinstance(one.body, Booking)]
+    held = (of(Booking), of(Reservation), of(Freeze), of(Approval), of(Override), of(Unusable))
+    return State(*held, undone, tuple(given_back))
 
 
 def permits(state: State, change: Change, rule: str, *, is_block: bool) -> Iterator[int]:

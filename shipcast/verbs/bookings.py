@@ -56,6 +56,9 @@ def add_verbs(app: typer.Typer) -> None:
     verb(
         app, "override", "shipcast override checkout --start 2026-02-03 --end 2026-02-04 --rule audit --reason outage"
     )(override_verb)
+    verb(app, "unusable", "shipcast unusable checkout --start 2026-02-03T09:00Z --duration 45m --reason 'stock count'")(
+        unusable_verb
+    )
     verb(app, "undo", "shipcast undo 12 --reason moved")(undo_verb)
     audit = group(app, "audit", "The ledger: what was recorded, by whom, and whether it is as it was written.")
     verb(audit, "list", "shipcast audit list --kind booking --in-force --from 2026-01-05")(list_verb)
@@ -263,13 +266,36 @@ def override_verb(
     show(ask, answer, lambda: show_written(ask, answer))
 
 
+def unusable_verb(
+    ask: Ask,
+    service: Service,
+    start: Annotated[str, typer.Option(metavar="T", help="From when it cannot go.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why.")],
+    duration: Annotated[str | None, typer.Option(metavar="D", help="For how long, such as 45m.")] = None,
+    end: End = None,
+    environment: Environment = "production",
+    who: Who = None,
+) -> None:
+    """Mark a time that was advised as one at which a service cannot go, so that it is not offered again."""
+    from shipcast.answers.bookings import mark_unusable
+    from shipcast.scheduling.ledger.entries import Unusable
+
+    acts = acting(ask, who)
+    begins, ends = booked_span(ask, start, duration, end)
+    place = {"service": service, "environment": environment}
+    answer = mark_unusable(
+        ask.settings, ask.as_of, acts, checked(Unusable, **place, start=begins, end=ends, reason=reason)
+    )
+    show(ask, answer, lambda: show_written(ask, answer))
+
+
 def undo_verb(
     ask: Ask,
     number: Annotated[int, typer.Argument(metavar="NUMBER", help="The entry; see shipcast audit list.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why.")] = "",
     who: Who = None,
 ) -> None:
-    """Let a booking, freeze, approval or override hold no more; both stay in the ledger."""
+    """Let a booking, freeze, approval, override or mark hold no more; both stay in the ledger."""
     from shipcast.answers.bookings import undo
     from shipcast.scheduling.ledger.entries import Undo
 
@@ -293,7 +319,7 @@ def show_written(ask: Ask, answer: LedgerAnswer) -> None:
 def list_verb(
     ask: Ask,
     kind: Annotated[
-        Literal["booking", "reservation", "freeze", "approval", "override", "undo"] | None,
+        Literal["booking", "reservation", "freeze", "approval", "override", "unusable", "undo"] | None,
         typer.Option(help="Of one kind."),
     ] = None,
     service: Annotated[
@@ -304,7 +330,7 @@ def list_verb(
     period_to: Annotated[str | None, typer.Option("--to", metavar="T", help="What holds before then.")] = None,
     in_force: Annotated[bool, typer.Option("--in-force", help="Leave out what was undone.")] = False,
 ) -> None:
-    """What was recorded, by whom and when: bookings, freezes, approvals, overrides."""
+    """What was recorded, by whom and when: bookings, freezes, approvals, overrides, marks."""
     from shipcast.answers.audit import audit_list
 
     period = (ask.optional_instant(period_from, "--from"), ask.optional_instant(period_to, "--to"))

@@ -20,6 +20,7 @@ from shipcast.verbs.questions import CalendarFile, ChangeType, Environment, argu
 
 if TYPE_CHECKING:
     from shipcast.answers.calendar import CalendarCheckAnswer, CalendarImportAnswer, CalendarListAnswer, Checked
+    from shipcast.answers.proposals import CalendarProposeAnswer
     from shipcast.scheduling.calendar.questions import Question
     from shipcast.scheduling.calendar.scope import Subject
 
@@ -48,6 +49,7 @@ def add_verbs(app: typer.Typer) -> None:
     verb(calendar, "list", "shipcast calendar list --from 2026-01-01 --to 2026-02-01")(list_verb)
     verb(calendar, "export", "shipcast calendar export calendar.ics --from 2026-01-01 --to 2027-01-01")(export_verb)
     verb(calendar, "import", "shipcast calendar import maintenance.ics --name provider --region eu")(import_verb)
+    verb(calendar, "propose", "shipcast calendar propose --service checkout --least 4")(propose_verb)
 
 
 def check_verb(
@@ -156,7 +158,7 @@ def list_verb(
     region: Regions = None,
     calendar: CalendarFile = None,
 ) -> None:
-    """What is in force in a period: every window, freeze, holiday, meeting, in order."""
+    """What is in force in a period: every window, freeze, holiday, meeting, booking, in order."""
     from shipcast.answers.calendar import in_force
 
     since, until = period(ask, period_from, period_to)
@@ -196,6 +198,10 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
     )
     if len(answer.items) > SHOWN:
         say(f"These are the first {SHOWN} of {len(answer.items):,}; --json gives all.")
+    for one in answer.conflicts[:SHOWN]:
+        say(f"- {one.says}")
+    if len(answer.conflicts) > SHOWN:
+        say(f"- and {len(answer.conflicts) - SHOWN:,} conflicts more; --json gives all")
     hint(ask, "shipcast calendar check SERVICE --start TIME --end TIME")
 
 
@@ -268,3 +274,33 @@ def show_import(ask: Ask, answer: CalendarImportAnswer) -> None:
         numbers=("minutes",),
     )
     hint(ask, "shipcast calendar list")
+
+
+def propose_verb(
+    ask: Ask,
+    service: OfService = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(metavar="E", help="What was marked of one environment.", autocompletion=completion.environments),
+    ] = None,
+    least: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Of how many weeks the marks must be; default: 3.")
+    ] = 3,
+    calendar: CalendarFile = None,
+) -> None:
+    """Windows for the calendar, from the times that were marked as unusable; writes nothing."""
+    from shipcast.answers.proposals import propose
+
+    answer = propose(
+        ask.settings, ask.as_of, service=service, environment=environment, least=least, calendar_file=calendar
+    )
+    show(ask, answer, lambda: show_proposals(ask, answer))
+
+
+def show_proposals(ask: Ask, answer: CalendarProposeAnswer) -> None:
+    say(answer.sentence)
+    if answer.items:
+        tell(f"\n{answer.toml}")
+        hint(ask, "put what suits you into calendar.toml, then: shipcast calendar list")
+    else:
+        hint(ask, "shipcast audit list --kind unusable")

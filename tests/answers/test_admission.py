@@ -15,7 +15,7 @@ from shipcast.answers.windows import windows
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.calendar.scope import Subject
-from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Override, Slot
+from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Override, Slot, Unusable
 from shipcast.scheduling.ledger.state import State
 from shipcast.scheduling.wanted import Field, Grid, Wanted
 from shipcast.scheduling.windows import candidate_starts
@@ -188,6 +188,14 @@ def test_a_booking_keeps_its_own_service_and_environment_away(tmp_path):
     assert said("", first, folder=tmp_path) == ["", "", "", *["booking 1"] * 3, "", "", "", "", ""]
     assert set(said("", first, folder=tmp_path, wanted=change(environment="test"))) == {""}
     assert set(said("", booked(2, "web", 10, 10.5), folder=tmp_path)) == {""}
+
+
+def test_a_mark_keeps_its_own_service_and_environment_away_whatever_is_overridden(tmp_path):
+    mark = Unusable(service="pay", start=MONDAY + timedelta(hours=10), end=MONDAY + timedelta(hours=10.5), reason="no")
+    state = State(marks=given(mark), overrides=given(Override(**TEN, rules=("unusable 1",), reason="it is urgent")))
+
+    assert closing("", state, tmp_path) == {"unusable 1": [3, 4, 5]}
+    assert closing("", state, tmp_path, environment="test") == {}
 
 
 def test_a_capacity_is_full_where_bookings_fill_it(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from icalendar import Calendar
 
 from shipcast.__main__ import run
 from shipcast.answers.answer import SCHEMAS
@@ -445,3 +446,105 @@ def test_a_backup_holds_the_ledger_and_a_restore_brings_it_back(ask, tmp_path):
     assert read_chain(tmp_path / "other") == chain
     assert ask("reserve", "pay", *MORNING, "--home", "other")[0] == 4
     assert [item["state"] for item in answered(ask, "doctor")["items"] if item["subject"] == "ledger"] == ["good"]
+
+
+FEBRUARY = ["--from", "2027-02-01", "--to", "2027-02-08"]
+
+
+def listed(ask, *arguments, verb="list"):
+    return [
+        item for item in answered(ask, "calendar", verb, *FEBRUARY, *arguments)["items"] if item["kind"] == "booking"
+    ]
+
+
+def test_a_booking_is_in_the_calendar_of_its_service_environment_and_region_until_it_is_undone(ask):
+    ask("reserve", "pay", *MORNING, "--for", "new prices", "--who", "ana", "--region", "eu", "--region", "us")
+    [item] = listed(ask)
+
+    assert item == {
+        "rule": "booking 1", "kind": "booking", "effect": None, "start": "2027-02-01T09:00:00Z",
+        "end": "2027-02-01T09:45:00Z", "tz": "UTC", "note": "by ana: new prices",
+        "scope": {"service": ["pay"], "environment": ["production"], "region": ["eu", "us"]},
+    }  # fmt: skip
+    assert listed(ask, "--service", "pay") == listed(ask, "--service", "pay", "--region", "us") == [item]
+    assert listed(ask, "--service", "web") == listed(ask, "--service", "pay", "--region", "asia") == []
+    assert listed(ask, "--service", "pay", "--environment", "staging") == []
+    ask("undo", "1")
+    assert listed(ask) == []
+
+
+def test_the_calendar_names_what_stands_against_its_bookings(ask, tmp_path):
+    ask("reserve", "pay", *MORNING)
+    ask("reserve", "web", *LATER)
+    ask(*AUDIT, "--reason", "the auditors", "--environment", "production", "--from", "2027-02-01T10:00")
+    (tmp_path / "calendar.toml").write_text(CALENDAR.replace("concurrent = 2", "concurrent = 1"))
+    answer = answered(ask, "calendar", "list", *FEBRUARY)
+
+    assert answer["sentence"].endswith("2 bookings, of which 2 conflicts are named.")
+    assert [(one["rule"], [party["number"] for party in one["parties"]]) for one in answer["conflicts"]] == [
+        ("audit", [2, 3]), ("two", [1, 2]),
+    ]  # fmt: skip
+    said = " ".join(ask("calendar", "list", *FEBRUARY)[1].split())
+    assert "audit blocks it (the auditors), freeze 3 by" in said
+    assert "- capacity two is exceeded: booking 1 by" in said
+    elsewhere = answered(ask, "calendar", "list", *FEBRUARY, "--service", "api")
+    assert (elsewhere["conflicts"], "booking" in elsewhere["sentence"]) == ([], False)
+
+
+def events(path):
+    found = Calendar.from_ical(path.read_bytes()).walk("VEVENT")
+    return {str(one["SUMMARY"]): one for one in found if one["X-SHIPCAST-KIND"] == "booking"}
+
+
+def test_a_booking_that_was_undone_stays_in_its_file_as_cancelled(ask, tmp_path):
+    path, export = tmp_path / "out.ics", ["calendar", "export", "out.ics", *FEBRUARY]
+    ask("reserve", "pay", *MORNING, "--for", "new prices", "--who", "ana")
+    ask(*export)
+    made = events(path)["Ship pay to production"]
+    ask("undo", "1")
+    ask(*export)
+    gone = events(path)["Ship pay to production"]
+    whole = path.read_bytes()
+    ask(*export)
+
+    assert (made["CATEGORIES"].cats, made["TRANSP"], made["SEQUENCE"]) == (["DEPLOYMENT"], "OPAQUE", 0)
+    assert made["DESCRIPTION"] == "by ana: new prices"
+    assert made["DTEND"].dt.isoformat() == "2027-02-01T09:45:00+00:00"
+    assert "STATUS" not in made
+    assert (gone["UID"], gone["STATUS"], gone["SEQUENCE"]) == (made["UID"], "CANCELLED", 1)
+    assert path.read_bytes() == whole
+    path.unlink()
+    ask(*export)
+    assert events(path) == {}  # nobody who reads the new file ever saw it
+
+
+def test_bookings_are_left_out_of_an_import_and_counted(ask):
+    ask("reserve", "pay", *MORNING)
+    ask("calendar", "export", "out.ics", *FEBRUARY)
+    answer = answered(ask, "calendar", "import", "out.ics", "--name", "copy")
+
+    assert [item["rule"] for item in answer["items"]] == ["copy/lunch"]
+    assert "Left out, since they are bookings and keep nobody else away: 1 events." in answer["warnings"]
+    assert checked(ask, "web", *MORNING[:2], "--end", MORNING[1])["decision"] == "allowed"
+
+
+MARK = ["unusable", "pay", *MORNING, "--reason", "stock count", "--who", "ana"]
+
+
+def test_a_mark_says_what_it_is_about_and_names_bookings_on_either_side(ask):
+    ask("reserve", "pay", "--start", "2027-02-01T09:30Z", "--duration", "30m")
+    answer = answered(ask, *MARK)
+    [marked] = answer["items"]
+
+    assert (marked["kind"], marked["says"], marked["end"]) == (
+        "unusable", "pay to production: stock count", "2027-02-01T09:45:00Z",
+    )  # fmt: skip
+    assert "1 booking lies in it." in answer["sentence"]
+    assert [(one["start"], one["parties"][0]["number"]) for one in answer["conflicts"]] == [("2027-02-01T09:30:00Z", 1)]
+    assert answered(ask, "audit", "list", "--kind", "unusable", "--service", "pay")["items"] == [marked]
+    late = answered(ask, "reserve", "pay", "--start", "2027-02-01T09:00Z", "--duration", "15m")
+    assert any(one.startswith("It was marked: unusable 2 by ana: pay to") for one in late["warnings"])
+    assert ask("undo", "2")[0] == 0
+    assert answered(ask, "reserve", "pay", "--start", "2027-02-01T09:15Z", "--duration", "15m")["warnings"] == []
+    refused(ask, *MARK[:-4], code=2)
+    assert "must not be empty" in refused(ask, *MARK[:-4], "--reason", " ", code=2)[0]

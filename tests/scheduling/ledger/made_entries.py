@@ -12,6 +12,7 @@ from shipcast.scheduling.ledger.entries import (
     Reservation,
     Slot,
     Undo,
+    Unusable,
     Waiver,
     as_text,
     understood,
@@ -48,6 +49,10 @@ def approval(service="pay", start="09:00", end="12:00", **more):
 
 def override(*rules, service="pay", start="09:00", end="12:00"):
     return Override(service=service, start=at(start), end=at(end), rules=rules, reason="outage")
+
+
+def mark(service="pay", start="09:00", end="12:00", **more):
+    return Unusable(service=service, start=at(start), end=at(end), reason="stock count", **more)
 
 
 def undo(number):

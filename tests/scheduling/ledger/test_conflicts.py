@@ -11,7 +11,7 @@ from made_entries import MONDAY, approval, at, booking, freeze, override, reserv
 from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.rules import Capacity, Window
 from shipcast.scheduling.calendar.scope import Subject
-from shipcast.scheduling.ledger.conflicts import claims, conflicts, lifted_by, next_free
+from shipcast.scheduling.ledger.conflicts import claims, conflicts, lifted_by, next_free, standing
 from shipcast.scheduling.ledger.entries import Change, change_of
 from shipcast.scheduling.ledger.rules import with_ledger
 
@@ -225,3 +225,48 @@ def test_there_is_no_next_free_time_where_a_rule_never_ends():
     never = Calendar(freezes=(freeze("2026-01-01", "2100-01-01"),))
 
     assert next_free(Change(Subject("pay"), at("09:00"), at("10:00")), never, state()) is None
+
+
+def stands(*recorded, among=None):
+    known = state(*recorded)
+    booked = [one for one in known.bookings if among is None or one.number in among]
+    return said(standing(booked, with_ledger(CALENDAR, known), known))
+
+
+TWO_AND = [booking("pay", "09:00", "10:00"), booking("web", "09:00", "10:00")]
+
+
+def test_what_was_added_later_stands_against_a_booking_until_it_is_permitted():
+    recorded = [booking("pay", "09:00", "10:00"), freeze()]
+
+    assert stands(*recorded) == [("rule", "audit", [1, 2], "09:00", "10:00")]
+    assert stands(*recorded, override("audit")) == []
+    assert stands(booking("pay", "09:00", "10:00", override=waived("audit")), freeze()) == []
+    assert stands(*recorded, undo(2)) == stands(*recorded, undo(1)) == stands(*recorded, among=[]) == []
+
+
+def test_bookings_beyond_a_capacity_are_one_conflict_with_all_of_them():
+    third = booking("api", "09:30", "11:00", override=waived("two"))
+
+    assert stands(*TWO_AND) == []
+    assert stands(*TWO_AND, third) == [("capacity", "two", [1, 2, 3], "09:30", "10:00")]
+    assert stands(*TWO_AND, third, among=[3]) == [("capacity", "two", [1, 2, 3], "09:30", "10:00")]
+    assert stands(*TWO_AND, third, booking("cms", "12:00", "13:00"), among=[4]) == [
+        ("approval", "lunch", [4], "12:00", "13:00")
+    ]
+
+
+def test_times_beyond_a_capacity_that_touch_are_one_and_others_are_not():
+    others = [booking(name, start, end) for name, start, end in (("a", "09:00", "09:20"), ("b", "09:20", "09:30"))]
+    later = booking("c", "09:40", "11:00")
+
+    assert stands(*TWO_AND, *others, later) == [
+        ("capacity", "two", [1, 2, 3, 4], "09:00", "09:30"),
+        ("capacity", "two", [1, 2, 5], "09:40", "10:00"),
+    ]
+
+
+def test_bookings_that_may_all_exceed_a_capacity_are_no_conflict():
+    bold = [booking(name, "09:00", "10:00", override=waived("two")) for name in ("pay", "web", "api")]
+
+    assert stands(*bold) == []

@@ -12,6 +12,7 @@ from made_entries import (
     chained,
     entries,
     freeze,
+    mark,
     override,
     reservation,
     state,
@@ -49,6 +50,7 @@ def test_every_kind_of_entry_comes_back_as_it_was_recorded():
         freeze(),
         approval(rule="audit", role="lead", expires_at=at("11:00")),
         override("audit", "night"),
+        mark(),
         undo(1),
     ]
 
