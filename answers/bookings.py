@@ -370,7 +370,7 @@ def mark_unusable(settings: Settings, as_of: datetime, who: str, wanted: Unusabl
     subject = known.subject(wanted.service, wanted.environment, None)
     return UnusableAnswer(
         **envelope(as_of),
-        sentence=f"{wanted.service} is not offered {wanted.environment} any more, {when(wanted, settings.tz)}; "
+        sentence=f"Marked as unusable: {wanted.service} to {wanted.environment}, {when(wanted, settings.tz)}; "
         f"it is entry {entry.number}, by {who}.{lie}",
         items=(recorded(entry),),
         conflicts=conflict_items(found, Calendar(), settings.tz),

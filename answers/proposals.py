@@ -6,6 +6,7 @@ import glob
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -159,7 +160,8 @@ def proposed(
     reader: Reader | None,
 ) -> CalendarProposeAnswer:
     known = Known() if reader is None else known_in(reader)
-    open_marks = [one for one in marks if not is_blocked(one, calendar, known)]
+    weekly = replace(calendar, freezes=(), holidays=(), cache={})
+    open_marks = [one for one in marks if not is_blocked(one, weekly, known)]
     short = [one for one in open_marks if is_of_a_day(one)]
     found = patterns(short, lambda name: known.service(name).zone or settings.tz, least)
     items = tuple(item(one, rule, reader) for one, rule in zip(found, rule_ids(found, calendar), strict=True))
@@ -171,7 +173,9 @@ def proposed(
         marks=len(marks),
         toml="\n".join(one.toml for one in items),
         warnings=(
-            *left_out(len(marks) - len(open_marks), "at times that the calendar blocks anyway"),
+            *left_out(
+                len(marks) - len(open_marks), "at times that a window or business hours of the calendar block anyway"
+            ),
             *left_out(len(open_marks) - len(short), "over more than a day, which is no time of the week"),
             *subject_warnings(Calendar(), asked, known),
             *(reader.warnings() if reader and items else ()),
@@ -185,7 +189,7 @@ def left_out(number: int, why: str) -> list[str]:
 
 
 def is_blocked(mark: Mark, calendar: Calendar, known: Known) -> bool:
-    """Whether a rule of the calendar is against it, so that it says nothing new."""
+    """Whether the calendar blocks some of it already, so that it says nothing new."""
     body = mark.body
     subject = known.subject(body.service, body.environment, None)
     return bool(calendar.refusing(subject, BLOCKED, np.datetime64(body.start, "us"), body.end - body.start))

@@ -72,7 +72,16 @@ def test_what_is_in_the_calendar_is_not_proposed_again(home, tmp_path):
     answer = propose(home, LATER)
 
     assert (answer.items, answer.marks) == ((), 3)
-    assert answer.warnings == ("3 marks lie at times that the calendar blocks anyway: left out.",)
+    assert answer.warnings == (
+        "3 marks lie at times that a window or business hours of the calendar block anyway: left out.",
+    )
+
+
+def test_a_freeze_over_a_mark_takes_nothing_from_it(home, tmp_path):
+    record(home.home, *weekly(3))
+    read('[[freeze]]\nid = "audit"\nstart = 2025-03-11\nend = 2025-03-11\ntz = "UTC"\n', tmp_path)
+
+    assert [item.marks for item in propose(home, LATER).items] == [(1, 2, 3)]
 
 
 def test_names_are_no_globs_and_ids_are_their_own(home, tmp_path):
