@@ -119,8 +119,12 @@ def reserve(
     ------
     EntryRefused
         Naming all that stands against it; nothing was booked.
+    UnknownName
+        Services are known, and none is called so.
     """
     known = known_services(settings, as_of)
+    if known.services and wanted.service not in known.services:  # a rule about its region would not be about it
+        raise UnknownName("service", wanted.service, known.services)
     service = known.service(wanted.service)
     wanted = wanted.model_copy(
         update={"regions": wanted.regions or service.regions, "team": wanted.team or service.team}

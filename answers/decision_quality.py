@@ -235,6 +235,8 @@ def sentence(found: DecisionQuality) -> str:
     the usual less."
     """
     clear = found.n - found.indifferent
+    if not found.n:
+        return f"Nothing was deployed yet after any of {plural(found.advice, 'piece')} of advice."
     if not clear:
         return f"None of the {plural(found.n, 'deployment')} after advice was told a clearly better time."
     whole = f"Of {plural(clear, 'deployment')} after advice {found.followed:,} followed it"

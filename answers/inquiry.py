@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, get_args
 
 from shipcast.answers.admission import Admission, admission
 from shipcast.answers.company import company_field, company_rules, known_in
+from shipcast.answers.errors import UnknownName
 from shipcast.answers.pricing import Forecaster, Models, Question, asked, known_change, known_duration
 from shipcast.answers.reading import Reader
 from shipcast.features.clock import Instants
 from shipcast.features.history import History
+from shipcast.scheduling.calendar.scope import ChangeType
 from shipcast.scheduling.wanted import Field, Wanted
 
 Period = Callable[[timedelta], tuple[datetime | None, datetime | None]]
@@ -90,10 +92,11 @@ def inquiry(
     UnknownName
         No service or environment of that name is known; the nearest are named.
     UsageError
-        A duration or number of windows that is not positive, a negative size, or an end past 35 days.
+        A duration or number of windows that is not positive, a negative size, an unknown type, or an end past 35 days.
     CalendarError
         The calendar cannot be used.
     """
+    check_type(change_type)
     history = History(reader.connection, reader.at, environment, reader.settings.tz)
     change = known_change(history, service, lines, files, change_type)
     reader.check_environment(environment)
@@ -111,3 +114,9 @@ def inquiry(
         wanted,
         tuple(assumed),
     )
+
+
+def check_type(change_type: str | None) -> None:
+    known = get_args(ChangeType)
+    if change_type is not None and change_type not in known:
+        raise UnknownName("type of change", change_type, known)

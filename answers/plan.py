@@ -21,7 +21,7 @@ from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.words import plural
 from shipcast.features.history import History
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
+from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar, unknown_regions
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.rules import Reserve
 from shipcast.scheduling.planner import Comparison, Obstacle, Plan, Problem, Progress, compared
@@ -299,11 +299,13 @@ def changed(calendar: Calendar, without: Sequence[str], reserve_minutes: int | N
         return None
     ids = {one.id for kind in RULES for one in getattr(calendar, kind)}
     for name in without:
-        if name not in ids:
+        if name not in (*ids, OUTSIDE):
             raise CalendarError(f"The calendar has no rule {name!r}.", next_step=f"It has {listed(sorted(ids))}.")
     kept: dict[str, Any] = {
         kind: tuple(one for one in getattr(calendar, kind) if one.id not in without) for kind in RULES
     }
+    if OUTSIDE in without:
+        kept["windows"] = tuple(one for one in kept["windows"] if one.kind != "allow")
     if reserve_minutes is not None:
         kept["reserves"] = other_reserves(kept["reserves"], reserve_minutes)
     return replace(Calendar(notes=calendar.notes), **kept)
@@ -435,7 +437,7 @@ def left_out(file: RequestFile) -> list[str]:
 
 
 UNITS: Mapping[Unit, str] = {
-    "requests": "requests are expected to be affected",
+    "requests": "requests of users are expected to be affected",
     "disruption_minutes": "minutes of disruption are expected",
     "own": "is what they cost",
 }
@@ -444,14 +446,14 @@ UNITS: Mapping[Unit, str] = {
 def sentence(answer: PlanAnswer) -> str:
     """The answer in one sentence.
 
-    "38 of 40 requests have a start: 1,234 requests are expected to be affected. With what it defers the plan costs at
-    most 0.2 % more than the cheapest."
+    "38 of 40 changes have a start: 1,234 requests of users are expected to be affected. With what it defers the plan
+    costs at most 0.2 % more than the cheapest."
     """
     count = len(answer.items) + len(answer.unscheduled)
     if not count:
-        return "There is no request to plan."
+        return "There is no change to plan."
     cost = sum(item.expected_cost for item in answer.items)
-    scheduled = f"{len(answer.items):,} of {plural(count, 'request')} {'has' if count == 1 else 'have'} a start"
+    scheduled = f"{len(answer.items):,} of {plural(count, 'change')} {'has' if count == 1 else 'have'} a start"
     stopped = " It was stopped before its time." if answer.status == "interrupted" else ""
     shown = f"{cost:,.0f}" if cost >= LARGE else f"{cost:.3g}"
     return f"{scheduled}: {shown} {UNITS[answer.unit]}.{gap_said(answer)}{stopped}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipcast.answers.answer import rfc3339
-from shipcast.answers.words import in_hundred, local_time
+from shipcast.answers.words import in_hundred, local_time, span
 from shipcast.ask import Ask, verb
 from shipcast.console import hint, progress, say, show, table
 from shipcast.verbs.questions import CalendarFile, argument, number
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SHOWN = 40
 EXPLAINED = 10
+KEPT = 5  # blocks for emergencies that are shown
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -133,11 +134,20 @@ def show_plan(ask: Ask, answer: PlanAnswer) -> None:
     if len(answer.unscheduled) > EXPLAINED:
         say(f"{len(answer.unscheduled) - EXPLAINED:,} more have no start; --json says why.")
     say(others(answer))
+    if answer.reserved:
+        say(kept_free(answer, zone))
     if answer.what_if is not None:
         say(what_if(answer))
     if answer.items and answer.unit != "own":
         first = answer.items[0]
         hint(ask, f"shipcast explain {argument(first.service)} --at {rfc3339(first.start)}")
+
+
+def kept_free(answer: PlanAnswer, zone: str) -> str:
+    """Where what is kept for emergencies lies."""
+    blocks = [f"{one.environment} {span(one.start, one.end, zone)}" for one in answer.reserved[:KEPT]]
+    more = len(answer.reserved) - KEPT
+    return f"Kept for emergencies ({zone}): {', '.join(blocks)}{f' and {more} more' if more > 0 else ''}."
 
 
 def why(one: Unscheduled, zone: str, as_of: datetime) -> str:

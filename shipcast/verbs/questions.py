@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from shipcast import completion
+from shipcast.answers.answer import rfc3339
 from shipcast.answers.words import hours, in_hundred, local_time, share
 from shipcast.ask import Ask, parse_duration, verb
 from shipcast.console import WIDTH, hint, progress, say, show, table, tell
@@ -298,6 +299,10 @@ def written_window(answer: WindowsAnswer, pick: int, target: Path) -> str:
 def show_windows(ask: Ask, answer: WindowsAnswer, written: str | None) -> None:
     windows_table(answer, ask.settings.tz)
     show_alternatives(answer)
+    if answer.items:
+        where = "" if answer.environment == "production" else f" --environment {argument(answer.environment)}"
+        start, minutes = rfc3339(answer.items[0].start), f"{answer.duration_minutes:g}m"
+        hint(ask, f"shipcast reserve {argument(answer.service)} --start {start} --duration {minutes}{where}")
     if written is not None:
         say(written)
 

@@ -31,7 +31,7 @@ def test_on_an_empty_home_requests_with_costs_are_planned(asked):
     code, out, _ = asked(LIST)
 
     assert code == 0
-    assert out.startswith("2 of 2 requests have a start: 4 is what they cost. No plan costs less.\n")
+    assert out.startswith("2 of 2 changes have a start: 4 is what they cost. No plan costs less.\n")
     assert "Mon 5 Jan 00:15" in out
 
 
