@@ -30,7 +30,6 @@ WORDS = {
     "business_hours": "business hours",
     "cab": "change board meets",
     "reserve": "kept for emergencies",
-    "booking": "deployment",
 }
 
 

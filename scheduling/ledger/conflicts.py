@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -143,10 +144,14 @@ def standing(booked: Sequence[Booked], calendar: Calendar, state: State) -> tupl
     Such come of freezes and rules that were added later, of approvals that were undone, and of capacities that were
     made smaller, or that one of the bookings may exceed and another may not.
     """
+    own: dict[tuple[str, str], list[Booked]] = defaultdict(list)
+    for one in state.bookings:
+        own[one.body.service, one.body.environment].append(one)
     found: list[Conflict] = []
     for one in booked:
         change = change_of(one.body, one.number)
-        met = (*other_bookings(change, state), *against_rules(change, calendar, state))
+        near = replace(state, bookings=tuple(own[one.body.service, one.body.environment]))
+        met = (*other_bookings(change, near), *against_rules(change, calendar, near))
         found += [replace(each, parties=(one, *each.parties)) for each in met]
     numbers = {one.number for one in booked}
     beyond = [each for capacity in calendar.capacities for each in exceeded(capacity, state)]
@@ -159,8 +164,13 @@ def standing(booked: Sequence[Booked], calendar: Calendar, state: State) -> tupl
 def exceeded(capacity: Capacity, state: State) -> Iterator[Conflict]:
     """The times at which more bookings run than a capacity lets, one of which at least may not exceed it."""
     users = [one for one in state.bookings if takes(capacity, change_of(one.body))]
-    edges = sorted({edge for one in users for edge in (one.body.start, one.body.end)})
-    full = [span for span in pairwise(edges) if sum(runs_in(one, *span) for one in users) > capacity.concurrent]
+    steps: dict[datetime, int] = defaultdict(int)
+    for one in users:
+        steps[one.body.start] += 1
+        steps[one.body.end] -= 1
+    edges = sorted(steps)
+    running = accumulate(steps[edge] for edge in edges[:-1])
+    full = [span for span, many in zip(pairwise(edges), running, strict=True) if many > capacity.concurrent]
     for start, end in joined(full):
         parties = tuple(one for one in users if runs_in(one, start, end))
         changes = [change_of(one.body, one.number) for one in parties]

@@ -15,7 +15,8 @@ from shipcast.answers.windows import windows
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.calendar.scope import Subject
-from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Override, Slot, Unusable
+from shipcast.scheduling.ledger.chain import HEAD_FILE, LEDGER_FILE, Chain, Head, append, record_after
+from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Override, Slot, Unusable, as_text
 from shipcast.scheduling.ledger.state import State
 from shipcast.scheduling.wanted import Field, Grid, Wanted
 from shipcast.scheduling.windows import candidate_starts
@@ -82,6 +83,34 @@ def test_every_window_lies_in_an_allow_window_as_a_whole_and_the_rest_is_blocked
         == len(candidate_starts(AS_OF.replace(tzinfo=None), AS_OF.replace(tzinfo=None) + timedelta(days=7), HALF_HOUR))
         - starts_open
     )
+
+
+@pytest.fixture
+def marked(home):
+    """A function that marks [start, end) for pay in the home's ledger, as recorded a day before the question."""
+
+    def mark(start, end):
+        body = Unusable(service="pay", start=start, end=end, reason="stock count")
+        before, said = as_text(MONDAY - timedelta(days=1)), body.model_dump(mode="json")
+        append(home.home, Chain(), record_after(Head(), before, "ann", "ann", "unusable", said))
+
+    yield mark
+    for name in (LEDGER_FILE, HEAD_FILE):
+        (home.home / name).unlink()
+
+
+def test_a_marked_window_is_not_advised_again_and_the_mark_is_named(home, marked):
+    first = ask(home, windows, calendar="").items[0]
+    marked(first.start, first.end)
+    answer = ask(home, windows, calendar="")
+    waiting = ask(home, now, calendar="")
+    earlier = ask(home, windows, calendar="", as_of=AS_OF - timedelta(days=2))
+
+    assert all(one.end <= first.start or one.start >= first.end for one in (*answer.items, *waiting.items[1:]))
+    assert [one.rule for one in answer.blocked] == ["unusable 1"]
+    assert answer.blocked[0].start < first.end
+    assert first.start < answer.blocked[0].end
+    assert earlier.blocked == ()
 
 
 def test_what_a_window_costs_does_not_depend_on_the_calendar(home):
