@@ -24,6 +24,7 @@ from shipcast.models.posterior import Floats
 from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar, unknown_regions
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.rules import Reserve
+from shipcast.scheduling.calendar.scope import is_about
 from shipcast.scheduling.planner import Comparison, Obstacle, Plan, Problem, Progress, compared
 from shipcast.scheduling.planner import plan as best_plan
 from shipcast.scheduling.planner.clash import clash
@@ -262,7 +263,13 @@ def plan(
         period_end=utc(found.grid.instant(found.grid.slots)),
         other_ways=tuple(other_way(way, one, found) for way, one in compared(whole).items()),
         what_if=what_if,
-        warnings=(*warnings, *calendar.notes, *region_warnings(calendar, found), *left_out(file)),
+        warnings=(
+            *warnings,
+            *calendar.notes,
+            *board_warnings(calendar, found),
+            *region_warnings(calendar, found),
+            *left_out(file),
+        ),
     )
     return answer.model_copy(update={"sentence": sentence(answer)})
 
@@ -424,6 +431,21 @@ def other_way(way: str, one: Comparison, found: Asked) -> OtherWay:
         scheduled=len(own & one.starts.keys()),
         broken={str(kind): count for kind, count in one.broken.items()},
     )
+
+
+def board_warnings(calendar: Calendar, found: Asked) -> list[str]:
+    """The changes on which a board might have to decide, since it is not said of which type they are."""
+    unsaid = [
+        one.id
+        for one in found.wanted
+        if one.subject.change_type is None
+        and not one.is_decided
+        and any(is_about(cab.scope, one.subject) for cab in calendar.cabs)
+    ]
+    if not unsaid:
+        return []
+    boards = ", ".join(cab.id for cab in calendar.cabs)
+    return [f"The type of {listed(unsaid)} is not said: if it is normal, {boards} would have to decide first."]
 
 
 def region_warnings(calendar: Calendar, found: Asked) -> list[str]:

@@ -35,6 +35,11 @@ def as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def as_list(value: object) -> object:
+    """Null stands for none."""
+    return () if value is None else value
+
+
 def as_moment(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("must be a time such as 2026-01-05T10:00Z")
@@ -51,9 +56,10 @@ def check_year(moment: datetime) -> datetime:
 
 
 Name = Annotated[StrictStr, BeforeValidator(as_text), Field(min_length=1, max_length=LONGEST_NAME)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(as_list)]
 Moment = Annotated[datetime, BeforeValidator(as_moment), AfterValidator(check_year)]
 Size = Annotated[int, Field(ge=0, le=10**12, strict=True)]
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False, strict=True)]
 
 
 class PlanRequest(BaseModel):
@@ -86,7 +92,7 @@ class PlanRequest(BaseModel):
     id: Name
     service: Name
     environment: Name = "production"
-    duration_minutes: Annotated[float, Field(gt=0, le=LONGEST_MINUTES, allow_inf_nan=False)]
+    duration_minutes: Annotated[float, Field(ge=1 / 60, le=LONGEST_MINUTES, allow_inf_nan=False, strict=True)]
     lines_added: Size | None = None
     lines_deleted: Size | None = None
     files_changed: Size | None = None
@@ -97,11 +103,11 @@ class PlanRequest(BaseModel):
     earliest: Moment | None = None
     latest: Moment | None = None
     depends_on: tuple[Name, ...] | None = None
-    bake_minutes: Annotated[float, Field(ge=0, le=LONGEST_MINUTES, allow_inf_nan=False)] = 0
-    excludes: tuple[Name, ...] = ()
+    bake_minutes: Annotated[float, Field(ge=0, le=LONGEST_MINUTES, allow_inf_nan=False, strict=True)] = 0
+    excludes: Names = ()
     approval_needed: StrictBool = False
     team: Name | None = None
-    resources: tuple[Name, ...] = ()
+    resources: Names = ()
     pinned_start: Moment | None = None
     cost: tuple[Price | None, ...] | None = None
     deferral_cost: Price | None = None

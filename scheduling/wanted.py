@@ -193,7 +193,7 @@ def problem(
         grid.slots,
         (*fixed, *requests),
         tuple(planner.Capacity(one.id, one.concurrent) for one in field.calendar.capacities),
-        tuple(reserves(field.calendar, grid, environments)),
+        tuple(reserves(field, grid, environments)),
     )
     return with_room(whole, fixed)
 
@@ -273,19 +273,30 @@ def booked_run(
     )
 
 
-def reserves(calendar: Calendar, grid: Grid, environments: Sequence[str]) -> Iterator[planner.Reserve]:
-    """The blocks kept for emergencies, one per reserve, environment and day.
+def reserves(field: Field, grid: Grid, environments: Sequence[str]) -> Iterator[planner.Reserve]:
+    """The blocks kept for emergencies, one per reserve, environment and day, on quarter hours.
 
-    One whose day has begun lies in what is left of it; where that is too short it is left out.
+    One whose day has begun lies in what is left of it; where that is too short it is left out. Where quarter hours
+    leave no room in a window that is long enough, all of it is kept.
     """
     since, until = np.datetime64(grid.begins, "us"), np.datetime64(grid.instant(grid.slots), "us")
-    for rule in calendar.reserves:
-        room, length = rule.room(since, until), slots_of(rule.per_day_minutes)
+    for rule in field.calendar.reserves:
+        room, length = rule.room(since, until), timedelta(minutes=rule.per_day_minutes)
+        about = [name for name in environments if fits(rule.environment, name)]
         for opens, closes in zip(room.starts.tolist(), room.ends.tolist(), strict=True):
-            begin, end = max(grid.next_slot(opens), 0), grid.slot(closes)
-            if end - begin >= length:
-                about = [name for name in environments if fits(rule.environment, name)]
-                yield from (planner.Reserve(name, begin, end, length, rule.id) for name in about)
+            begins = max(opens, field.asked)
+            if closes - begins >= length:
+                block = block_slots(grid, begins, closes, slots_of(rule.per_day_minutes))
+                yield from (planner.Reserve(name, *block, rule.id) for name in about)
+
+
+def block_slots(grid: Grid, opens: datetime, closes: datetime, length: int) -> tuple[int, int, int]:
+    """The slots from the first to behind the last in which a block may lie, and how many it takes."""
+    begin, end = grid.next_slot(opens), grid.slot(closes)
+    if end - begin >= length:
+        return begin, end, length
+    begin, end = grid.slot(opens), grid.next_slot(closes)
+    return begin, end, end - begin
 
 
 def with_room(problem: Problem, fixed: Sequence[planner.Request]) -> Problem:

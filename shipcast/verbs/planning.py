@@ -155,7 +155,9 @@ def why(one: Unscheduled, zone: str, as_of: datetime) -> str:
     parts = ", ".join(
         reason.words if reason.starts is None else f"{reason.starts:,} {reason.words}" for reason in one.reasons
     )
-    said = f"No start for {one.id} ({one.service}): of its starts {parts or 'there are none'}."
+    said = (
+        f"No start for {one.id} ({one.service}): of its starts {parts or 'none lies between its earliest and latest'}."
+    )
     if one.start is None or not one.lift:
         return said
     lifted = " and ".join(f"{item.kind} {item.name}".strip() for item in one.lift)

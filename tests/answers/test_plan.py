@@ -253,6 +253,40 @@ def test_a_reserve_that_is_asked_about_is_priced_by_a_second_plan(tmp_path):
     assert (answer.objective, answer.what_if.objective, answer.what_if.saved) == (1, 7, -6)
 
 
+def reserve(between, minutes):
+    opens, closes = between
+    keys = f'per_day_minutes = {minutes}\nbetween = ["{opens}", "{closes}"]\ntz = "UTC"\n'
+    return f'[[reserve]]\nid = "spare"\nenvironment = "production"\n{keys}'
+
+
+def test_a_reserve_that_fits_no_quarter_hours_is_kept_whole(tmp_path):
+    change = {"id": "a", "service": "a", "duration_minutes": 90, "cost": [1], "earliest": text(AS_OF + 24 * SLOT)}
+    change["latest"] = text(AS_OF + 30 * SLOT)
+
+    answer = asked(tmp_path, [change], reserve(("06:05", "06:35"), 30))
+
+    assert [one.id for one in answer.unscheduled] == ["a"]
+    assert [(one.start, one.end) for one in answer.reserved] == [(AS_OF + 24 * SLOT, AS_OF + 27 * SLOT)]
+
+
+def test_a_reserve_may_lie_before_all_that_is_planned(tmp_path):
+    change = {"id": "a", "service": "a", "duration_minutes": 60, "cost": [1], "earliest": text(AS_OF + 84 * SLOT)}
+
+    answer = asked(tmp_path, [{**change, "latest": text(AS_OF + 88 * SLOT)}], reserve(("20:00", "22:00"), 60))
+
+    assert [one.id for one in answer.items] == ["a"]
+    assert [(one.start, one.end) for one in answer.reserved] == [(AS_OF + 80 * SLOT, AS_OF + 84 * SLOT)]
+
+
+def test_a_type_that_is_not_said_passes_the_board_and_a_warning_says_so(tmp_path):
+    change = {"id": "a", "service": "a", "duration_minutes": 15, "cost": [1, 2], "latest": text(AS_OF + 2 * SLOT)}
+
+    answer = asked(tmp_path, [change])
+
+    assert len(answer.items) == 1
+    assert "The type of a is not said: if it is normal, board would have to decide first." in answer.warnings
+
+
 def test_what_waits_for_its_services_order_is_said_and_circles_are_left_alone(tmp_path, built):
     services = [
         {"service": name, "depends_on": needs} for name, needs in (("a", "b"), ("b", ""), ("c", "d"), ("d", "c"))
