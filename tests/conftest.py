@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from replay import record_full, replay_build
 from shipcast.__main__ import run
 from shipcast.ingest.files import ingest_files
 from shipcast.models.registry import Registry
+from shipcast.pipeline import FONTS
 from shipcast.settings import Settings
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import publish
@@ -89,11 +92,35 @@ def built(tmp_path_factory, full_build, parsed):
 
 
 @pytest.fixture(scope="session")
+def built_once(tmp_path_factory, built):
+    """A function that gives the settings of a home by name, as `built` makes it, made once for all workers.
+
+    Nobody may change it.
+    """
+
+    def home_of(name, source):
+        home = shared_folder(tmp_path_factory) / name
+        with FileLock(f"{home}.lock"):
+            if not home.exists():
+                shutil.copytree(built(source).home, home)
+        return Settings(home=home)
+
+    return home_of
+
+
+@pytest.fixture(scope="session")
 def with_store(tmp_path_factory):
-    """A function that gives a home an empty store of MLflow, which takes seconds to make; made once for all workers."""
+    """A function that gives a home an empty store of MLflow and a list of fonts; made once for all workers.
+
+    Either takes seconds to make.
+    """
     made = shared_folder(tmp_path_factory) / "store"
     with FileLock(f"{made}.lock"):
         assert Registry(made).store.versions() == []
+        fonts = made / "models" / FONTS
+        if not fonts.exists():
+            listing = [sys.executable, "-c", "import matplotlib.font_manager"]
+            subprocess.run(listing, env={**os.environ, "MPLCONFIGDIR": str(fonts)}, check=True)
 
     def give(home):
         shutil.copytree(made / "models", home / "models")
@@ -128,6 +155,6 @@ def govuk_folder():
 
 
 @pytest.fixture(scope="session")
-def govuk(built, govuk_folder):
+def govuk(built_once, govuk_folder):
     """The settings of a home built from the real deployments."""
-    return built(govuk_folder)
+    return built_once("govuk", govuk_folder)
