@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from replay import record_full, replay_build
 from shipcast.__main__ import run
 from shipcast.ingest.files import ingest_files
 from shipcast.models.registry import Registry
+from shipcast.pipeline import FONTS
 from shipcast.settings import Settings
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import publish
@@ -106,11 +109,27 @@ def built(tmp_path_factory, full_build, parsed):
 
 
 @pytest.fixture(scope="session")
+def built_once(once, built):
+    """A function that gives the settings of a home by name, as `built` makes it, made once for all workers.
+
+    Nobody may change it.
+    """
+
+    def home_of(name, source):
+        return Settings(home=once(name, lambda folder: shutil.copytree(built(source).home, folder, dirs_exist_ok=True)))
+
+    return home_of
+
+
+@pytest.fixture(scope="session")
 def with_store(once):
-    """A function that gives a home an empty store of MLflow, which takes seconds to make."""
+    """A function that gives a home an empty store of MLflow and a list of fonts, either of which takes seconds to make."""
 
     def make(folder):
         assert Registry(folder).store.versions() == []
+        listing = [sys.executable, "-c", "import matplotlib.font_manager"]
+        fonts = {"MPLCONFIGDIR": str(folder / "models" / FONTS)}
+        subprocess.run(listing, env={**os.environ, **fonts}, check=True)
 
     made = once("store", make)
 
@@ -143,6 +162,6 @@ def govuk_folder():
 
 
 @pytest.fixture(scope="session")
-def govuk(built, govuk_folder):
+def govuk(built_once, govuk_folder):
     """The settings of a home built from the real deployments."""
-    return built(govuk_folder)
+    return built_once("govuk", govuk_folder)

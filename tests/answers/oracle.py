@@ -7,6 +7,7 @@ Tables are lists of dicts with the contract's columns; instants are aware, unkno
 from collections import defaultdict
 from datetime import timedelta
 from fractions import Fraction
+from functools import cache
 from math import comb, exp, sqrt
 from statistics import NormalDist, median
 
@@ -102,6 +103,7 @@ class Oracle:
 
     def __init__(self, tables, at, settle_days=14, occupancy_minutes=60):
         self.at = at
+        self.landings = {}
         self.settle = timedelta(days=settle_days)
         self.occupancy = timedelta(minutes=occupancy_minutes)
         tables = known(tables, at)
@@ -161,7 +163,13 @@ class Oracle:
         return self.is_production(environment) if asked == "production" else environment == asked
 
     def landed_at(self, change, asked):
-        """When the change first landed in the environment asked about; None: open."""
+        """When the change first landed in the environment asked about; None: open. Each is looked up once."""
+        key = change["change_id"], asked
+        if key not in self.landings:
+            self.landings[key] = self.landing(change, asked)
+        return self.landings[key]
+
+    def landing(self, change, asked):
         linked = [self.by_id[one] for one in change["links"] if one in self.by_id]
         linked += self.by_commit[change["service"], change["commit_sha"]]
         linked = [row for row in linked if self.in_scope(row["environment"], asked)]
@@ -301,15 +309,19 @@ def middle(values):
     values, n = sorted(values), len(values)
     low = high = None
     if n >= 6:
-        rank = max(k for k in range(1, n // 2 + 1) if binomial_tail(k - 1, n) <= Fraction(1, 40)) if n <= 400 else None
-        rank = rank or int((n + 1) / 2 - 0.98 * sqrt(n) + 0.2320 / sqrt(n))
+        rank = exact_rank(n) if n <= 400 else int((n + 1) / 2 - 0.98 * sqrt(n) + 0.2320 / sqrt(n))
         low, high = values[rank - 1], values[n - rank]
     return {"value": median(values) if values else None, "n": n, "low": low, "high": high}
 
 
-def binomial_tail(k, n):
-    """The chance of at most k heads in n throws."""
-    return Fraction(sum(comb(n, i) for i in range(k + 1)), 2**n)
+@cache
+def exact_rank(n):
+    """The largest k for which fewer than k heads in n throws have a chance of at most 2.5 %."""
+    rank, ways = 0, 1
+    while ways * 40 <= 2**n:
+        rank += 1
+        ways += comb(n, rank)
+    return rank
 
 
 def wilson_limits(events, trials):
@@ -321,6 +333,7 @@ def wilson_limits(events, trials):
     return max(0.0, middle_share - half), min(1.0, middle_share + half)
 
 
+@cache
 def poisson_limits(events):
     """The means under which so many or more, so many or fewer, have a chance of 2.5 %; by bisection."""
 

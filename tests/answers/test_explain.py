@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_windows import AS_OF, HALF_HOUR, company, cut, said, without_clock
+from test_windows import AS_OF, HALF_HOUR, by_strategy, company, cut, said, without_clock
 
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.explain import FactorName, explain
@@ -22,8 +22,8 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
-def home(built):
-    return built(company())
+def home(built_once):
+    return built_once("company", company())
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +156,8 @@ def test_what_is_calm_need_not_be_calmer(reader):
     assert (answer.items[0].level, answer.to_be_calmer) == ("calm", None)
 
 
-def test_nothing_known_later_changes_the_answer(home, built):
-    before = built(cut(company(), AS_OF))
+def test_nothing_known_later_changes_the_answer(home, built_once):
+    before = built_once("company_cut", cut(company(), AS_OF))
 
     for service in ("pay", "web", "new"):
         for at, duration in ((NOON, HALF_HOUR), (AS_OF + 9 * DAY, None)):
@@ -215,9 +215,8 @@ def test_without_load_there_are_two_factors_and_the_median(reader):
     assert said(answer, "A hold is in force on web")
 
 
-def test_a_planned_downtime_is_a_factor_of_its_own_beside_those_of_a_failure(built):
-    tables = company()
-    down = built({**tables, "deployments": [row | {"strategy": "recreate"} for row in tables["deployments"]]})
+def test_a_planned_downtime_is_a_factor_of_its_own_beside_those_of_a_failure(built_once):
+    down = built_once("company_down", by_strategy("recreate"))
     with_load, without = ask(down, "pay", duration=HALF_HOUR), ask(down, "web", duration=HALF_HOUR)
     chance, minutes, load, downtime, _ = with_load.factors
 
@@ -270,7 +269,8 @@ def test_every_factor_has_a_word_on_screen():
 
 
 def test_the_usual_load_is_the_mean_of_the_week(reader):
-    starts = [AS_OF.replace(minute=15) + step * 3 * HOUR for step in range(56)]
+    """Eight starts that lie 21 hours apart, so that all days, and all hours of the day in steps of three, are in."""
+    starts = [AS_OF.replace(minute=15) + step * 21 * HOUR for step in range(8)]
     loads = [explain(reader, "pay", at=start, duration=HALF_HOUR).factors[2] for start in starts]
 
     assert np.mean([load.value for load in loads]) == pytest.approx(loads[0].usual, rel=0.03)

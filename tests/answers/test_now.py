@@ -16,8 +16,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
-def home(built):
-    return built(company())
+def home(built_once):
+    return built_once("company", company())
 
 
 def ask(home, service="pay", as_of=AS_OF, **more):
@@ -86,8 +86,8 @@ def test_costs_are_told_against_now(home):
         assert item.to_now_low <= item.relative_to_now <= item.to_now_high
 
 
-def test_nothing_known_later_changes_the_answer(home, built):
-    before = built(cut(company(), AS_OF))
+def test_nothing_known_later_changes_the_answer(home, built_once):
+    before = built_once("company_cut", cut(company(), AS_OF))
 
     for service in ("pay", "web", "new"):
         answers = [without_clock(ask(each, service, duration=None)) for each in (home, before)]

@@ -14,6 +14,7 @@ from shipcast.answers.plots import draw_plots
 from shipcast.models.candidates import Blend, Rate
 from shipcast.models.serving import served
 from shipcast.models.training import Trained, scores_of
+from shipcast.pipeline import FONTS
 
 NAMES = ["reliability.png", "gain.png", "week.png", "families.png"]
 ALONE = """
@@ -39,6 +40,12 @@ def trained(trained_home):
     return training(trained_home.home)
 
 
+@pytest.fixture(scope="module")
+def fonts(trained_home):
+    """The list that the home has, since making one takes seconds."""
+    return trained_home.home / "models" / FONTS
+
+
 def names(paths):
     return [path.name for path in paths]
 
@@ -49,22 +56,22 @@ def test_the_registry_keeps_them_with_the_model(trained_home):
     assert sorted(names(kept)) == sorted(NAMES)
 
 
-def test_equal_trainings_give_equal_pictures_without_a_date(trained, tmp_path):
+def test_equal_trainings_give_equal_pictures_without_a_date(trained, fonts, tmp_path):
     (tmp_path / "again").mkdir()
-    first, again = (draw_plots(trained, folder, tmp_path / "fonts") for folder in (tmp_path, tmp_path / "again"))
+    first, again = (draw_plots(trained, folder, fonts) for folder in (tmp_path, tmp_path / "again"))
 
     assert names(first) == NAMES
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
     assert not any(chunk in path.read_bytes() for path in first for chunk in (b"tEXt", b"tIME", b"iTXt"))
 
 
-def test_what_is_not_there_is_not_drawn(trained, tmp_path):
+def test_what_is_not_there_is_not_drawn(trained, fonts, tmp_path):
     unsettled = trained.forecasts.with_columns(is_settled=pl.lit(False))
     rate = Rate().fit(trained.forecasts)
     blend = Blend()
     blend.regression.model_ = trained.model.model_
     draw = {
-        name: names(draw_plots(replace(trained, **other), tmp_path, tmp_path / "fonts"))
+        name: names(draw_plots(replace(trained, **other), tmp_path, fonts))
         for name, other in {
             "unsettled": {"forecasts": unsettled},
             "rate": {"model": rate},

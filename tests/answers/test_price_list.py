@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from test_windows import AS_OF, company
+from test_windows import AS_OF, by_strategy, company
 
 from shipcast.answers.price_list import price_list
 from shipcast.answers.pricing import Forecaster, Question, known_change, priced
@@ -15,10 +15,9 @@ from shipcast.scheduling.windows import week_starts
 ASKED = (("web", 30, 5), ("pay", 20, None), ("new", 45, 900), ("pay", 50, 12), ("pay", 75, 3000), ("web", 1, None))
 
 
-@pytest.mark.parametrize("strategy", ["rolling", "recreate"])
-def test_each_of_many_changes_costs_what_it_costs_alone(built, strategy):
-    tables = company()
-    home = built({**tables, "deployments": [row | {"strategy": strategy} for row in tables["deployments"]]})
+@pytest.mark.parametrize(("name", "tables"), [("company", company), ("company_down", lambda: by_strategy("recreate"))])
+def test_each_of_many_changes_costs_what_it_costs_alone(built_once, name, tables):
+    home = built_once(name, tables())
     with open_reader(home, AS_OF) as reader:
         history = History(reader.connection, reader.at, "production", "UTC")
         starts = week_starts(reader.at)
@@ -27,13 +26,13 @@ def test_each_of_many_changes_costs_what_it_costs_alone(built, strategy):
                      reader.at, reader.at + timedelta(days=7), 1)
             for name, minutes, lines in ASKED
         ]  # fmt: skip
-        found = price_list(Forecaster(history, home), asked, starts)
+        found, apart = price_list(Forecaster(history, home), asked, starts), Forecaster(history, home)
         for question, one in zip(asked, found, strict=True):
-            alone = priced(reader.at, Forecaster(history, home).models(question.change), question, starts)
+            alone = priced(reader.at, apart.models(question.change), question, starts)
             assert one.costs == pytest.approx(alone.risk.costs.mean(axis=0)[: len(starts)], rel=1e-9)
             assert one.failure == pytest.approx(alone.risk.failure.mean(axis=0)[: len(starts)], rel=1e-9)
             assert one.has_load == (question.change.service == "pay")
-        other = price_list(Forecaster(history, home), [replace(asked[1], duration=timedelta(hours=9))], starts)
+        other = price_list(apart, [replace(asked[1], duration=timedelta(hours=9))], starts)
         assert other[0].costs != pytest.approx(found[1].costs, rel=1e-3)
 
 

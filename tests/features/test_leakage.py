@@ -15,7 +15,7 @@ from shipcast.settings import Settings
 BEGIN, DAYS = datetime(2025, 1, 1, tzinfo=UTC), 60
 SERVICES = ("pay", "web")
 PLACES = ("test", "staging", "production")
-CUTS = [BEGIN + timedelta(hours=float(hours)) for hours in np.random.default_rng(5).uniform(48, DAYS * 24, 20)]
+CUTS = [BEGIN + timedelta(hours=float(hours)) for hours in np.random.default_rng(5).uniform(48, DAYS * 24, 10)]
 
 
 def instant(moment):

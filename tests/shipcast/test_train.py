@@ -66,7 +66,7 @@ def test_a_start_is_told_what_a_second_estimate_says_of_its_part_of_the_week(ask
 
 def test_a_later_model_serves_only_where_it_is_asked_to(ask):
     later = CUT + timedelta(days=1)
-    _, trained = ask("train", "--model", "regression", at=later)
+    _, trained = ask("train", "--model", "rate", at=later)
     before = ask(*WINDOWS, at=later)[1]["model"]["version"]
     _, promoted = ask("train", "--model", "regression", "--promote", at=later)
 
@@ -93,7 +93,7 @@ def test_training_another_mends_what_was_damaged(ask, place):
     [path] = ask.home.glob(place)
     path.write_bytes(b"something else")
     damaged = ask(*WINDOWS)[0]
-    _, trained = ask("train", "--model", "regression")
+    _, trained = ask("train", "--model", "rate")
 
     assert damaged == 8
     assert trained["is_champion"]
