@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -301,11 +302,19 @@ def found_occurrences(
 ) -> list[Occurrence]:
     if not since < until or (until - since).days > 366:
         raise UsageError("--from must lie before --to, by 366 days at most.")
-    if subject is not None:
-        question = Question(subject, since, until, None, bool(subject.regions), subject.team is not None)
-        subject = known.completed(question).subject
-    naive = [in_utc(moment).replace(tzinfo=None) for moment in (since, until)]
-    return occurrences(calendar, naive[0], naive[1], subject)
+    return occurrences(calendar, naive(since), naive(until), completed(subject, known))
+
+
+def naive(moment: datetime) -> datetime:
+    return in_utc(moment).replace(tzinfo=None)
+
+
+def completed(subject: Subject | None, known: Known) -> Subject | None:
+    """The subject, with what is known of its service where the asker did not say."""
+    if subject is None:
+        return None
+    service = known.service(subject.service)
+    return replace(subject, regions=subject.regions or service.regions, team=subject.team or service.team)
 
 
 def item(one: Occurrence) -> InForce:
@@ -322,20 +331,27 @@ def item(one: Occurrence) -> InForce:
     )
 
 
+ExportFormat = Literal["ics", "argocd"]
+
+
 class CalendarExportAnswer(Answer):
-    """What is in force in a period, as an iCalendar file.
+    """What is in force in a period, as a file for other programs.
 
     Parameters
     ----------
+    format
+        `ics`: an iCalendar file. `argocd`: sync windows of an Argo CD project, in YAML.
     file
-        Where it was written to; null: it stands in `ics`.
+        Where it was written to; null: it stands in `ics`, or in `argocd`.
     """
 
     schema_name: Literal["shipcast/calendar-export/1"] = Field("shipcast/calendar-export/1", alias="schema")
     items: tuple[InForce, ...]
     files: tuple[str, ...]
+    format: ExportFormat
     file: str | None
     ics: str | None
+    argocd: str | None
 
 
 class ImportedWindow(Part):
@@ -375,27 +391,29 @@ def export(
     calendar_file: Path | None = None,
     subject: Subject | None = None,
     target: Path | None = None,
+    form: ExportFormat = "ics",
 ) -> CalendarExportAnswer:
-    """What is in force in [since, until), aware, as an iCalendar file.
+    """What is in force in [since, until), aware, as a file for other programs.
 
     Parameters
     ----------
     target
-        The file to write; of one that is there already the events that did not change are kept as they are, and those
-        that did are numbered one higher. None: the text is in the answer.
+        The file to write; of one of events that is there already those that did not change are kept as they are, and
+        those that did are numbered one higher. None: the text is in the answer.
 
     Raises
     ------
     UsageError
-        The period is empty or longer than 366 days.
+        The period is empty or longer than 366 days; for Argo CD, longer than a year.
     CalendarError
         The calendar cannot be used.
     """
-    from shipcast.scheduling.calendar.exporting import occurrences_ics
-
     found, spans = listed(settings, as_of, since, until, calendar_file, subject)
-    earlier = target.read_bytes() if target is not None and target.exists() else None
-    text = occurrences_ics(spans, as_of, earlier).decode("utf-8")
+    said: tuple[str, ...] = ()
+    if form == "ics":
+        text = events(spans, as_of, target)
+    else:
+        text, said = argo_windows(settings, as_of, since, until, calendar_file, subject)
     if target is not None:
         write_whole(target, [text])
     where = "" if target is None else f" Wrote {target}."
@@ -403,11 +421,40 @@ def export(
         **envelope(as_of, Known(data_as_of=found.data_as_of)),
         sentence=f"{found.sentence}{where}",
         items=found.items,
-        warnings=found.warnings,
+        warnings=(*found.warnings, *said),
         files=found.files,
+        format=form,
         file=None if target is None else str(target),
-        ics=text if target is None else None,
+        ics=text if target is None and form == "ics" else None,
+        argocd=text if target is None and form == "argocd" else None,
     )
+
+
+def events(spans: Sequence[Occurrence], as_of: datetime, target: Path | None) -> str:
+    """As an iCalendar file, which goes on from the one at `target`."""
+    from shipcast.scheduling.calendar.exporting import occurrences_ics
+
+    earlier = target.read_bytes() if target is not None and target.exists() else None
+    return occurrences_ics(spans, as_of, earlier).decode("utf-8")
+
+
+def argo_windows(
+    settings: Settings,
+    as_of: datetime,
+    since: datetime,
+    until: datetime,
+    calendar_file: Path | None,
+    subject: Subject | None,
+) -> tuple[str, tuple[str, ...]]:
+    """As a manifest of Argo CD's sync windows; and what these don't say."""
+    from shipcast.scheduling.calendar.argo import sync_windows, year_after
+
+    if naive(until) > year_after(naive(since)):
+        raise UsageError("For Argo CD the period is a year at most: its cron names no year.")
+    calendar = company_calendar(settings, calendar_file)
+    about = completed(subject, known_services(settings, as_of))
+    found = sync_windows(calendar, naive(since), naive(until), about)
+    return found.manifest(), found.notes
 
 
 def import_ics(
