@@ -31,11 +31,11 @@ def write_junit(path: Path, answer: GateAnswer) -> None:
     suite = ElementTree.SubElement(root, "testsuite", suite_facts(answer))
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in facts(answer).items():
-        ElementTree.SubElement(properties, "property", {"name": name, "value": printable(value)})
+        ElementTree.SubElement(properties, "property", {"name": name, "value": one_line(value)})
     for check in answer.items:
         test_case(suite, answer, check)
-    ElementTree.SubElement(suite, "system-out").text = printable(answer.sentence)
-    ElementTree.SubElement(suite, "system-err").text = printable("\n".join(answer.warnings))
+    ElementTree.SubElement(suite, "system-out").text = one_line(answer.sentence)
+    ElementTree.SubElement(suite, "system-err").text = "\n".join(one_line(warning) for warning in answer.warnings)
     ElementTree.indent(root)
     write_whole(path, ['<?xml version="1.0" encoding="UTF-8"?>\n', ElementTree.tostring(root, "unicode"), "\n"])
 
@@ -76,12 +76,12 @@ def outcome(answer: GateAnswer, check: Check) -> str:
 
 
 def test_case(suite: ElementTree.Element, answer: GateAnswer, check: Check) -> None:
-    name = printable(f"{answer.service} to {answer.environment}: {check.check}")
+    name = one_line(f"{answer.service} to {answer.environment}: {check.check}")
     case = ElementTree.SubElement(suite, "testcase", {"name": name, "classname": SUITE, "time": "0"})
     became = outcome(answer, check)
     if became == "passed":
         return
-    detail = printable(check.detail)
+    detail = one_line(check.detail)
     kind = {} if became == "skipped" else {"type": check.verdict}
     ElementTree.SubElement(case, became, {"message": detail, **kind}).text = detail
 
@@ -121,5 +121,9 @@ def plain(text: str) -> str:
     >>> plain("a|b <i> http://c"), plain("from 9:00 (UTC)")
     ('a&#124;b &#60;i&#62; http:&#47;/c', 'from 9:00 (UTC)')
     """
-    line = printable(text).replace("\n", " ")
-    return MEANINGFUL.sub(lambda found: f"&#{ord(found[0])};", line)
+    return MEANINGFUL.sub(lambda found: f"&#{ord(found[0])};", one_line(text))
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and without what would do something to a terminal, or may not stand in XML."""
+    return " ".join(printable(text).split())
