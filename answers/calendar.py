@@ -12,7 +12,7 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Part, in_utc, utc
 from shipcast.answers.company import Approval, Known, approval, known_services
-from shipcast.answers.company_calendar import combined, ledger_state, reason
+from shipcast.answers.company_calendar import combined, company_calendar, ledger_state, reason
 from shipcast.answers.entries import ConflictItem, standing_items
 from shipcast.answers.errors import nearest
 from shipcast.answers.words import listing, local_time, plural
@@ -374,20 +374,27 @@ def item(one: Occurrence) -> InForce:
     )
 
 
+ExportFormat = Literal["ics", "argocd"]
+
+
 class CalendarExportAnswer(Answer):
-    """What is in force in a period, as an iCalendar file.
+    """What is in force in a period, as a file for other programs.
 
     Parameters
     ----------
+    format
+        `ics`: an iCalendar file. `argocd`: sync windows of an Argo CD project, in YAML.
     file
-        Where it was written to; null: it stands in `ics`.
+        Where it was written to; null: it stands in `ics`, or in `argocd`.
     """
 
     schema_name: Literal["shipcast/calendar-export/1"] = Field("shipcast/calendar-export/1", alias="schema")
     items: tuple[InForce, ...]
     files: tuple[str, ...]
+    format: ExportFormat
     file: str | None
     ics: str | None
+    argocd: str | None
 
 
 class ImportedWindow(Part):
@@ -427,29 +434,31 @@ def export(
     calendar_file: Path | None = None,
     subject: Subject | None = None,
     target: Path | None = None,
+    form: ExportFormat = "ics",
 ) -> CalendarExportAnswer:
-    """What is in force in [since, until), aware, and what is booked, as an iCalendar file.
+    """What is in force in [since, until), aware, and what is booked, as a file for other programs.
 
     Parameters
     ----------
     target
-        The file to write; of one that is there already the events that did not change are kept as they are, and those
-        that did are numbered one higher; bookings that were undone since are cancelled. None: the text is in the
+        The file to write; of one of events that is there already those that did not change are kept as they are, those
+        that did are numbered one higher, and bookings that were undone since are cancelled. None: the text is in the
         answer.
 
     Raises
     ------
     UsageError
-        The period is empty or longer than 366 days.
+        The period is empty or longer than 366 days; for Argo CD, longer than a year.
     CalendarError
         The calendar cannot be used.
     """
-    from shipcast.scheduling.calendar.exporting import occurrences_ics
-
     whole = listed(settings, as_of, since, until, calendar_file, subject)
     found = whole.answer
-    earlier = target.read_bytes() if target is not None and target.exists() else None
-    text = occurrences_ics(whole.found, as_of, earlier, whole.given_back).decode("utf-8")
+    said: tuple[str, ...] = ()
+    if form == "ics":
+        text = events(whole, as_of, target)
+    else:
+        text, said = argo_windows(settings, as_of, since, until, calendar_file, subject)
     if target is not None:
         write_whole(target, [text])
     where = "" if target is None else f" Wrote {target}."
@@ -457,11 +466,40 @@ def export(
         **envelope(as_of, Known(data_as_of=found.data_as_of)),
         sentence=f"{found.sentence}{where}",
         items=found.items,
-        warnings=found.warnings,
+        warnings=(*found.warnings, *said),
         files=found.files,
+        format=form,
         file=None if target is None else str(target),
-        ics=text if target is None else None,
+        ics=text if target is None and form == "ics" else None,
+        argocd=text if target is None and form == "argocd" else None,
     )
+
+
+def events(whole: Listed, as_of: datetime, target: Path | None) -> str:
+    """As an iCalendar file, which goes on from the one at `target`."""
+    from shipcast.scheduling.calendar.exporting import occurrences_ics
+
+    earlier = target.read_bytes() if target is not None and target.exists() else None
+    return occurrences_ics(whole.found, as_of, earlier, whole.given_back).decode("utf-8")
+
+
+def argo_windows(
+    settings: Settings,
+    as_of: datetime,
+    since: datetime,
+    until: datetime,
+    calendar_file: Path | None,
+    subject: Subject | None,
+) -> tuple[str, tuple[str, ...]]:
+    """As a manifest of Argo CD's sync windows; and what these don't say."""
+    from shipcast.scheduling.calendar.argo import sync_windows, year_after
+
+    begins, ends = naive_period(since, until)
+    if ends > year_after(begins):
+        raise UsageError("For Argo CD the period is a year at most: its cron names no year.")
+    about = None if subject is None else known_services(settings, as_of).subject_of(subject)
+    found = sync_windows(company_calendar(settings, as_of, calendar_file), begins, ends, about)
+    return found.manifest(), found.notes
 
 
 def import_ics(

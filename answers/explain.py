@@ -232,14 +232,18 @@ def quarter_of(reader: Reader, at: datetime) -> datetime:
     UsageError
         The time lies before `as_of`.
     """
+    check_ahead(reader.as_of, at)
     moment = in_utc(at).replace(tzinfo=None)
-    if moment < reader.at:
-        raise UsageError(
-            f"{rfc3339(at)} lies before the time of the question, {rfc3339(reader.as_of)}.",
-            next_step=f"Ask with a later --at, or with --as-of {rfc3339(at)} for what was known then.",
-        )
     later = first_slot(moment)
     return max(later if later == moment else later - SLOT, first_slot(reader.at))
+
+
+def check_ahead(as_of: datetime, at: datetime) -> None:
+    if at < as_of:
+        raise UsageError(
+            f"{rfc3339(at)} lies before the time of the question, {rfc3339(as_of)}.",
+            next_step=f"Ask with a later --at, or with --as-of {rfc3339(at)} for what was known then.",
+        )
 
 
 def quarter_warnings(at: datetime, start: datetime) -> list[str]:

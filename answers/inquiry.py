@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TypedDict, get_args
 
@@ -56,10 +57,14 @@ class Inquiry:
     reader: Reader
     history: History
     question: Question
-    models: Models
     field: Field
     wanted: Wanted
     assumed: tuple[str, ...] = ()
+
+    @cached_property
+    def models(self) -> Models:
+        """The forecasts, made when they are first looked at; a `ModelError` there leaves the rest as it is."""
+        return Forecaster(self.history, self.reader.settings).models(self.question.change)
 
     def admission(self, starts: Instants) -> Admission:
         return admission(self.field, self.wanted, starts)
@@ -109,7 +114,6 @@ def inquiry(
         reader,
         history,
         question,
-        Forecaster(history, reader.settings).models(change),
         company_field(reader, [history], [service], rules),
         wanted,
         tuple(assumed),

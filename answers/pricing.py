@@ -117,16 +117,20 @@ def asked(
     top: int,
 ) -> Question:
     """The question with its defaults; nothing starts before it is asked."""
-    if duration <= timedelta(0):
-        raise UsageError(
-            f"A deployment takes some time; got a duration of {duration}.", next_step="Ask with --duration 30m."
-        )
+    check_length(duration)
     if top < 1:
         raise UsageError(f"At least one window must be asked for; got {top}.", next_step="Ask with --top 3.")
     begins = max(in_utc(earliest).replace(tzinfo=None), reader.at) if earliest else reader.at
     ends = in_utc(latest).replace(tzinfo=None) if latest else reader.at + WEEK
     check_reach(reader, ends, "--latest")
     return Question(change, environment, duration, begins, ends, top)
+
+
+def check_length(duration: timedelta) -> None:
+    if duration <= timedelta(0):
+        raise UsageError(
+            f"A deployment takes some time; got a duration of {duration}.", next_step="Ask with --duration 30m."
+        )
 
 
 def check_reach(reader: Reader, ends: datetime, flag: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import sys
 import warnings
@@ -58,10 +57,10 @@ def outcome_of(arguments: list[str]) -> int:
     except SystemExit as end:
         # How the command line library ends when the reader of our output went away (`| head`).
         if isinstance(end.__context__, BrokenPipeError):
-            return nobody_reads()
+            return unread()
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BrokenPipeError:
-        return nobody_reads()
+        return unread()
     except (Stopped, KeyboardInterrupt, Abort):
         return stopped()
     except Exception as error:
@@ -80,9 +79,11 @@ def stopped() -> int:
     return SIGNALLED + (received[-1] if received else signal.SIGINT)
 
 
-def nobody_reads() -> int:
-    """Nothing is wrong, and nobody is left to tell; what is still buffered goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def unread() -> int:
+    """Nothing is wrong, and nobody is left to tell."""
+    from shipcast.console import nobody_reads
+
+    nobody_reads()
     return 0
 
 

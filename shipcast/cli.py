@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from shipcast.ask import keep_flags
-from shipcast.verbs import advice, bookings, cab, calendar, data, home, models, planning, questions
+from shipcast.verbs import advice, bookings, cab, calendar, data, gate, home, models, planning, questions
 
 HELP = """The shipping forecast for software: when should this change go, and how sure are we?
 
@@ -31,6 +31,7 @@ home.add_verbs(app)
 data.add_verbs(app)
 questions.add_verbs(app)
 advice.add_verbs(app)
+gate.add_verbs(app)
 planning.add_verbs(app)
 calendar.add_verbs(app)
 bookings.add_verbs(app)

@@ -30,6 +30,7 @@ QUESTIONS = (
     "calendar",
     "explain",
     "forecast",
+    "gate",
     "metrics",
     "now",
     "plan",
@@ -41,10 +42,15 @@ SPARE_SECONDS = 1.0
 UNUSUAL = re.compile(r"[^ -~\n]")
 
 
-def shown(value: object) -> str:
-    """The value on one line of at most `LONGEST` characters, none of which does anything to a terminal."""
+def shown(value: object, longest: int = LONGEST) -> str:
+    """The value on one line of so many characters at most, none of which does anything to a terminal."""
     text = printable(str(value).replace("\n", "?"))
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def nobody_reads() -> None:
+    """What is still buffered goes nowhere: the reader of our output went away, and nobody is left to tell."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:
@@ -79,8 +85,13 @@ def show(ask: Ask, answer: Answer, human: Callable[[], None]) -> None:
         say(f"note: {warning}")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[str] = ()) -> None:
-    """Print rows under their column names, those in `numbers` aligned right; nothing where there are no rows."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[str] = (), longest: int = LONGEST
+) -> None:
+    """Print rows under their column names, those in `numbers` aligned right; nothing where there are no rows.
+
+    Cells of more than `longest` characters are cut.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -94,7 +105,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Ite
             name, justify="right" if right else "left", no_wrap=right, overflow="ellipsis" if right else "fold"
         )
     for row in rows:
-        grid.add_row(*(Text("" if cell is None else shown(cell)) for cell in row))
+        grid.add_row(*(Text("" if cell is None else shown(cell, longest)) for cell in row))
     if not grid.rows:
         return
     console = Console(width=WIDTH, markup=False, highlight=False, emoji=False)

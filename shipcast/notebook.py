@@ -24,6 +24,8 @@ from shipcast.answers.backtest import BacktestAnswer, backtest
 from shipcast.answers.cab import CabAnswer, cab
 from shipcast.answers.explain import ExplainAnswer, explain
 from shipcast.answers.forecast import ForecastAnswer, forecast
+from shipcast.answers.gate import GateAnswer, OnUnknown, gate_in
+from shipcast.answers.gate_checks import Level
 from shipcast.answers.inquiry import Details
 from shipcast.answers.metrics import MetricsAnswer, metrics
 from shipcast.answers.now import NowAnswer, now
@@ -212,6 +214,27 @@ class Notebook:
     def now(self, service: str, duration: Duration | None = None, **details: Unpack[Details]) -> NowAnswer:
         """Whether to ship now, or until when to wait: `shipcast now`; details as of `windows`."""
         return self.asked(now, service, duration=None if duration is None else as_duration(duration), **details)
+
+    def gate(
+        self,
+        service: str,
+        at: Time | None = None,
+        duration: Duration | None = None,
+        *,
+        max_level: Level = "fair",
+        on_unknown: OnUnknown | None = None,
+        **details: Unpack[Details],
+    ) -> GateAnswer:
+        """Whether a change may ship: `shipcast gate`; details as of `windows`."""
+        return self.asked(
+            gate_in,
+            service,
+            at=self.instant(at, "at"),
+            duration=None if duration is None else as_duration(duration),
+            max_level=max_level,
+            on_unknown=on_unknown,
+            **details,
+        )
 
     def explain(
         self, service: str, at: Time, duration: Duration | None = None, **details: Unpack[Details]

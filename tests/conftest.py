@@ -123,7 +123,7 @@ def built_once(once, built):
 
 @pytest.fixture(scope="session")
 def with_store(once):
-    """A function that gives a home an empty store of MLflow and a list of fonts, either of which takes seconds to make."""
+    """A function that gives a home an empty store of MLflow and a list of fonts; either takes seconds to make."""
 
     def make(folder):
         assert Registry(folder).store.versions() == []

@@ -4,9 +4,11 @@ import importlib.util
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from shipcast.__main__ import run
 from shipcast.simulator import simulate
@@ -35,9 +37,12 @@ def test_every_verb_helps_with_an_example(name):
     assert re.search(rf"^ *Example: shipcast {name}\b", help_text, flags=re.MULTILINE)
 
 
-def commands(page: Path) -> list[str]:
-    """The `$ shipcast ...` lines of a page, in order."""
-    return re.findall(r"^\$ (shipcast .*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+def commands(page: Path) -> list[tuple[str, int]]:
+    """The `$ shipcast ...` lines of a page, in order, and the exit code of each, which it may name behind a `#`."""
+    found = re.findall(
+        r"^\$ (shipcast .*?)(?:\s+# exit code (\d+))?$", page.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    return [(line, int(code or 0)) for line, code in found]
 
 
 def write_files(page: Path, folder: Path) -> None:
@@ -83,12 +88,55 @@ def test_the_commands_of_a_page_run_as_written(page, parsed, tmp_path, monkeypat
     simulate(tmp_path / "exports", services=3, days=120)  # smaller than what `simulate` makes, else the same
 
     failed = []
-    for line in commands(page):
+    for line, code in commands(page):
         arguments = shlex.split(line)[1:]
-        if run(arguments) != 0:
+        if run(arguments) != code:
             failed.append((line, capsys.readouterr().err))
 
     assert failed == []
+
+
+def recipes():
+    """The pipelines on the gate's page, in YAML, and what its recipe for Jenkins runs."""
+    text = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    actions, gitlab, job = map(yaml.safe_load, re.findall(r"^```yaml\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL))
+    [groovy] = re.findall(r"^```groovy\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    return actions, gitlab, job, re.findall(r"\bsh '(.*?)'", groovy)
+
+
+def test_the_pipelines_on_the_gates_page_gate_what_they_deploy():
+    actions, gitlab, job, jenkins = recipes()
+
+    assert actions["jobs"]["deploy"]["needs"] == "gate"
+    assert gitlab["stages"] == [gitlab["gate"]["stage"], gitlab["deploy"]["stage"]]
+    assert gitlab["gate"]["artifacts"]["reports"]["junit"] == "gate.xml"
+    assert job["metadata"]["annotations"]["argocd.argoproj.io/hook"] == "PreSync"
+    assert job["spec"]["backoffLimit"] == 0
+    assert [line.split()[0] for line in jenkins] == ["shipcast", "./deploy.sh"]
+
+
+def test_the_lines_of_these_pipelines_stop_before_what_they_would_deploy(tmp_path, monkeypatch, capsys):
+    actions, gitlab, job, jenkins = recipes()
+    calendar = '[[freeze]]\nid = "always"\nstart = 2000-01-01\nend = 2199-12-31\ntz = "UTC"\n'
+    (tmp_path / "calendar.toml").write_text(calendar, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHIPCAST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    [line] = [step["run"] for step in actions["jobs"]["gate"]["steps"] if "run" in step]
+    done = subprocess.run(["bash", "-ec", f"{line}\necho deployed"], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout[:27], "deployed" in done.stdout) == (10, "Hold: checkout may not ship", False)
+    assert (tmp_path / "summary.md").read_text(encoding="utf-8").startswith("### ⛔ Hold: checkout may not ship")
+    for words in (*map(shlex.split, [*gitlab["gate"]["script"], jenkins[0]]), job_command(job)):
+        assert (words[0], run(words[1:])) == ("shipcast", 10)
+        assert capsys.readouterr().out.startswith("Hold: checkout may not ship")
+    assert (tmp_path / "gate.xml").exists()
+
+
+def job_command(job):
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    return container["command"]
 
 
 def test_links_between_pages_lead_somewhere():

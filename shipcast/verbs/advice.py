@@ -30,6 +30,7 @@ from shipcast.verbs.questions import (
 
 if TYPE_CHECKING:
     from shipcast.answers.explain import Alike, ExplainAnswer, Factor
+    from shipcast.answers.gate import GateAnswer
     from shipcast.answers.now import NowAnswer
     from shipcast.answers.windows import PricedAnswer
 
@@ -114,7 +115,7 @@ def unit_columns(answer: PricedAnswer) -> list[str]:
     return ["requests affected" if answer.unit == "requests" else "minutes of disruption"]
 
 
-def flags(answer: PricedAnswer, change: Mapping[str, object]) -> str:
+def flags(answer: PricedAnswer | GateAnswer, change: Mapping[str, object]) -> str:
     """What was asked about, as it would be typed."""
     given = {"duration": f"{answer.duration_minutes:.0f}m", **change}
     if answer.environment != "production":

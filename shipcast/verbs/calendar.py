@@ -208,8 +208,12 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
 def export_verb(
     ask: Ask,
     target: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="The .ics to write; default: the standard output.")
+        Path | None, typer.Argument(metavar="FILE", help="The file to write; default: the standard output.")
     ] = None,
+    form: Annotated[
+        Literal["ics", "argocd"],
+        typer.Option("--format", help="Events for calendar programs, or sync windows of an Argo CD project."),
+    ] = "ics",
     period_from: From = None,
     period_to: To = None,
     service: OfService = None,
@@ -217,14 +221,17 @@ def export_verb(
     region: Regions = None,
     calendar: CalendarFile = None,
 ) -> None:
-    """What is in force in a period, as an .ics file for any calendar program."""
+    """What is in force in a period, as a file for calendar programs or for Argo CD."""
     from shipcast.answers.calendar import export
 
     since, until = period(ask, period_from, period_to)
     subject = asked_subject(service, environment, region)
-    answer = export(ask.settings, ask.as_of, since, until, calendar_file=calendar, subject=subject, target=target)
-    if answer.ics is not None and not ask.json:
-        tell(answer.ics.replace("\r\n", "\n"))
+    answer = export(
+        ask.settings, ask.as_of, since, until, calendar_file=calendar, subject=subject, target=target, form=form
+    )
+    text = answer.ics or answer.argocd
+    if text is not None and not ask.json:
+        tell(text.replace("\r\n", "\n"))
         return
     show(ask, answer, lambda: say(answer.sentence))
 

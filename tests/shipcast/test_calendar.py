@@ -5,6 +5,7 @@ import json
 
 import jsonschema
 import pytest
+import yaml
 
 from shipcast.__main__ import run
 from shipcast.answers.answer import SCHEMAS
@@ -134,6 +135,7 @@ MISTAKES = [
     (["calendar", "check", "pay", *OPEN, "--type", "urgent"], 2, "standard, normal or emergency"),
     (["calendar", "check", "pay", *OPEN, "--calendar", "nowhere.toml"], 3, "nowhere.toml"),
     (["calendar", "list", "--from", "2026-12-02", "--to", "2026-12-01"], 2, "--from must lie before --to"),
+    (["calendar", "export", "--format", "argocd", "--from", "2027-01-01", "--to", "2028-01-02"], 2, "a year at most"),
     (["calendar", "import", "nowhere.ics"], 3, "nowhere.ics"),
     (["calendar", "import", "calendar.toml", "--name", "../up"], 2, "cannot name a calendar"),
 ]
@@ -230,6 +232,22 @@ def test_an_export_to_the_standard_output_is_the_file_itself(ask):
 
     assert said.startswith("BEGIN:VCALENDAR")
     assert answered(ask, "calendar", "export", "--from", "2026-12-01", "--to", "2026-12-05")["ics"].startswith("BEGIN")
+
+
+def test_an_export_for_argo_cd_holds_its_windows_below_what_they_cannot_say(ask, tmp_path):
+    period = ["--from", "2026-12-01", "--to", "2027-12-01", "--format", "argocd"]
+    code, out, _ = ask("calendar", "export", *period)
+    answer = answered(ask, "calendar", "export", "windows.yaml", *period, "--service", "pay", "--region", "eu")
+    windows = yaml.safe_load((tmp_path / "windows.yaml").read_text(encoding="utf-8"))["spec"]["syncWindows"]
+
+    assert code == 0
+    assert out.startswith("# Argo CD knows no regions and teams: night, year-end left out.")
+    assert yaml.safe_load(out)["spec"]["syncWindows"] == []
+    assert [(one["kind"], one["schedule"], one["applications"]) for one in windows] == [
+        ("allow", "0 22 * * *", ["pay"])
+    ]
+    assert (answer["format"], answer["argocd"], answer["ics"]) == ("argocd", None, None)
+    assert "Sync windows cannot say board: left out." in answer["warnings"]
 
 
 def test_an_import_under_a_taken_id_changes_nothing(ask, tmp_path):
