@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from examples import examples
 from replay import World, only
 
 from shipcast.features.feature import CATALOGUE, catalogue, feature
@@ -16,7 +17,9 @@ BEGIN, DAYS = datetime(2025, 1, 1, tzinfo=UTC), 60
 SERVICES = ("pay", "web")
 PLACES = ("test", "staging", "production")
 READ = ("dim_environments", "dim_services", "fct_deployments", "fct_holds", "fct_incidents", "fct_load_hourly")
-CUTS = [BEGIN + timedelta(hours=float(hours)) for hours in np.random.default_rng(5).uniform(48, DAYS * 24, 20)]
+CUTS = [
+    BEGIN + timedelta(hours=float(hours)) for hours in np.random.default_rng(5).uniform(48, DAYS * 24, examples(10))
+]
 
 
 def instant(moment):
