@@ -16,7 +16,7 @@ import polars as pl
 from shipcast.settings import Settings
 from shipcast.warehouse.connection import create_raw, open_built
 from shipcast.warehouse.dbt_process import SILENT
-from shipcast.warehouse.transform import PROJECT, finished, limits, prepare_build, setting_rows
+from shipcast.warehouse.transform import PROJECT, UNCHANGED, finished, limits, prepare_build, setting_rows
 
 RECORDER = """
 import gc, json, sys
@@ -46,10 +46,14 @@ def recorded(home, *options):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     statements = [json.loads(line) for line in record.read_text().splitlines()]
-    return [statement for statement in statements if not TRANSACTION.search(statement)]
+    return [statement for statement in statements if is_test(statement) or not ASIDE.search(statement)]
 
 
-TRANSACTION = re.compile(r"^\s*(/\*.*?\*/\s*)?(begin|commit)\b", re.IGNORECASE | re.DOTALL)
+ASIDE = re.compile(r"^\s*(/\*.*?\*/\s*)?(begin|commit|select)\b", re.IGNORECASE | re.DOTALL)
+
+
+def is_test(statement):
+    return "as should_error" in statement
 
 
 def record_full(home):
@@ -61,14 +65,14 @@ def record_full(home):
 def record_partial(home):
     """A build that adds to it."""
     prepare_build(Settings(home=home), 0)
-    return recorded(home)
+    return recorded(home, *UNCHANGED)
 
 
 def replay(connection, statements):
     """Say the statements of a build again; no test of theirs may fail."""
     for statement in statements:
         answer = connection.execute(statement)
-        if "as should_error" in statement:
+        if is_test(statement):
             assert answer.fetchone()[0] == 0, statement
     for (name,) in connection.execute("select table_name from duckdb_tables() where temporary").fetchall():
         connection.execute(f'drop table temp."{name}"')
@@ -76,7 +80,21 @@ def replay(connection, statements):
 
 def without_tests(statements):
     """The statements that build, without those that look whether what was built is right."""
-    return [statement for statement in statements if "as should_error" not in statement]
+    return [statement for statement in statements if not is_test(statement)]
+
+
+RELATION = re.compile(r'"\w+"\."\w+"\."(\w+?)(?:__dbt_\w+)?"')
+
+
+def only(statements, *marts):
+    """Those of the statements that these marts take, without tests."""
+    wanted, kept = set(marts), []
+    for statement in reversed(without_tests(statements)):
+        made, *used = RELATION.findall(statement) or marts
+        if made in wanted:
+            wanted.update(used)
+            kept.append(statement)
+    return kept[::-1]
 
 
 def replay_build(settings, full_build):
@@ -104,27 +122,32 @@ class World:
 
     def load(self, tables):
         """Rows by table, each with the columns of its key, in the places of those with their keys: one load."""
-        self.load_id += 1
-        self.connection.execute("insert into raw._loads (load_id) values (?)", [self.load_id])
+        self.new_load()
         for name, rows in tables.items():
-            for line, (key, row) in enumerate(rows, start=1):
-                same = " and ".join(f'"{column}" is not distinct from ?' for column in key)
-                self.connection.execute(f"delete from raw.{name} where {same}", [row.get(column) for column in key])
-                given = {**row, "_file": name, "_line": line, "_load_id": self.load_id, "_changed_id": self.load_id}
-                names, marks = ", ".join(f'"{column}"' for column in given), ", ".join("?" for _ in given)
-                self.connection.execute(f"insert into raw.{name} ({names}) values ({marks})", list(given.values()))
+            for key, _ in rows[:1]:
+                same = " and ".join(f'old."{column}" is not distinct from given."{column}"' for column in key)
+                given = [{**dict.fromkeys(key), **row} for _, row in rows]
+                self.insert(name, given, f"delete from raw.{name} as old using given where {same}")
 
     def fill(self, tables):
-        """Rows by table into a home that knows nothing: one load, quicker than `load`."""
+        """Rows by table into a home that knows nothing: one load."""
+        self.new_load()
+        for name, rows in tables.items():
+            self.insert(name, rows)
+
+    def new_load(self):
         self.load_id += 1
         self.connection.execute("insert into raw._loads (load_id) values (?)", [self.load_id])
-        for name, rows in tables.items():
-            frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(
-                _file=pl.lit(name), _line=pl.int_range(pl.len()), _load_id=self.load_id, _changed_id=self.load_id
-            )
-            self.connection.register("given", frame)
-            self.connection.execute(f"insert into raw.{name} by name select * from given")
-            self.connection.unregister("given")
+
+    def insert(self, name, rows, *before):
+        """Rows into a raw table, after other statements that may look at them as `given`."""
+        frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(
+            _file=pl.lit(name), _line=pl.int_range(1, pl.len() + 1), _load_id=self.load_id, _changed_id=self.load_id
+        )
+        self.connection.register("given", frame)
+        for statement in (*before, f"insert into raw.{name} by name select * from given"):
+            self.connection.execute(statement)
+        self.connection.unregister("given")
 
     def build(self, statements, since=None):
         """Say the statements of a build again, since a load for one that adds to what was built."""

@@ -5,6 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_windows import AS_OF, HALF_HOUR, by_strategy, company, cut, said, without_clock
@@ -57,7 +58,7 @@ CASES = st.fixed_dictionaries(
 
 
 @given(CASES)
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(8))
 def test_laws_of_every_answer(reader, case):
     at = AS_OF + case["after"] * MINUTE
     duration = case["minutes"] and case["minutes"] * MINUTE

@@ -10,9 +10,14 @@ from company import COMPANY, CUT, instant
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.explain import explain
 from shipcast.answers.gate import EXIT_CODES, gate, reasons, verdict_of
-from shipcast.answers.gate_checks import Check
+from shipcast.answers.gate_checks import Check, Deployment, approvals_check, calendar_check
 from shipcast.answers.reading import open_reader
 from shipcast.scheduling.calendar.errors import CalendarError
+from shipcast.scheduling.calendar.reading import read_calendar
+from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Override, Slot, Unusable
+from shipcast.scheduling.ledger.state import State
+from shipcast.scheduling.wanted import Field
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 
@@ -260,3 +265,43 @@ def test_a_gate_that_is_set_up_wrongly_gives_no_verdict(ask, question, error, wo
 def test_nor_does_it_where_nothing_is_published(ask, tmp_path, question, error, words):
     with pytest.raises(error, match=words):
         ask(settings=Settings(home=tmp_path / "nowhere"), **question)
+
+
+def judged(folder, calendar, **held):
+    """The calendar's and the approvals' verdict on a normal change of pay at noon, with what the ledger holds."""
+    path = folder / "calendar.toml"
+    path.write_text(calendar, encoding="utf-8")
+    begins = NOON.replace(tzinfo=None)
+    entries = {
+        kind: tuple(Entry(n, begins, "ann", "ann", body, "") for n, body in found) for kind, found in held.items()
+    }
+    field = Field(read_calendar(path), begins - SIX, State(**entries))
+    deployment = Deployment(field, Subject("pay", change_type="normal"), begins, begins + HALF_HOUR, "UTC")
+    return calendar_check(deployment).verdict, approvals_check(deployment).verdict
+
+
+SPAN = {"service": "pay", "start": NOON.replace(tzinfo=None), "end": NOON.replace(tzinfo=None) + HALF_HOUR}
+
+
+def test_the_ledger_lets_go_what_was_approved_overridden_or_booked(tmp_path):
+    approved = [(3, Approval(slot=Slot(**SPAN)))]
+    passed = [(1, Override(**SPAN, rules=("close",), reason="it burns"))]
+    overlapping = [(2, Booking(**{**SPAN, "start": SPAN["start"] + HALF_HOUR / 2}))]
+    one = '[[capacity]]\nid = "one"\nconcurrent = 1\n'
+
+    assert judged(tmp_path, SOFT + BOARD) == ("go", "hold")
+    assert judged(tmp_path, SOFT + BOARD, approvals=approved) == ("go", "go")
+    assert judged(tmp_path, SOFT, approvals=[(3, Approval(booking=2))]) == ("go", "hold")
+    assert judged(tmp_path, SOFT, approvals=[(3, Approval(booking=2))], bookings=[(2, Booking(**SPAN))]) == ("go", "go")
+    assert judged(tmp_path, JUNE, approvals=approved) == ("hold", "go")
+    assert judged(tmp_path, JUNE, overrides=passed) == (
+        "go",
+        "go",
+    )
+    assert judged(tmp_path, one, bookings=[(2, Booking(**SPAN))]) == ("go", "go")
+    assert judged(tmp_path, one, bookings=[(2, Booking(**{**SPAN, "service": "web"}))]) == ("hold", "go")
+    assert judged(tmp_path, "", bookings=overlapping) == (
+        "hold",
+        "go",
+    )
+    assert judged(tmp_path, "", marks=[(2, Unusable(**SPAN, reason="the batch runs"))]) == ("hold", "go")

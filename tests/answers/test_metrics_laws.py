@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle, known
@@ -130,7 +131,7 @@ def at(reader):
 
 instants = st.builds(lambda minutes: START + timedelta(minutes=5 * minutes), st.integers(1, 288 * (DAYS + 20)))
 periods = st.tuples(instants, instants).map(sorted).filter(lambda pair: pair[0] < pair[1])
-thorough = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=examples(15), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def by_metric(answer):

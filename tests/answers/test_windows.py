@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,7 +154,7 @@ CASES = st.fixed_dictionaries(
 
 
 @given(CASES)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(10))
 def test_laws_of_every_answer(reader, case):
     earliest = AS_OF + timedelta(minutes=case["after"])
     latest, duration = earliest + timedelta(minutes=case["length"]), timedelta(minutes=case["minutes"])

@@ -20,8 +20,6 @@ from typing import NamedTuple
 import duckdb
 
 SHIPCAST = [sys.executable, "-P", "-m", "shipcast"]
-# As many moments as a person likes to wait for; `benchmarks/reliability.py` takes the full number.
-MOMENTS = int(os.environ.get("SHIPCAST_CRASH_MOMENTS", "1"))
 AS_OF = datetime(2025, 12, 1, tzinfo=UTC)
 # Of all that is published, only this differs between two runs over the same files: when the build began, and the
 # record of the calls, since a run that was killed and the one after it are two.

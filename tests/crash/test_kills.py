@@ -2,6 +2,7 @@
 
 import ordeal
 import pytest
+from examples import examples
 
 GOLDEN = 0.618  # its multiples spread any number of moments over a build
 
@@ -14,7 +15,7 @@ def states(before, after):
     return told
 
 
-@pytest.mark.parametrize("seed", range(ordeal.MOMENTS))
+@pytest.mark.parametrize("seed", range(examples(1)))
 def test_a_run_that_is_killed_within_its_build(before, after, states, copied, seed):
     """Of two runs that are begun after it one ends where it should, and the other is told by whom and since when."""
     home = copied(before)

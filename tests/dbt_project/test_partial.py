@@ -5,6 +5,7 @@ import shutil
 from datetime import datetime, timedelta
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from replay import World, record_partial
@@ -109,7 +110,7 @@ def partial_build(recording, tmp_path_factory):
 @pytest.mark.parametrize("attribution", ["explicit", "window"])
 @settings(
     deadline=None,
-    max_examples=5,
+    max_examples=examples(4),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -1,6 +1,7 @@
 """Which commit brought which, against git's own answers on histories of any shape."""
 
 import pytest
+from examples import examples
 from histories import History, git
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -71,7 +72,7 @@ def grown(history, shape):
 
 
 @given(shape=SHAPES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_git_itself_says_the_same_of_any_history(shape, tmp_path_factory):
     history = History(tmp_path_factory.mktemp("code") / "code")
     grown(history, shape)

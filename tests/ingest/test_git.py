@@ -4,6 +4,7 @@ import shutil
 from datetime import UTC, datetime
 
 import pytest
+from examples import examples
 from histories import History, git
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -503,7 +504,7 @@ def grow(history, commits):
 
 
 @given(before=COMMITS, after=COMMITS, releases=st.sampled_from(["tags", "merges"]))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 def test_reading_in_two_parts_gives_what_one_reading_gives(before, after, releases, tmp_path_factory):
     bench = Bench(tmp_path_factory.mktemp("bench"))
     grow(bench.history, before)

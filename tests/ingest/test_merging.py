@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,7 +171,7 @@ def recounted(connection, load_id):
     ).fetchall()
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 20), max_size=4))
 def test_however_rows_are_split_into_parts_the_tables_are_the_same_and_the_counts_add_up(rows, cuts):
     contents = []
@@ -193,7 +194,7 @@ def test_however_rows_are_split_into_parts_the_tables_are_the_same_and_the_count
         assert contents[0] == contents[1]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(rows=ROWS)
 def test_what_was_counted_as_inserted_is_there(rows):
     with tempfile.TemporaryDirectory() as place:
