@@ -51,7 +51,9 @@ class GateAnswer(Answer):
     reasons
         Why it is so, in sentences: what the checks found that are against it, of a go what all of them found.
     found
-        The verdict before `on_unknown`, which says what an unknown one is turned into; null: it stays unknown.
+        What the checks came to, before `on_unknown`.
+    on_unknown
+        What an unknown verdict was to be turned into; null: it stays unknown.
     start, end, duration_minutes
         The deployment, which the calendar is asked about to the second.
     change_type

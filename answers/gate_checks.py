@@ -265,17 +265,23 @@ def boards_unsaid(deployment: Deployment) -> Check | None:
 
 def level_check(asked: Inquiry, max_level: Level) -> tuple[Check, StartForecast | None, list[str]]:
     """Whether the quarter hour's level is no worse than `max_level`; its forecast, and what there is to warn of."""
+    environment = asked.question.environment
     if asked.history.started() == 0:
-        nothing = f"No deployment to {asked.question.environment} was known: nothing tells a level."
-        return Check(check="level", verdict="unknown", detail=nothing), None, []
+        return level_unknown(f"No deployment to {environment} was known: nothing tells a level.")
     try:
+        if asked.models.ground.pooled == 0:
+            return level_unknown(f"No deployment to {environment} had settled: nothing tells a level.")
         outlook, warnings = forecast(asked)
     except ModelError as error:
-        return Check(check="level", verdict="unknown", detail=f"No level can be forecast: {error.detail}"), None, []
+        return level_unknown(f"No level can be forecast: {error.detail}")
     is_worse = get_args(Level).index(outlook.level) > get_args(Level).index(max_level)
     bound = f"; the worst that may ship is {max_level}" if is_worse else ""
     said = f"{outlook_said(outlook)}{bound}."
     return Check(check="level", verdict="hold" if is_worse else "go", detail=said), outlook, warnings
+
+
+def level_unknown(said: str) -> tuple[Check, None, list[str]]:
+    return Check(check="level", verdict="unknown", detail=said), None, []
 
 
 def forecast(asked: Inquiry) -> tuple[StartForecast, list[str]]:

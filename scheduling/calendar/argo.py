@@ -22,7 +22,7 @@ from shipcast.scheduling.calendar.rules import BusinessHours, Freeze, TimedRule,
 from shipcast.scheduling.calendar.scope import Subject, is_about
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-FOUR_YEARS = timedelta(days=4 * 366)  # what comes comes within it; of what never does Argo CD takes it that it is open
+FOUR_YEARS = timedelta(days=4 * 366)  # a schedule that comes at all comes within them
 LONGEST_DESCRIPTION = 255
 COMMON = re.compile(r"(\*|\d+(-\d+)?)(/\d+)?")  # a term of cron that every reader understands
 COMMON_WEEKDAY = re.compile(r"\*|[0-6](-[0-6])?")
@@ -163,7 +163,7 @@ def written(rule: TimedRule, since: datetime, until: datetime) -> Written:
 
 
 def recurrence(rule: TimedRule, since: datetime) -> Opening | None:
-    """The rule as one schedule without dates; None: it is none."""
+    """The rule as one schedule without dates; None: it is none, or never comes, which Argo CD would take for open."""
     if isinstance(rule, BusinessHours):
         return opening_hours(rule)
     if not isinstance(rule, Window) or rule.cron is None or rule.dates or rule.excepted:

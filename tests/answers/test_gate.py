@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
-from company import COMPANY, CUT, instant
+from company import COMPANY, CUT, DEPLOYED, instant
 
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.explain import explain
@@ -80,6 +80,12 @@ CASES = {  # the verdict, the check that makes it, what it says, and the questio
     "a rule wants an approval": ("hold", "approvals", "an approval by soft. None is known.", {"calendar": SOFT}),
     "a board may have to decide": ("unknown", "approvals", "type of the change is not said", {"calendar": BOARD}),
     "a hold only warns": ("go", None, "only warned of: freeze", {"service": "web", "max_level": "storm"}),
+    "nothing had settled": (
+        "unknown",
+        "level",
+        "No deployment to production had settled",
+        {"as_of": datetime.fromisoformat(min(one["started_at"] for one in DEPLOYED)), "at": None},
+    ),
     "nothing had been deployed": (
         "unknown",
         "level",
