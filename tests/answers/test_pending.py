@@ -16,7 +16,7 @@ from shipcast.scheduling.calendar.scope import Scope
 BERLIN = ZoneInfo("Europe/Berlin")
 NOTHING = Survival.of(np.array([]), np.array([], dtype=bool))
 BOARD = {"id": "board", "cron": "0 10 * * 2", "tz": "Europe/Berlin", "deadline_hours": 24}
-SERVICES = {"pay": Service("money", ("eu", "us")), "web": Service("shop", ("us",))}
+SERVICES = {"pay": Service("money", regions=("eu", "us")), "web": Service("shop", regions=("us",))}
 SCHEMA = {
     **dict.fromkeys(("approval_id", "deployment_id", "change_id", "role", "service", "environment"), pl.String),
     **dict.fromkeys(("change_type", "decision"), pl.String),

@@ -83,17 +83,19 @@ def test_points_sum_to_the_relative_cost_less_1_with_a_planned_downtime_as_well(
     assert sum(found.values()) == pytest.approx(costs.costs[:, 7].mean() / costs.costs[:, :672].mean() - 1)
 
 
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=300), st.integers(1, 5))
-def test_windows_lie_three_hours_apart_and_the_lowest_comes_first(scores, top):
-    chosen = diverse(np.array(scores), top, HALF_HOUR)
+@given(st.dictionaries(st.integers(0, 700), st.floats(0, 100), min_size=1, max_size=300), st.integers(1, 5))
+def test_windows_lie_three_hours_apart_and_the_lowest_comes_first(open_slots, top):
+    slots = np.array(sorted(open_slots))
+    scores = np.array([open_slots[slot] for slot in slots.tolist()])
+    chosen = diverse(scores, slots, top, HALF_HOUR)
 
     assert scores[chosen[0]] == min(scores)
-    assert all(abs(a - b) >= 12 for a in chosen for b in chosen if a != b)
+    assert all(abs(slots[a] - slots[b]) >= 12 for a in chosen for b in chosen if a != b)
     assert 1 <= len(chosen) <= top
 
 
 def test_windows_of_long_deployments_do_not_overlap():
-    assert diverse(np.arange(200.0), 3, timedelta(hours=8)) == [0, 32, 64]
+    assert diverse(np.arange(200.0), np.arange(200), 3, timedelta(hours=8)) == [0, 32, 64]
 
 
 @pytest.mark.parametrize(
