@@ -15,7 +15,7 @@ from shipcast.features.clock import Instants
 from shipcast.scheduling.calendar.calendar import Closure
 from shipcast.scheduling.calendar.spans import Flags
 from shipcast.scheduling.planner.reasons import Standing, reserve_name
-from shipcast.scheduling.wanted import Field, Grid, Wanted, problem
+from shipcast.scheduling.wanted import Constraints, Grid, Wanted, problem
 from shipcast.scheduling.windows import SLOT, candidate_starts
 
 BEYOND = (timedelta(days=60), timedelta(days=366))  # how far ahead a first start is looked for
@@ -41,7 +41,7 @@ class Admission:
         The rules that let nothing start at some of them without an approval.
     """
 
-    field: Field
+    constraints: Constraints
     wanted: Wanted
     starts: Instants
     places: NDArray[np.int64]
@@ -79,7 +79,7 @@ class Admission:
 
     def needed(self, place: int) -> tuple[Approval, ...]:
         """Whose approval the start at a place needs: of rules, and of boards."""
-        boards = self.field.meetings(self.wanted, moment(self.starts[place]))
+        boards = self.constraints.meetings(self.wanted, moment(self.starts[place]))
         rules = tuple(Approval(rule=name) for name in self.refusing(place) if self.is_open[place])
         return (*rules, *(approval(one) for one in boards))
 
@@ -88,30 +88,30 @@ class Admission:
         begins = moment(self.starts[-1]) + SLOT
         for reach in BEYOND:
             starts = candidate_starts(begins, begins + reach, self.wanted.duration)
-            found = admission(self.field, self.wanted, starts)
+            found = admission(self.constraints, self.wanted, starts)
             if found.is_open.any():
                 return moment(found.starts[int(found.is_open.argmax())])
         return None
 
 
-def admission(field: Field, wanted: Wanted, starts: Instants) -> Admission:
+def admission(constraints: Constraints, wanted: Wanted, starts: Instants) -> Admission:
     """What is said of consecutive starts of a change, whatever its own first and last."""
     grid = Grid(moment(starts[0]), len(starts) + wanted.duration // SLOT + 1)
-    closures = field.closures(wanted, grid)
+    closures = constraints.closures(wanted, grid)
     found = [(one.rule, one.closed) for one in closures if one.effect != "approval"]
-    found += crowding(field, wanted, grid)
+    found += crowding(constraints, wanted, grid)
     places = np.full(len(starts), -1)
     for place in reversed(range(len(found))):
         places[found[place][1][: len(starts)]] = place
     approvals = tuple(replace(one, closed=one.closed[: len(starts)]) for one in closures if one.effect == "approval")
-    return Admission(field, wanted, starts, places, tuple(name for name, _ in found), approvals)
+    return Admission(constraints, wanted, starts, places, tuple(name for name, _ in found), approvals)
 
 
-def crowding(field: Field, wanted: Wanted, grid: Grid) -> list[tuple[str, Flags]]:
+def crowding(constraints: Constraints, wanted: Wanted, grid: Grid) -> list[tuple[str, Flags]]:
     """The capacities and reserves in which what is booked leaves no room, each with the starts that it closes."""
-    if not (field.calendar.capacities or field.calendar.reserves):
+    if not (constraints.calendar.capacities or constraints.calendar.reserves):
         return []
-    alone = problem(field, grid, [wanted], [np.zeros(grid.slots)], [0.0])
+    alone = problem(constraints, grid, [wanted], [np.zeros(grid.slots)], [0.0])
     booked = {one.id: one.pinned or 0 for one in alone.requests[:-1]}
     rules = {reserve_name(one): one.rule for one in alone.reserves}
     return [

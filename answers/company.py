@@ -18,7 +18,7 @@ from shipcast.scheduling.calendar.meetings import Meeting
 from shipcast.scheduling.calendar.questions import Question
 from shipcast.scheduling.calendar.scope import Subject
 from shipcast.scheduling.ledger.state import State
-from shipcast.scheduling.wanted import Field
+from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
 from shipcast.warehouse.errors import NothingPublished
 
@@ -126,7 +126,9 @@ def company_rules(settings: Settings, as_of: datetime, calendar_file: Path | Non
     return Rules(combined(calendar_files(settings.home, calendar_file), state), state)
 
 
-def company_field(reader: Reader, histories: Iterable[History], services: Iterable[str], rules: Rules) -> Field:
+def company_constraints(
+    reader: Reader, histories: Iterable[History], services: Iterable[str], rules: Rules
+) -> Constraints:
     """What changes of these services have to keep in the environments of these histories."""
     blocks = {}
     if reader.settings.holds == "block":
@@ -135,4 +137,4 @@ def company_field(reader: Reader, histories: Iterable[History], services: Iterab
             for history in histories
             for service in services
         }
-    return Field(rules.calendar, reader.at, rules.state, blocks=blocks)
+    return Constraints(rules.calendar, reader.at, rules.state, blocks=blocks)

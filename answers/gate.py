@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Unpack, get_args
 
-from pydantic import Field as Declared
+from pydantic import Field
 
 from shipcast.answers.answer import Answer, Instant, Number, in_utc, utc
 from shipcast.answers.calendar import notes
@@ -32,7 +32,7 @@ from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.windows import ground_warnings
 from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.calendar.scope import ChangeType, Subject
-from shipcast.scheduling.wanted import Field
+from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError, UsageError
 
@@ -62,7 +62,7 @@ class GateAnswer(Answer):
         The forecast of the quarter hour in which the start lies; null: there is none.
     """
 
-    schema_name: Literal["shipcast/gate/1"] = Declared("shipcast/gate/1", alias="schema")
+    schema_name: Literal["shipcast/gate/1"] = Field("shipcast/gate/1", alias="schema")
     verdict: Verdict
     reasons: tuple[str, ...]
     found: Verdict
@@ -139,7 +139,9 @@ def gate_in(
     start = reader.as_of if at is None else in_utc(at)
     quarter = quarter_of(reader, start)
     asked = inquiry(reader, service, duration, lambda length: period(reader, quarter, length), **details)
-    deployment = deployed(asked.field, asked.wanted.subject, start, asked.wanted.duration, asked.question.change.zone)
+    deployment = deployed(
+        asked.constraints, asked.wanted.subject, start, asked.wanted.duration, asked.question.change.zone
+    )
     level, outlook, warnings = level_check(asked, max_level)
     return judged(
         deployment,
@@ -177,8 +179,8 @@ def unread(
     check_ahead(as_of, start)
     length, assumed = assumed_length(duration)
     rules = company_rules(settings, as_of, calendar_file)
-    field = Field(rules.calendar, in_utc(as_of).replace(tzinfo=None), rules.state)
-    deployment = deployed(field, Known().subject(service, environment, change_type), start, length, settings.tz)
+    constraints = Constraints(rules.calendar, in_utc(as_of).replace(tzinfo=None), rules.state)
+    deployment = deployed(constraints, Known().subject(service, environment, change_type), start, length, settings.tz)
     return judged(
         deployment,
         (calendar_check(deployment), approvals_check(deployment), *unread_checks(error)),
@@ -215,9 +217,9 @@ def missing_calendar(settings: Settings, as_of: datetime, given: Path | None) ->
     return () if files else notes(company_calendar(settings, as_of, given), files)
 
 
-def deployed(field: Field, subject: Subject, start: datetime, length: timedelta, zone: str) -> Deployment:
+def deployed(constraints: Constraints, subject: Subject, start: datetime, length: timedelta, zone: str) -> Deployment:
     begins = in_utc(start).replace(tzinfo=None)
-    return Deployment(field, subject, begins, begins + length, zone)
+    return Deployment(constraints, subject, begins, begins + length, zone)
 
 
 def judged(

@@ -26,7 +26,7 @@ from shipcast.scheduling.calendar.scope import Subject, is_about
 from shipcast.scheduling.ledger.conflicts import lifted_by
 from shipcast.scheduling.ledger.entries import Booking, Change, Entry, Slot
 from shipcast.scheduling.ledger.state import is_permitted
-from shipcast.scheduling.wanted import Field, Grid, Wanted
+from shipcast.scheduling.wanted import Constraints, Grid, Wanted
 from shipcast.scheduling.windows import SLOT, first_slot
 from shipcast.settings.errors import ModelError, StorageError
 
@@ -75,7 +75,7 @@ class StartForecast(Part):
 class Deployment:
     """What is judged: the subject ships in [start, end) (naive, UTC); times are said on the clock of `zone`."""
 
-    field: Field
+    constraints: Constraints
     subject: Subject
     start: datetime
     end: datetime
@@ -87,13 +87,13 @@ class Deployment:
 
     def said(self, moment: datetime) -> str:
         """An aware instant, such as 'Tue 16 Dec 06:15 (Europe/London)'."""
-        return f"{local_time(moment, self.zone, utc(self.field.asked))} ({self.zone})"
+        return f"{local_time(moment, self.zone, utc(self.constraints.asked))} ({self.zone})"
 
     @cached_property
     def booking(self) -> Entry[Booking] | None:
         """The booking in whose time it lies; None: it is not booked."""
         about = (self.subject.service, self.subject.environment)
-        for one in self.field.state.bookings:
+        for one in self.constraints.state.bookings:
             is_same = (one.body.service, one.body.environment) == about
             if is_same and one.body.start <= self.start and self.end <= one.body.end:
                 return one
@@ -105,24 +105,24 @@ class Deployment:
         return Change(self.subject, self.start, self.end, number=None if self.booking is None else self.booking.number)
 
     @property
-    def beside(self) -> Field:
+    def beside(self) -> Constraints:
         """What it has to keep beside its own booking."""
-        state = self.field.state
+        state = self.constraints.state
         others = tuple(one for one in state.bookings if one is not self.booking)
-        return replace(self.field, state=replace(state, bookings=others), cache={})
+        return replace(self.constraints, state=replace(state, bookings=others), cache={})
 
 
 def calendar_check(deployment: Deployment) -> Check:
     """Whether a rule blocks the deployment; that one needs an approval is for `approvals_check` to judge."""
-    field = deployment.field
-    item = checked(field.calendar, field.state, question(deployment), field.asked)
+    constraints = deployment.constraints
+    item = checked(constraints.calendar, constraints.state, question(deployment), constraints.asked)
     if item.decision == "blocked":
-        lifting = lifted_by(deployment.change, field.calendar, field.state)
+        lifting = lifted_by(deployment.change, constraints.calendar, constraints.state)
         return lifted(item, lifting) if lifting else blocked(deployment, item)
     if crowded := crowding_rules(deployment):
         said = f"No room is left for it by {crowded[0]}."
         return Check(check="calendar", verdict="hold", detail=said, rule=crowded[0])
-    in_doubt = rules_in_doubt(deployment.field.calendar, deployment.subject, deployment.start, deployment.length)
+    in_doubt = rules_in_doubt(deployment.constraints.calendar, deployment.subject, deployment.start, deployment.length)
     if in_doubt:
         said = doubt_said(deployment.subject, in_doubt)
         return Check(check="calendar", verdict="unknown", detail=said, rule=in_doubt[0])
@@ -177,12 +177,14 @@ def crowding_rules(deployment: Deployment) -> list[str]:
 
     Of these all quarter hours count that it touches; its own booking does not.
     """
-    field = deployment.beside
+    constraints = deployment.beside
     first = first_slot(deployment.start - SLOT + timedelta.resolution)
     slots = -((first - deployment.end) // SLOT)
     wanted = Wanted(deployment.subject.service, deployment.subject, slots * SLOT, first, first + slots * SLOT)
-    own = [one for one in (*field.state.bookings, *field.state.marks) if stands_against(one.body, deployment)]
-    found = crowding(field, wanted, Grid(first, slots + 2))
+    own = [
+        one for one in (*constraints.state.bookings, *constraints.state.marks) if stands_against(one.body, deployment)
+    ]
+    found = crowding(constraints, wanted, Grid(first, slots + 2))
     return [*(one.name for one in own), *(name for name, closed in found if closed[0])]
 
 
@@ -220,14 +222,14 @@ def approvals_check(deployment: Deployment) -> Check:
 
 def granted(deployment: Deployment, needed: Iterable[str]) -> frozenset[str]:
     """Of the rules and boards that have to approve the deployment those that did, or that an override passes over."""
-    state, change = deployment.field.state, deployment.change
+    state, change = deployment.constraints.state, deployment.change
     return frozenset(rule for rule in needed if is_permitted(state, change, rule, is_block=False))
 
 
 def rule_approvals(deployment: Deployment) -> dict[str, str]:
     """Each rule of the calendar that asks for an approval, and what to call it."""
     starts = np.array([deployment.start], dtype="datetime64[us]")
-    closures = deployment.field.calendar.closures(deployment.subject, starts, deployment.length)
+    closures = deployment.constraints.calendar.closures(deployment.subject, starts, deployment.length)
     return {one.rule: one.rule for one in closures if one.effect == "approval"}
 
 
@@ -239,22 +241,22 @@ def board_approvals(deployment: Deployment) -> dict[str, str]:
 
 
 def boards(deployment: Deployment) -> Iterator[Cab]:
-    return (cab for cab in deployment.field.calendar.cabs if is_about(cab.scope, deployment.subject))
+    return (cab for cab in deployment.constraints.calendar.cabs if is_about(cab.scope, deployment.subject))
 
 
 def meeting_said(deployment: Deployment, cab: Cab) -> str:
-    asked = np.datetime64(deployment.field.asked, "us")
+    asked = np.datetime64(deployment.constraints.asked, "us")
     meeting = first_meeting(cab, asked, asked + np.timedelta64(NEXT_MEETING))
     if meeting.meets_at is None or meeting.deadline_at is None:
         return f"cannot give it within {NEXT_MEETING.days} days"
-    deadline = local_time(utc(meeting.deadline_at), deployment.zone, utc(deployment.field.asked))
+    deadline = local_time(utc(meeting.deadline_at), deployment.zone, utc(deployment.constraints.asked))
     return f"can give it on {deployment.said(utc(meeting.meets_at))} if asked by {deadline}"
 
 
 def boards_unsaid(deployment: Deployment) -> Check | None:
     """That it cannot be said whether a board has to decide, where that is so."""
     subject = deployment.subject
-    known, in_doubt = [cab.id for cab in boards(deployment)], boards_in_doubt(deployment.field.calendar, subject)
+    known, in_doubt = [cab.id for cab in boards(deployment)], boards_in_doubt(deployment.constraints.calendar, subject)
     if subject.change_type is None and (names := known + in_doubt):
         said = f"The type of the change is not said: of a normal one {', '.join(names)} would have to decide."
         return Check(check="approvals", verdict="unknown", detail=said, rule=names[0])

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TypedDict, get_args
 
 from shipcast.answers.admission import Admission, admission
-from shipcast.answers.company import company_field, company_rules, known_in
+from shipcast.answers.company import company_constraints, company_rules, known_in
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.pricing import Forecaster, Models, Question, asked, known_change, known_duration
 from shipcast.answers.reading import Reader
 from shipcast.features.clock import Instants
 from shipcast.features.history import History
 from shipcast.scheduling.calendar.scope import ChangeType
-from shipcast.scheduling.wanted import Field, Wanted
+from shipcast.scheduling.wanted import Constraints, Wanted
 
 Period = Callable[[timedelta], tuple[datetime | None, datetime | None]]
 
@@ -57,7 +57,7 @@ class Inquiry:
     reader: Reader
     history: History
     question: Question
-    field: Field
+    constraints: Constraints
     wanted: Wanted
     assumed: tuple[str, ...] = ()
 
@@ -67,7 +67,7 @@ class Inquiry:
         return Forecaster(self.history, self.reader.settings).models(self.question.change)
 
     def admission(self, starts: Instants) -> Admission:
-        return admission(self.field, self.wanted, starts)
+        return admission(self.constraints, self.wanted, starts)
 
 
 def inquiry(
@@ -114,7 +114,7 @@ def inquiry(
         reader,
         history,
         question,
-        company_field(reader, [history], [service], rules),
+        company_constraints(reader, [history], [service], rules),
         wanted,
         tuple(assumed),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, utc
-from shipcast.answers.company import Rules, company_field, company_rules, known_in, known_services
+from shipcast.answers.company import Rules, company_constraints, company_rules, known_in, known_services
 from shipcast.answers.errors import listed
 from shipcast.answers.operations import envelope
 from shipcast.answers.priced_requests import Asked, Unit, asked
@@ -30,7 +30,7 @@ from shipcast.scheduling.planner import plan as best_plan
 from shipcast.scheduling.planner.clash import clash
 from shipcast.scheduling.planner.reasons import reserve_name
 from shipcast.scheduling.requests import RequestFile
-from shipcast.scheduling.wanted import Field as Ground
+from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 
@@ -239,20 +239,20 @@ def plan(
         reader = None if is_priced else stack.enter_context(open_reader(settings, as_of))
         known = known_services(settings, as_of) if reader is None else known_in(reader)
         found, warnings = asked(file, in_utc(as_of).replace(tzinfo=None), known, reader)
-        ground = ground_of(reader, found, rules, as_of)
+        constraints = constraints_of(reader, found, rules, as_of)
         warnings += [] if reader is None else reader.warnings()
     effort = effort or Effort()
-    whole = found.problem(ground)
+    whole = found.problem(constraints)
     best = solved(whole, effort)
     what_if = None
     if other is not None:
-        changed_plan = solved(found.problem(replace(ground, calendar=other, cache={})), effort)
+        changed_plan = solved(found.problem(replace(constraints, calendar=other, cache={})), effort)
         what_if = compared_with(best, changed_plan, without, reserve_minutes)
     answer = PlanAnswer(
         **envelope(as_of, known.data_as_of),
         unit=found.unit,
         items=tuple(planned(found, best)),
-        unscheduled=tuple(unscheduled(found, ground, whole, best)),
+        unscheduled=tuple(unscheduled(found, constraints, whole, best)),
         reserved=tuple(reserved(found, whole, best)),
         objective=best.objective,
         bound=best.bound,
@@ -285,13 +285,13 @@ def solved(whole: Problem, effort: Effort) -> Plan:
     )
 
 
-def ground_of(reader: Reader | None, found: Asked, rules: Rules, as_of: datetime) -> Ground:
+def constraints_of(reader: Reader | None, found: Asked, rules: Rules, as_of: datetime) -> Constraints:
     """What the requests have to keep."""
     if reader is None:
-        return Ground(rules.calendar, in_utc(as_of).replace(tzinfo=None), rules.state)
+        return Constraints(rules.calendar, in_utc(as_of).replace(tzinfo=None), rules.state)
     environments = sorted({one.environment for one in found.requests})
     histories = [History(reader.connection, reader.at, name, reader.settings.tz) for name in environments]
-    return company_field(reader, histories, sorted({one.service for one in found.requests}), rules)
+    return company_constraints(reader, histories, sorted({one.service for one in found.requests}), rules)
 
 
 def changed(calendar: Calendar, without: Sequence[str], reserve_minutes: int | None) -> Calendar | None:
@@ -368,7 +368,7 @@ def relative(price: Floats, slot: int) -> float:
     return float(price[slot]) / usual if usual else 1.0
 
 
-def unscheduled(found: Asked, ground: Ground, whole: Problem, best: Plan) -> Iterable[Unscheduled]:
+def unscheduled(found: Asked, constraints: Constraints, whole: Problem, best: Plan) -> Iterable[Unscheduled]:
     """The others, in their order; for a few of which a solver says with what they clash."""
     place = {one.id: number for number, one in enumerate(found.requests)}
     rules = {reserve_name(one): one.rule for one in whole.reserves}
@@ -378,7 +378,7 @@ def unscheduled(found: Asked, ground: Ground, whole: Problem, best: Plan) -> Ite
         met = clash(whole, best.starts, one.id) if is_crowded and left else None
         left -= is_crowded
         request = found.requests[place[one.id]]
-        soft = ground.soft(found.wanted[place[one.id]], found.grid)
+        soft = constraints.soft(found.wanted[place[one.id]], found.grid)
         yield Unscheduled(
             id=one.id,
             service=request.service,

@@ -20,7 +20,7 @@ from shipcast.features.history import History
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.planner import Problem
 from shipcast.scheduling.requests import PlanRequest, RequestFile
-from shipcast.scheduling.wanted import Field, Grid, Wanted, problem
+from shipcast.scheduling.wanted import Constraints, Grid, Wanted, problem
 from shipcast.scheduling.windows import WEEK, first_slot
 from shipcast.settings.errors import InputRefused
 
@@ -48,7 +48,7 @@ class Asked:
     deferrals: Sequence[float]
     unit: Unit
 
-    def problem(self, constraints: Field) -> Problem:
+    def problem(self, constraints: Constraints) -> Problem:
         return problem(constraints, self.grid, self.wanted, self.prices, self.deferrals)
 
 

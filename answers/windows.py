@@ -313,7 +313,7 @@ def ground_warnings(asked: Inquiry) -> list[str]:
 
 def calendar_warnings(asked: Inquiry) -> list[str]:
     """What of the calendar could not be kept since something is not known."""
-    calendar, subject = asked.field.calendar, asked.wanted.subject
+    calendar, subject = asked.constraints.calendar, asked.wanted.subject
     said = [*calendar.notes]
     if unknown_regions(calendar, [subject]):
         said.append(f"No region is known of {subject.service}: rules about regions were left out.")

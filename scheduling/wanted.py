@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from dataclasses import field as attribute
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -80,7 +79,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Field:
+class Constraints:
     """What changes have to keep: the calendar, and what the ledger holds, as known at an instant (naive, UTC).
 
     Parameters
@@ -97,8 +96,8 @@ class Field:
     calendar: Calendar
     asked: datetime
     state: State = NOTHING_HELD
-    blocks: Mapping[tuple[str, str], tuple[str, ...]] = attribute(default_factory=dict)
-    cache: dict[object, list[Closure]] = attribute(default_factory=dict, repr=False)
+    blocks: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    cache: dict[object, list[Closure]] = field(default_factory=dict, repr=False)
 
     def closures(self, one: Wanted, grid: Grid) -> list[Closure]:
         """All that is against starts of one change alone: the calendar, its boards, what is booked of its service."""
@@ -165,7 +164,7 @@ def instant(moment: datetime | None, grid: Grid) -> np.datetime64:
 
 
 def problem(
-    field: Field, grid: Grid, wanted: Sequence[Wanted], prices: Sequence[Floats], deferrals: Sequence[float]
+    constraints: Constraints, grid: Grid, wanted: Sequence[Wanted], prices: Sequence[Floats], deferrals: Sequence[float]
 ) -> Problem:
     """The problem of giving each change a slot of the grid; what is booked stands in it as pinned requests.
 
@@ -184,23 +183,23 @@ def problem(
         The changes cannot be: they wait for each other, or name what is not there.
     """
     requests = [
-        request(field, grid, one, price, deferral)
+        request(constraints, grid, one, price, deferral)
         for one, price, deferral in zip(wanted, prices, deferrals, strict=True)
     ]
     environments = sorted({one.subject.environment for one in wanted})
-    fixed = booked_runs(field, grid, 1.0 + sum(deferrals))
+    fixed = booked_runs(constraints, grid, 1.0 + sum(deferrals))
     whole = Problem(
         grid.slots,
         (*fixed, *requests),
-        tuple(planner.Capacity(one.id, one.concurrent) for one in field.calendar.capacities),
-        tuple(reserves(field, grid, environments)),
+        tuple(planner.Capacity(one.id, one.concurrent) for one in constraints.calendar.capacities),
+        tuple(reserves(constraints, grid, environments)),
     )
     return with_room(whole, fixed)
 
 
-def request(field: Field, grid: Grid, one: Wanted, price: Floats, deferral: float) -> planner.Request:
+def request(constraints: Constraints, grid: Grid, one: Wanted, price: Floats, deferral: float) -> planner.Request:
     """A change in the planner's terms; a rule for everything that is against some of its starts."""
-    closed = [planner.Rule(found.rule, ~found.closed) for found in field.closures(one, grid)]
+    closed = [planner.Rule(found.rule, ~found.closed) for found in constraints.closures(one, grid)]
     return planner.Request(
         id=one.id,
         service=one.subject.service,
@@ -212,7 +211,9 @@ def request(field: Field, grid: Grid, one: Wanted, price: Floats, deferral: floa
         depends_on=one.depends_on,
         bake_minutes=one.bake / MINUTE,
         excludes=one.excludes,
-        capacities=tuple(each.id for each in field.calendar.capacities if takes(each, one.subject, one.resources)),
+        capacities=tuple(
+            each.id for each in constraints.calendar.capacities if takes(each, one.subject, one.resources)
+        ),
         pinned=None if one.pinned is None else grid.slot(one.pinned),
         is_emergency=one.subject.change_type == "emergency",
     )
@@ -235,20 +236,20 @@ def takes(capacity: Capacity, subject: Subject, resources: Sequence[str] = ()) -
     return is_about(capacity.scope, subject) and (not shared or any(fits(shared, name) for name in resources))
 
 
-def booked_runs(field: Field, grid: Grid, deferral: float) -> list[planner.Request]:
+def booked_runs(constraints: Constraints, grid: Grid, deferral: float) -> list[planner.Request]:
     """What is booked within the grid, as requests that cost nothing where they are and more than all else elsewhere.
 
     They take of capacities only as far as these reach, so that one that was booked beyond them stays where it is.
     """
-    left = {one.id: np.full(grid.slots, one.concurrent) for one in field.calendar.capacities}
+    left = {one.id: np.full(grid.slots, one.concurrent) for one in constraints.calendar.capacities}
     found = []
-    for other in field.state.bookings:
+    for other in constraints.state.bookings:
         change = change_of(other.body)
         first, last = max(grid.slot(change.start), 0), min(grid.next_slot(change.end), grid.slots)
         if first < last:
             taken = [
                 one.id
-                for one in field.calendar.capacities
+                for one in constraints.calendar.capacities
                 if takes(one, change.subject, change.resources) and left[one.id][first:last].all()
             ]
             for name in taken:
@@ -273,18 +274,18 @@ def booked_run(
     )
 
 
-def reserves(field: Field, grid: Grid, environments: Sequence[str]) -> Iterator[planner.Reserve]:
+def reserves(constraints: Constraints, grid: Grid, environments: Sequence[str]) -> Iterator[planner.Reserve]:
     """The blocks kept for emergencies, one per reserve, environment and day, on quarter hours.
 
     One whose day has begun lies in what is left of it; where that is too short it is left out. Where quarter hours
     leave no room in a window that is long enough, all of it is kept.
     """
     since, until = np.datetime64(grid.begins, "us"), np.datetime64(grid.instant(grid.slots), "us")
-    for rule in field.calendar.reserves:
+    for rule in constraints.calendar.reserves:
         room, length = rule.room(since, until), timedelta(minutes=rule.per_day_minutes)
         about = [name for name in environments if fits(rule.environment, name)]
         for opens, closes in zip(room.starts.tolist(), room.ends.tolist(), strict=True):
-            begins = max(opens, field.asked)
+            begins = max(opens, constraints.asked)
             if closes - begins >= length:
                 block = block_slots(grid, begins, closes, slots_of(rule.per_day_minutes))
                 yield from (planner.Reserve(name, *block, rule.id) for name in about)

@@ -18,7 +18,7 @@ from shipcast.scheduling.calendar.scope import Subject
 from shipcast.scheduling.ledger.chain import HEAD_FILE, LEDGER_FILE, Chain, Head, append, record_after
 from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Override, Slot, Unusable, as_text
 from shipcast.scheduling.ledger.state import State
-from shipcast.scheduling.wanted import Field, Grid, Wanted
+from shipcast.scheduling.wanted import Constraints, Grid, Wanted
 from shipcast.scheduling.windows import candidate_starts
 from shipcast.settings.errors import UsageError
 
@@ -198,10 +198,12 @@ def said(calendar, *booked, folder, wanted=None, hours=3):
     """Which rule blocks each quarter hour from Monday 9:00 on."""
     path = folder / "calendar.toml"
     path.write_text(calendar, encoding="utf-8")
-    field = Field(read_calendar(path), MONDAY + timedelta(hours=8), State(bookings=booked))
+    constraints = Constraints(read_calendar(path), MONDAY + timedelta(hours=8), State(bookings=booked))
     wanted = wanted or change()
     found = admission(
-        field, wanted, candidate_starts(wanted.earliest, wanted.earliest + timedelta(hours=hours), wanted.duration)
+        constraints,
+        wanted,
+        candidate_starts(wanted.earliest, wanted.earliest + timedelta(hours=hours), wanted.duration),
     )
     return [found.names[place] if place >= 0 else "" for place in found.places.tolist()]
 
@@ -248,8 +250,8 @@ def closing(calendar, state, folder, **more):
     """The rules that are against quarter hours of Monday from 9:00 to 11:00, each with the places of what it closes."""
     path = folder / "calendar.toml"
     path.write_text(calendar, encoding="utf-8")
-    field = Field(read_calendar(path), MONDAY + timedelta(hours=8), state)
-    found = field.closures(change(**more), Grid(MONDAY + timedelta(hours=9), 8))
+    constraints = Constraints(read_calendar(path), MONDAY + timedelta(hours=8), state)
+    found = constraints.closures(change(**more), Grid(MONDAY + timedelta(hours=9), 8))
     return {one.rule: one.closed.nonzero()[0].tolist() for one in found}
 
 

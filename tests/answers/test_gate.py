@@ -17,7 +17,7 @@ from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.calendar.scope import Subject
 from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Override, Slot, Unusable
 from shipcast.scheduling.ledger.state import State
-from shipcast.scheduling.wanted import Field
+from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 
@@ -281,8 +281,8 @@ def judged(folder, calendar, **held):
     entries = {
         kind: tuple(Entry(n, begins, "ann", "ann", body, "") for n, body in found) for kind, found in held.items()
     }
-    field = Field(read_calendar(path), begins - SIX, State(**entries))
-    deployment = Deployment(field, Subject("pay", change_type="normal"), begins, begins + HALF_HOUR, "UTC")
+    constraints = Constraints(read_calendar(path), begins - SIX, State(**entries))
+    deployment = Deployment(constraints, Subject("pay", change_type="normal"), begins, begins + HALF_HOUR, "UTC")
     return calendar_check(deployment).verdict, approvals_check(deployment).verdict
 
 
