@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -27,10 +27,10 @@ from shipcast.scheduling.calendar.rules import Freeze
 from shipcast.scheduling.ledger.conflicts import (
     Conflict,
     against_rules,
+    at_once,
     claims,
     common,
     conflicts,
-    do_meet,
     next_free,
     over_capacity,
 )
@@ -51,10 +51,9 @@ from shipcast.scheduling.ledger.entries import (
 from shipcast.scheduling.ledger.errors import EntryRefused
 from shipcast.scheduling.ledger.ledger import Writer, writing
 from shipcast.scheduling.ledger.rules import RESERVED, ids
-from shipcast.scheduling.ledger.state import State, is_approved, is_within
+from shipcast.scheduling.ledger.state import State, grant
 from shipcast.settings import Settings
 
-Held = TypeVar("Held", Booking, Unusable)
 WIDTH, LINES = 100, 7  # of the conflicts in an error, which has ten lines in all
 
 
@@ -141,7 +140,7 @@ def reserve(
     against = f", against {listing(rules)}" if rules else ""
     vain = ["Nothing stood against it, so no override was recorded."] if override is not None and not rules else []
     warnings = subject_warnings(calendar, [change_of(wanted).subject], known)
-    marked = [f"It was marked: {title(one, settings.tz)}." for one in same_slot(wanted, ledger.state.marks)]
+    marked = [f"It was marked: {title(one, settings.tz)}." for one in at_once(wanted, ledger.state.marks)]
     return ReserveAnswer(
         **envelope(as_of),
         sentence=f"Booked {wanted.service} to {wanted.environment}, {when(wanted, settings.tz)}{against}; "
@@ -150,12 +149,6 @@ def reserve(
         conflicts=conflict_items(found, calendar, settings.tz),
         warnings=(*vain, *in_the_past(wanted.start, as_of), *marked, *warnings),
     )
-
-
-def same_slot(wanted: Slot, held: Sequence[Entry[Held]]) -> list[Entry[Held]]:
-    """Those of the same service and environment that hold at some time of the slot."""
-    asked = (wanted.service, wanted.environment)
-    return [one for one in held if (one.body.service, one.body.environment) == asked and do_meet(one.body, wanted)]
 
 
 def not_booked(
@@ -369,7 +362,7 @@ def mark_unusable(settings: Settings, as_of: datetime, who: str, wanted: Unusabl
     with writing(settings.home) as ledger:
         entry = ledger.append(wanted, who)
         state = ledger.state
-    found = [Conflict("booking", None, (one,), *common(wanted, one.body)) for one in same_slot(wanted, state.bookings)]
+    found = [Conflict("booking", None, (one,), *common(wanted, one.body)) for one in at_once(wanted, state.bookings)]
     lie = f" {plural(len(found), 'booking')} {'lies' if len(found) == 1 else 'lie'} in it." if found else ""
     subject = known.subject(wanted.service, wanted.environment, None)
     return UnusableAnswer(
@@ -393,7 +386,7 @@ def undo(settings: Settings, as_of: datetime, who: str, wanted: Undo) -> UndoAns
     with writing(settings.home) as ledger:
         undone = undoable(ledger, wanted.entry)
         entry = ledger.append(wanted, who)
-        rested = [one.number for one in ledger.state.bookings if rests_on(one, undone.body)]
+        rested = [one.number for one in ledger.state.bookings if rests_on(one, undone)]
     return UndoAnswer(
         **envelope(as_of),
         sentence=f"Undid {title(undone, settings.tz)}; that is entry {entry.number}, by {who}.",
@@ -418,9 +411,8 @@ def undoable(ledger: Writer, number: int) -> Entry[Any]:
     return found
 
 
-def rests_on(booked: Entry[Booking], given: object) -> bool:
-    """Whether an approval or an override is about a booking."""
+def rests_on(booked: Entry[Booking], undone: Entry[Any]) -> bool:
+    """Whether an approval or an override was about a booking."""
     change = change_of(booked.body, booked.number)
-    if isinstance(given, Override):
-        return is_within(change, given)
-    return isinstance(given, Approval) and is_approved(change, given, given.rule or "")
+    found = grant(undone, change.subject, change.number) if isinstance(undone.body, Approval | Override) else None
+    return found is not None and found.holds(change)

@@ -23,8 +23,8 @@ from shipcast.scheduling.calendar.meetings import first_meeting
 from shipcast.scheduling.calendar.questions import Question
 from shipcast.scheduling.calendar.rules import Cab
 from shipcast.scheduling.calendar.scope import Subject, is_about
-from shipcast.scheduling.ledger.conflicts import lifted_by
-from shipcast.scheduling.ledger.entries import Booking, Change, Entry, Slot
+from shipcast.scheduling.ledger.conflicts import at_once, lifted_by
+from shipcast.scheduling.ledger.entries import Booking, Change, Entry
 from shipcast.scheduling.ledger.state import is_permitted
 from shipcast.scheduling.wanted import Constraints, Grid, Wanted
 from shipcast.scheduling.windows import SLOT, first_slot
@@ -92,12 +92,8 @@ class Deployment:
     @cached_property
     def booking(self) -> Entry[Booking] | None:
         """The booking in whose time it lies; None: it is not booked."""
-        about = (self.subject.service, self.subject.environment)
-        for one in self.constraints.state.bookings:
-            is_same = (one.body.service, one.body.environment) == about
-            if is_same and one.body.start <= self.start and self.end <= one.body.end:
-                return one
-        return None
+        near = at_once(Change(self.subject, self.start, self.end), self.constraints.state.bookings)
+        return next((one for one in near if one.body.start <= self.start and self.end <= one.body.end), None)
 
     @property
     def change(self) -> Change:
@@ -181,17 +177,9 @@ def crowding_rules(deployment: Deployment) -> list[str]:
     first = first_slot(deployment.start - SLOT + timedelta.resolution)
     slots = -((first - deployment.end) // SLOT)
     wanted = Wanted(deployment.subject.service, deployment.subject, slots * SLOT, first, first + slots * SLOT)
-    own = [
-        one for one in (*constraints.state.bookings, *constraints.state.marks) if stands_against(one.body, deployment)
-    ]
+    own = at_once(deployment.change, [*constraints.state.bookings, *constraints.state.marks])
     found = crowding(constraints, wanted, Grid(first, slots + 2))
     return [*(one.name for one in own), *(name for name, closed in found if closed[0])]
-
-
-def stands_against(other: Slot, deployment: Deployment) -> bool:
-    """Whether it is of the same service and environment, at some of the same time."""
-    is_same = (other.service, other.environment) == (deployment.subject.service, deployment.subject.environment)
-    return is_same and other.start < deployment.end and deployment.start < other.end
 
 
 def doubt_said(subject: Subject, rules: Sequence[str]) -> str:

@@ -13,10 +13,9 @@ from shipcast.features.clock import Instants
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.calendar.calendar import Calendar, Closure
 from shipcast.scheduling.calendar.meetings import Meeting, meetings_before
-from shipcast.scheduling.calendar.rules import Capacity
-from shipcast.scheduling.calendar.scope import Subject, fits, is_about
-from shipcast.scheduling.ledger.entries import Booking, Entry, Slot, change_of
-from shipcast.scheduling.ledger.state import State
+from shipcast.scheduling.calendar.scope import Subject, fits
+from shipcast.scheduling.ledger.entries import Booking, Entry, change_of
+from shipcast.scheduling.ledger.state import State, grants
 from shipcast.scheduling.planner import problem as planner
 from shipcast.scheduling.planner.problem import Problem, slots_of
 from shipcast.scheduling.planner.reasons import free_places, usage
@@ -124,35 +123,19 @@ class Constraints:
         """The rules, without the starts at which an approval or an override lets the change go against them."""
         ends = grid.starts + np.timedelta64(one.duration)
         for found in rules:
-            closed = found.closed.copy()
-            for slot, last in self.grants(found, one):
-                closed &= ~(
-                    (grid.starts >= np.datetime64(slot.start))
-                    & (grid.starts < np.datetime64(min(slot.end, last)))
-                    & (ends <= np.datetime64(slot.end))
-                )
+            closed = found.closed
+            for given in grants(self.state, one.subject, found.rule, is_block=found.effect == "block"):
+                closed = closed & ~given.covers(grid.starts, ends)
             if closed.any():
                 yield replace(found, closed=closed)
 
-    def grants(self, found: Closure, one: Wanted) -> Iterator[tuple[Slot, datetime]]:
-        """The slots in which the change may go against a rule, and before when it has to start."""
-        about = (one.subject.service, one.subject.environment)
-        for override in self.state.overrides:
-            if found.rule in override.body.rules and (override.body.service, override.body.environment) == about:
-                yield override.body, override.body.end
-        for entry in self.state.approvals:
-            given = entry.body
-            is_about = given.slot is not None and (given.slot.service, given.slot.environment) == about
-            if found.effect != "block" and is_about and given.slot and given.rule in (None, found.rule):
-                yield given.slot, given.expires_at or given.slot.end
-
     def own_closures(self, one: Wanted, grid: Grid) -> Iterator[Closure]:
         """Holds, and bookings and marks of the same service and environment."""
-        for name in self.blocks.get((one.subject.service, one.subject.environment), ()):
+        for name in self.blocks.get(one.subject.target, ()):
             yield Closure(name, "block", np.ones(grid.slots, dtype=np.bool_))
         ends = grid.starts + np.timedelta64(one.duration)
         for other in (*self.state.bookings, *self.state.marks):
-            if (other.body.service, other.body.environment) == (one.subject.service, one.subject.environment):
+            if other.body.target == one.subject.target:
                 closed = (grid.starts < np.datetime64(other.body.end)) & (ends > np.datetime64(other.body.start))
                 if closed.any():
                     yield Closure(other.name, "block", closed)
@@ -212,7 +195,7 @@ def request(constraints: Constraints, grid: Grid, one: Wanted, price: Floats, de
         bake_minutes=one.bake / MINUTE,
         excludes=one.excludes,
         capacities=tuple(
-            each.id for each in constraints.calendar.capacities if takes(each, one.subject, one.resources)
+            each.id for each in constraints.calendar.capacities if each.counts(one.subject, one.resources)
         ),
         pinned=None if one.pinned is None else grid.slot(one.pinned),
         is_emergency=one.subject.change_type == "emergency",
@@ -230,12 +213,6 @@ def bounds(grid: Grid, one: Wanted) -> Iterator[planner.Rule]:
             yield planner.Rule(name, allowed)
 
 
-def takes(capacity: Capacity, subject: Subject, resources: Sequence[str] = ()) -> bool:
-    """Whether a deployment counts towards a capacity while it runs."""
-    shared = capacity.resources
-    return is_about(capacity.scope, subject) and (not shared or any(fits(shared, name) for name in resources))
-
-
 def booked_runs(constraints: Constraints, grid: Grid, deferral: float) -> list[planner.Request]:
     """What is booked within the grid, as requests that cost nothing where they are and more than all else elsewhere.
 
@@ -250,7 +227,7 @@ def booked_runs(constraints: Constraints, grid: Grid, deferral: float) -> list[p
             taken = [
                 one.id
                 for one in constraints.calendar.capacities
-                if takes(one, change.subject, change.resources) and left[one.id][first:last].all()
+                if one.counts(change.subject, change.resources) and left[one.id][first:last].all()
             ]
             for name in taken:
                 left[name][first:last] -= 1

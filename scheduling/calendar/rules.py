@@ -27,7 +27,7 @@ from shipcast.scheduling.calendar.cron import parse_cron
 from shipcast.scheduling.calendar.moments import ClockTime, Moment, PlainDate, begin, end, local
 from shipcast.scheduling.calendar.public import check_country, public_holidays
 from shipcast.scheduling.calendar.recurrence import Recurrence, parse_rrule
-from shipcast.scheduling.calendar.scope import Names, Scope, SharedScope, Subject, fits
+from shipcast.scheduling.calendar.scope import Names, Scope, SharedScope, Subject, fits, is_about
 from shipcast.scheduling.calendar.spans import NONE, Spans, merged
 from shipcast.scheduling.calendar.zones import MICROSECONDS, clock, microseconds
 from shipcast.settings import check_zone
@@ -410,6 +410,11 @@ class Capacity(Rule):
     def resources(self) -> tuple[str, ...]:
         """Globs of the shared things it is about; none: it is about services."""
         return (*self.resource, *self.scope.resource)
+
+    def counts(self, subject: Subject, resources: Iterable[str] = ()) -> bool:
+        """Whether a deployment that takes these resources is one of those that it limits."""
+        shared = self.resources
+        return is_about(self.scope, subject) and (not shared or any(fits(shared, name) for name in resources))
 
 
 def around(since: np.datetime64, until: np.datetime64) -> tuple[datetime, datetime]:

@@ -40,6 +40,11 @@ class Subject:
     team: str | None = None
     change_type: str | None = None
 
+    @property
+    def target(self) -> tuple[str, str]:
+        """The service and the environment, in which only one deployment runs at a time."""
+        return self.service, self.environment
+
     def places(self) -> tuple[str | None, ...]:
         """The regions, each of which has to be clear; one that is not known where there are none."""
         return self.regions or (None,)

@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar, as_datetime
 from shipcast.scheduling.calendar.policy import BLOCKED, NEEDS_APPROVAL
 from shipcast.scheduling.calendar.rules import Capacity
-from shipcast.scheduling.calendar.scope import fits, is_about
-from shipcast.scheduling.ledger.entries import Booking, Change, Entry, Lasting, Reservation, change_of
+from shipcast.scheduling.ledger.entries import Booking, Change, Entry, Lasting, Reservation, Slot, change_of
 from shipcast.scheduling.ledger.rules import ids
 from shipcast.scheduling.ledger.state import State, is_permitted, permits
 
 Kind = Literal["booking", "reservation", "rule", "approval", "capacity"]
 Booked = Entry[Booking]
+Held = TypeVar("Held", bound=Slot)
 STEPS = 100
 
 
@@ -65,10 +65,13 @@ def conflicts(change: Change, calendar: Calendar, state: State) -> tuple[Conflic
 
 def other_bookings(change: Change, state: State) -> Iterator[Conflict]:
     """Bookings of the same service and environment at the same time."""
-    asked = (change.subject.service, change.subject.environment)
-    for other in beside(change, state):
-        if (other.body.service, other.body.environment) == asked:
-            yield Conflict("booking", None, (other,), *common(change, other.body))
+    for other in at_once(change, beside(change, state)):
+        yield Conflict("booking", None, (other,), *common(change, other.body))
+
+
+def at_once(one: Change | Slot, held: Iterable[Entry[Held]]) -> list[Entry[Held]]:
+    """Those of the same service and environment that hold at some time of it."""
+    return [other for other in held if other.body.target == one.target and do_meet(other.body, one)]
 
 
 def beside(change: Change, state: State) -> list[Booked]:
@@ -130,9 +133,11 @@ def lifted_by(change: Change, calendar: Calendar, state: State) -> tuple[int, ..
 def over_capacity(change: Change, calendar: Calendar, state: State) -> Iterator[Conflict]:
     """The capacities that the bookings at the same time leave no room in, with all of these."""
     for capacity in calendar.capacities:
-        if not takes(capacity, change) or is_permitted(state, change, capacity.id, is_block=True):
+        if not capacity.counts(change.subject, change.resources) or is_permitted(
+            state, change, capacity.id, is_block=True
+        ):
             continue
-        users = [one for one in beside(change, state) if takes(capacity, change_of(one.body))]
+        users = [one for one in beside(change, state) if is_counted(one, capacity)]
         if full := full_spans(change, users, capacity.concurrent):
             parties = tuple(one for one in users if any(runs_in(one, *span) for span in full))
             yield Conflict("capacity", capacity.id, parties, full[0][0], full[-1][1])
@@ -146,11 +151,11 @@ def standing(booked: Sequence[Booked], calendar: Calendar, state: State) -> tupl
     """
     own: dict[tuple[str, str], list[Booked]] = defaultdict(list)
     for one in state.bookings:
-        own[one.body.service, one.body.environment].append(one)
+        own[one.body.target].append(one)
     found: list[Conflict] = []
     for one in booked:
         change = change_of(one.body, one.number)
-        near = replace(state, bookings=tuple(own[one.body.service, one.body.environment]))
+        near = replace(state, bookings=tuple(own[one.body.target]))
         met = (*other_bookings(change, near), *against_rules(change, calendar, near))
         found += [replace(each, parties=(one, *each.parties)) for each in met]
     numbers = {one.number for one in booked}
@@ -163,7 +168,7 @@ def standing(booked: Sequence[Booked], calendar: Calendar, state: State) -> tupl
 
 def exceeded(capacity: Capacity, state: State) -> Iterator[Conflict]:
     """The times at which more bookings run than a capacity lets, one of which at least may not exceed it."""
-    users = [one for one in state.bookings if takes(capacity, change_of(one.body))]
+    users = [one for one in state.bookings if is_counted(one, capacity)]
     steps: dict[datetime, int] = defaultdict(int)
     for one in users:
         steps[one.body.start] += 1
@@ -188,11 +193,8 @@ def joined(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, d
     return found
 
 
-def takes(capacity: Capacity, change: Change) -> bool:
-    """Whether a change is one of those that a capacity counts."""
-    resources = capacity.resources
-    shares = not resources or any(fits(resources, name) for name in change.resources)
-    return shares and is_about(capacity.scope, change.subject)
+def is_counted(booked: Booked, capacity: Capacity) -> bool:
+    return capacity.counts(change_of(booked.body).subject, booked.body.resources)
 
 
 def full_spans(change: Change, users: Sequence[Booked], concurrent: int) -> list[tuple[datetime, datetime]]:

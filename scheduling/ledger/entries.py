@@ -98,6 +98,11 @@ class Slot(Lasting):
     service: Name
     environment: Name = "production"
 
+    @property
+    def target(self) -> tuple[str, str]:
+        """As of a `Subject`."""
+        return self.service, self.environment
+
 
 class Waiver(Body):
     """The rules that a booking goes against, by their ids, and why."""
@@ -254,6 +259,10 @@ class Change:
     end: datetime
     resources: tuple[str, ...] = ()
     number: int | None = None
+
+    @property
+    def target(self) -> tuple[str, str]:
+        return self.subject.target
 
 
 def change_of(booking: Booking, number: int | None = None) -> Change:

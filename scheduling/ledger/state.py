@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from shipcast.features.clock import Instants
 from shipcast.scheduling.calendar.rules import Freeze
+from shipcast.scheduling.calendar.scope import Subject
 from shipcast.scheduling.ledger.entries import (
     Approval,
     Booking,
@@ -17,10 +21,12 @@ from shipcast.scheduling.ledger.entries import (
     Entry,
     Override,
     Reservation,
-    Slot,
     Undo,
     Unusable,
 )
+
+Times = Instants | np.datetime64
+EARLIEST, LATEST = datetime(1, 1, 1), datetime(9999, 12, 31)  # noqa: DTZ001
 
 
 @dataclass(frozen=True)
@@ -59,31 +65,63 @@ def state_of(entries: Iterable[Entry[BaseModel]], as_of: datetime | None = None)
     return State(*held, undone, tuple(given_back))
 
 
+@dataclass(frozen=True)
+class Grant:
+    """That a change may go against a rule in [start, end), by the entry of that number.
+
+    Parameters
+    ----------
+    before
+        It has to start before that.
+    """
+
+    number: int
+    start: datetime
+    end: datetime
+    before: datetime
+
+    def covers(self, starts: Times, ends: Times) -> NDArray[np.bool_] | np.bool_:
+        """Whether each [start, end) lies in it as a whole; where both are equal, whether that instant does."""
+        last = np.datetime64(min(self.end, self.before), "us")
+        return (starts >= np.datetime64(self.start, "us")) & (starts < last) & (ends <= np.datetime64(self.end, "us"))
+
+    def holds(self, change: Change) -> bool:
+        return bool(self.covers(np.datetime64(change.start, "us"), np.datetime64(change.end, "us")))
+
+
+def grants(state: State, subject: Subject, rule: str, *, is_block: bool, booking: int | None = None) -> Iterator[Grant]:
+    """What lets a subject go against a rule, at some times: overrides, and approvals if it asks for one.
+
+    Parameters
+    ----------
+    booking
+        The number of its booking, which may have been approved; None: it is not booked.
+    """
+    named = [one for one in state.overrides if rule in one.body.rules]
+    waived = [one for one in state.bookings if one.body.override and rule in one.body.override.rules]
+    approved = [one for one in state.approvals if not is_block and one.body.rule in (None, rule)]
+    for given in (*named, *waived, *approved):
+        found = grant(given, subject, booking)
+        if found is not None:
+            yield found
+
+
+def grant(given: Entry[Any], subject: Subject, booking: int | None) -> Grant | None:
+    """When an approval, an override or what a booking goes against holds for a subject; None: never."""
+    body, before = given.body, LATEST
+    if isinstance(body, Approval):
+        before = body.expires_at or LATEST
+        if body.booking is not None:
+            return Grant(given.number, EARLIEST, LATEST, before) if body.booking == booking else None
+        body = body.slot
+    return Grant(given.number, body.start, body.end, before) if body.target == subject.target else None
+
+
 def permits(state: State, change: Change, rule: str, *, is_block: bool) -> Iterator[int]:
-    """The numbers of the entries that let a change go against a rule: overrides, and approvals if it asks for one."""
-    for given in state.overrides:
-        if rule in given.body.rules and is_within(change, given.body):
-            yield given.number
-    for booked in state.bookings:
-        waiver = booked.body.override
-        if waiver and rule in waiver.rules and is_within(change, booked.body):
-            yield booked.number
-    if not is_block:
-        yield from (one.number for one in state.approvals if is_approved(change, one.body, rule))
+    """The numbers of the entries that let a change go against a rule."""
+    found = grants(state, change.subject, rule, is_block=is_block, booking=change.number)
+    return (one.number for one in found if one.holds(change))
 
 
 def is_permitted(state: State, change: Change, rule: str, *, is_block: bool) -> bool:
     return next(permits(state, change, rule, is_block=is_block), None) is not None
-
-
-def is_within(change: Change, slot: Slot) -> bool:
-    """Whether a change lies in a slot as a whole; one that takes no time, whether that instant does."""
-    subject = change.subject
-    is_same = (subject.service, subject.environment) == (slot.service, slot.environment)
-    return is_same and slot.start <= change.start < slot.end and change.end <= slot.end
-
-
-def is_approved(change: Change, given: Approval, rule: str) -> bool:
-    if given.rule not in (None, rule) or (given.expires_at is not None and change.start >= given.expires_at):
-        return False
-    return given.booking == change.number if given.slot is None else is_within(change, given.slot)
