@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shipcast.answers.answer import Instant, Part, utc
 from shipcast.answers.company import Approval, approval
 from shipcast.features.clock import Instants
-from shipcast.scheduling.calendar.calendar import Closure
+from shipcast.scheduling.calendar.calendar import Closure, as_datetime
 from shipcast.scheduling.calendar.spans import Flags
 from shipcast.scheduling.planner.reasons import Standing, reserve_name
 from shipcast.scheduling.wanted import Constraints, Grid, Wanted, problem
@@ -63,8 +63,8 @@ class Admission:
         edges = np.flatnonzero(np.diff(self.places, prepend=-2, append=-2))
         return tuple(
             Blocked(
-                start=utc(moment(self.starts[first])),
-                end=utc(moment(self.starts[last - 1]) + SLOT),
+                start=utc(as_datetime(self.starts[first])),
+                end=utc(as_datetime(self.starts[last - 1]) + SLOT),
                 rule=self.names[self.places[first]],
             )
             for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
@@ -79,24 +79,24 @@ class Admission:
 
     def needed(self, place: int) -> tuple[Approval, ...]:
         """Whose approval the start at a place needs: of rules, and of boards."""
-        boards = self.constraints.meetings(self.wanted, moment(self.starts[place]))
+        boards = self.constraints.meetings(self.wanted, as_datetime(self.starts[place]))
         rules = tuple(Approval(rule=name) for name in self.refusing(place) if self.is_open[place])
         return (*rules, *(approval(one) for one in boards))
 
     def next_open(self) -> datetime | None:
         """The first open start behind these (naive, UTC), within a year; None: there is none."""
-        begins = moment(self.starts[-1]) + SLOT
+        begins = as_datetime(self.starts[-1]) + SLOT
         for reach in BEYOND:
             starts = candidate_starts(begins, begins + reach, self.wanted.duration)
             found = admission(self.constraints, self.wanted, starts)
             if found.is_open.any():
-                return moment(found.starts[int(found.is_open.argmax())])
+                return as_datetime(found.starts[int(found.is_open.argmax())])
         return None
 
 
 def admission(constraints: Constraints, wanted: Wanted, starts: Instants) -> Admission:
     """What is said of consecutive starts of a change, whatever its own first and last."""
-    grid = Grid(moment(starts[0]), len(starts) + wanted.duration // SLOT + 1)
+    grid = Grid(as_datetime(starts[0]), len(starts) + wanted.duration // SLOT + 1)
     closures = constraints.closures(wanted, grid)
     found = [(one.rule, one.closed) for one in closures if one.effect != "approval"]
     found += crowding(constraints, wanted, grid)
@@ -119,11 +119,6 @@ def crowding(constraints: Constraints, wanted: Wanted, grid: Grid) -> list[tuple
         for obstacle, closed in Standing(alone, booked).shared(alone.requests[-1])
         if closed.any()
     ]
-
-
-def moment(start: np.datetime64) -> datetime:
-    found: datetime = start.astype("datetime64[us]").item()
-    return found
 
 
 def most(blocked: Sequence[Blocked]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from shipcast.answers.inquiry import Inquiry
 from shipcast.answers.pricing import Prices, interval, priced
 from shipcast.features.clock import Instants
 from shipcast.models.posterior import Floats
+from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.scheduling.recommend import robust_costs
 
 DAY = timedelta(days=1)
@@ -100,7 +101,7 @@ def alternative(
     low, high = interval(cost / best, ratio)
     return Alternative(
         what=what,
-        starts=tuple(utc(moment) for moment in instants(chosen)),
+        starts=tuple(utc(as_datetime(start)) for start in chosen),
         lines=lines,
         failure_probability=float(chance.mean()),
         expected_cost=float(cost.mean()),
@@ -108,8 +109,3 @@ def alternative(
         relative_low=low,
         relative_high=high,
     )
-
-
-def instants(starts: Instants) -> list[datetime]:
-    found: list[datetime] = starts.astype("datetime64[us]").tolist()
-    return found

@@ -33,6 +33,15 @@ def utc(instant: datetime) -> datetime:
     return instant.replace(tzinfo=UTC)
 
 
+def optional_utc(instant: datetime | None) -> datetime | None:
+    return None if instant is None else utc(instant)
+
+
+def naive(instant: datetime) -> datetime:
+    """The instant as the marts hold it: in UTC, without saying so."""
+    return in_utc(instant).replace(tzinfo=None)
+
+
 def rfc3339(instant: datetime) -> str:
     """The instant in UTC, ending in Z; fractions of a second only where there are any.
 
@@ -41,7 +50,7 @@ def rfc3339(instant: datetime) -> str:
     >>> rfc3339(datetime(2025, 3, 30, 1, 0, tzinfo=UTC))
     '2025-03-30T01:00:00Z'
     """
-    return in_utc(instant).replace(tzinfo=None).isoformat() + "Z"
+    return naive(instant).isoformat() + "Z"
 
 
 Instant = Annotated[

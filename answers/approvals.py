@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from shipcast.answers.answer import Count, Number, Part, Share
+from shipcast.answers.answer import Count, Number, Part, Share, naive
 from shipcast.answers.metrics import LeftOut
-from shipcast.answers.periods import Span, naive
+from shipcast.answers.periods import Span
 from shipcast.answers.reading import Reader
 from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, median_rank, wilson
 from shipcast.answers.survival import Survival, log_rank

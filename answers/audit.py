@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Count, Part, in_utc
+from shipcast.answers.answer import Answer, Count, Part, naive
 from shipcast.answers.entries import EntryKind, Recorded, recorded, span_of
 from shipcast.answers.findings import Finding
 from shipcast.answers.operations import envelope
@@ -79,12 +79,12 @@ def audit_list(
         Only what holds still.
     """
     ledger = read_ledger(settings.home)
-    naive = in_utc(as_of).replace(tzinfo=None)
-    undone = state_of(ledger.entries, naive).undone
+    at = naive(as_of)
+    undone = state_of(ledger.entries, at).undone
     chosen = [
         one
         for one in ledger.entries
-        if one.recorded_at <= naive
+        if one.recorded_at <= at
         and kind in (None, one.kind)
         and (service is None or is_of(one, service))
         and (period == (None, None) or lies_in(one, *period))

@@ -12,11 +12,11 @@ import polars as pl
 from pydantic import Field
 
 from shipcast.answers import words
-from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, utc
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, naive, utc
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import first_day, proxy_said
-from shipcast.answers.periods import DAY, Span, day_of, days_said, instant_of, naive
+from shipcast.answers.periods import DAY, Span, day_of, days_said, instant_of
 from shipcast.answers.reading import Reader
 from shipcast.answers.statistics import wilson
 from shipcast.features.history import History

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Count, Instant, Part, in_utc, utc
+from shipcast.answers.answer import Answer, Count, Instant, Part, naive, optional_utc, utc
 from shipcast.answers.company import Approval, Known, approval, known_services
 from shipcast.answers.company_calendar import combined, company_calendar, ledger_state, reason
 from shipcast.answers.entries import ConflictItem, standing_items
@@ -164,8 +164,8 @@ def check(
     calendar = combined(files, state)
     known = known_services(settings, as_of)
     asked = [known.completed(one) for one in questions]
-    naive = in_utc(as_of).replace(tzinfo=None)
-    items = tuple(checked(calendar, state, one, naive) for one in asked)
+    at = naive(as_of)
+    items = tuple(checked(calendar, state, one, at) for one in asked)
     left_out = [f"Keys of no use to a question were left out: {', '.join(unknown_keys)}."] if unknown_keys else []
     return CalendarCheckAnswer(
         **envelope(as_of, known),
@@ -207,10 +207,6 @@ def checked(calendar: Calendar, state: State, question: Question, as_of: datetim
         approvals=tuple(approval(one) for one in meetings),
         lifted_by=() if found.decision == "allowed" else lifted_by(change, calendar, state),
     )
-
-
-def optional_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else utc(moment)
 
 
 def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
@@ -357,7 +353,7 @@ def naive_period(since: datetime, until: datetime) -> tuple[datetime, datetime]:
     """
     if not since < until or (until - since).days > 366:
         raise UsageError("--from must lie before --to, by 366 days at most.")
-    return in_utc(since).replace(tzinfo=None), in_utc(until).replace(tzinfo=None)
+    return naive(since), naive(until)
 
 
 def item(one: Occurrence) -> InForce:

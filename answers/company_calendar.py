@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from shipcast.answers.answer import in_utc
+from shipcast.answers.answer import naive
 from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.calendar.reading import read_calendar
@@ -42,7 +42,7 @@ def ledger_state(settings: Settings, as_of: datetime) -> State:
     LedgerBroken
         An entry is not as it was written.
     """
-    return state_at(settings.home, in_utc(as_of).replace(tzinfo=None))
+    return state_at(settings.home, naive(as_of))
 
 
 def combined(files: Sequence[Path], state: State) -> Calendar:

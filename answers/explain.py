@@ -15,7 +15,7 @@ from pydantic import Field
 from scipy.special import expit
 
 from shipcast.answers.admission import Admission
-from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
+from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, naive, rfc3339, utc
 from shipcast.answers.ground import Ground
 from shipcast.answers.hour_quality import PartOfWeek, estimates, start_said
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
@@ -47,6 +47,7 @@ from shipcast.answers.words import in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
 from shipcast.models.doubly_robust import part_numbers
 from shipcast.models.posterior import Floats
+from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws, factors
 from shipcast.scheduling.risk import Risk
 from shipcast.scheduling.windows import SLOT, WEEK, first_slot
@@ -233,7 +234,7 @@ def quarter_of(reader: Reader, at: datetime) -> datetime:
         The time lies before `as_of`.
     """
     check_ahead(reader.as_of, at)
-    moment = in_utc(at).replace(tzinfo=None)
+    moment = naive(at)
     later = first_slot(moment)
     return max(later if later == moment else later - SLOT, first_slot(reader.at))
 
@@ -406,7 +407,7 @@ def calmer_start(asked: Inquiry, prices: Prices, bound: float) -> tuple[datetime
     places = np.flatnonzero((relative < bound) & asked.admission(later).is_free)
     if not len(places):
         return None, None
-    return utc(later[places[0]].astype("datetime64[us]").item()), float(relative[places[0]])
+    return utc(as_datetime(later[places[0]])), float(relative[places[0]])
 
 
 def calmer_lines(question: Question, models: Models, prices: Prices, bound: float) -> tuple[int | None, float | None]:

@@ -16,6 +16,7 @@ from shipcast.answers.words import count, local_time, plural
 from shipcast.features.clock import Instants
 from shipcast.features.history import LOAD_WEEKS, History
 from shipcast.models.load import LAST_DAYS, LoadModel
+from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.settings.errors import UsageError
 
 FARTHEST_HOURS = 35 * 24
@@ -152,8 +153,8 @@ def basis(name: str, model: LoadModel) -> Series:
         service=name,
         business_zone=model.zone,
         n=model.hours_,
-        period_start=utc(model.series_.begins_at.astype("datetime64[us]").item()),
-        period_end=utc(model.series_.ends_at.astype("datetime64[us]").item()),
+        period_start=utc(as_datetime(model.series_.begins_at)),
+        period_end=utc(as_datetime(model.series_.ends_at)),
         method=method,
         weights=model.weights_,
     )

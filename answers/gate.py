@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack, get_args
 
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Instant, Number, in_utc, utc
+from shipcast.answers.answer import Answer, Instant, Number, in_utc, naive, utc
 from shipcast.answers.calendar import notes
 from shipcast.answers.company import Known, company_rules
 from shipcast.answers.company_calendar import company_calendar
@@ -179,7 +179,7 @@ def unread(
     check_ahead(as_of, start)
     length, assumed = assumed_length(duration)
     rules = company_rules(settings, as_of, calendar_file)
-    constraints = Constraints(rules.calendar, in_utc(as_of).replace(tzinfo=None), rules.state)
+    constraints = Constraints(rules.calendar, naive(as_of), rules.state)
     deployment = deployed(constraints, Known().subject(service, environment, change_type), start, length, settings.tz)
     return judged(
         deployment,
@@ -218,7 +218,7 @@ def missing_calendar(settings: Settings, as_of: datetime, given: Path | None) ->
 
 
 def deployed(constraints: Constraints, subject: Subject, start: datetime, length: timedelta, zone: str) -> Deployment:
-    begins = in_utc(start).replace(tzinfo=None)
+    begins = naive(start)
     return Deployment(constraints, subject, begins, begins + length, zone)
 
 

@@ -12,11 +12,11 @@ from pydantic import Field
 
 from shipcast.answers import metric_queries as queries
 from shipcast.answers import words
-from shipcast.answers.answer import Answer, Count, Instant, Number, Part
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, naive
 from shipcast.answers.errors import UnknownName, listed
 from shipcast.answers.metric_figures import FAMILIES, METRICS, NOTHING, Record, Unit
 from shipcast.answers.metric_queries import By, Scope
-from shipcast.answers.periods import DAY, Span, day_of, days_said, instant_of, iso_week, iso_weeks, naive
+from shipcast.answers.periods import DAY, Span, day_of, days_said, instant_of, iso_week, iso_weeks
 from shipcast.answers.reading import Reader
 from shipcast.settings.errors import UsageError
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from shipcast.answers.admission import Admission
-from shipcast.answers.answer import Instant, Number, utc
+from shipcast.answers.answer import Instant, Number, optional_utc, utc
 from shipcast.answers.inquiry import Details, Inquiry, Period, inquiry
 from shipcast.answers.pricing import Prices, interval, priced
 from shipcast.answers.reading import Reader
@@ -22,7 +22,6 @@ from shipcast.answers.windows import (
     ground_warnings,
     model_warnings,
     next_said,
-    optional_utc,
     outlook,
     rare_warnings,
     unknown,

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
+from shipcast.answers.answer import Count, Instant, Number, Part, Share, naive, utc
 from shipcast.answers.approvals import is_pending
 from shipcast.answers.company import Service
-from shipcast.answers.periods import naive
 from shipcast.answers.reading import Reader
 from shipcast.answers.survival import Survival
 from shipcast.scheduling.calendar.calendar import Calendar

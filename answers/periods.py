@@ -62,8 +62,3 @@ def days_said(period: Span, zone: ZoneInfo) -> str:
     if first == last:
         return f"by {first:%-d %b %Y}"
     return f"from {first:%-d %b %Y} to {last - timedelta(microseconds=1):%-d %b %Y}"
-
-
-def naive(instant: datetime) -> datetime:
-    """The instant as the marts hold it: in UTC, without saying so."""
-    return instant.astimezone(UTC).replace(tzinfo=None)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, utc
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, naive, utc
 from shipcast.answers.company import Rules, company_constraints, company_rules, known_in, known_services
 from shipcast.answers.errors import listed
 from shipcast.answers.operations import envelope
@@ -238,7 +238,7 @@ def plan(
         is_priced = all(one.cost is not None for one in file.requests)
         reader = None if is_priced else stack.enter_context(open_reader(settings, as_of))
         known = known_services(settings, as_of) if reader is None else known_in(reader)
-        found, warnings = asked(file, in_utc(as_of).replace(tzinfo=None), known, reader)
+        found, warnings = asked(file, naive(as_of), known, reader)
         constraints = constraints_of(reader, found, rules, as_of)
         warnings += [] if reader is None else reader.warnings()
     effort = effort or Effort()
@@ -288,7 +288,7 @@ def solved(whole: Problem, effort: Effort) -> Plan:
 def constraints_of(reader: Reader | None, found: Asked, rules: Rules, as_of: datetime) -> Constraints:
     """What the requests have to keep."""
     if reader is None:
-        return Constraints(rules.calendar, in_utc(as_of).replace(tzinfo=None), rules.state)
+        return Constraints(rules.calendar, naive(as_of), rules.state)
     environments = sorted({one.environment for one in found.requests})
     histories = [History(reader.connection, reader.at, name, reader.settings.tz) for name in environments]
     return company_constraints(reader, histories, sorted({one.service for one in found.requests}), rules)

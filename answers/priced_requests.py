@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shipcast.answers.answer import in_utc
+from shipcast.answers.answer import naive
 from shipcast.answers.company import Known
 from shipcast.answers.errors import UnknownName, listed
 from shipcast.answers.price_list import Priced, price_list
@@ -84,8 +84,8 @@ def asked(file: RequestFile, at: datetime, known: Known, reader: Reader | None) 
 
 def span(one: PlanRequest, at: datetime) -> tuple[datetime, datetime]:
     """The first instant at which it may start, and by which it must have ended (naive, UTC)."""
-    earliest = at if one.earliest is None else in_utc(one.earliest).replace(tzinfo=None)
-    return earliest, at + WEEK if one.latest is None else in_utc(one.latest).replace(tzinfo=None)
+    earliest = at if one.earliest is None else naive(one.earliest)
+    return earliest, at + WEEK if one.latest is None else naive(one.latest)
 
 
 def grid_of(spans: Sequence[tuple[datetime, datetime]], at: datetime) -> Grid:
@@ -120,7 +120,7 @@ def wanted_of(
         depends_on,
         timedelta(minutes=one.bake_minutes),
         one.excludes,
-        None if one.pinned_start is None else in_utc(one.pinned_start).replace(tzinfo=None),
+        None if one.pinned_start is None else naive(one.pinned_start),
     )
 
 

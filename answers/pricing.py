@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from shipcast.answers.answer import in_utc, rfc3339, utc
+from shipcast.answers.answer import naive, rfc3339, utc
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.ground import Ground
 from shipcast.answers.reading import Reader
@@ -120,8 +120,8 @@ def asked(
     check_length(duration)
     if top < 1:
         raise UsageError(f"At least one window must be asked for; got {top}.", next_step="Ask with --top 3.")
-    begins = max(in_utc(earliest).replace(tzinfo=None), reader.at) if earliest else reader.at
-    ends = in_utc(latest).replace(tzinfo=None) if latest else reader.at + WEEK
+    begins = max(naive(earliest), reader.at) if earliest else reader.at
+    ends = naive(latest) if latest else reader.at + WEEK
     check_reach(reader, ends, "--latest")
     return Question(change, environment, duration, begins, ends, top)
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from shipcast.answers.answer import Count, Number, Part, Share
+from shipcast.answers.answer import Count, Number, Part, Share, naive
 from shipcast.answers.metric_queries import IS_COUNTED, IS_FAILED
 from shipcast.answers.metrics import LeftOut
-from shipcast.answers.periods import DAY, Span, naive
+from shipcast.answers.periods import DAY, Span
 from shipcast.answers.reading import Reader
 from shipcast.answers.statistics import at_most, false_discoveries, wilson
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from shipcast.answers.admission import Admission, Blocked, most
 from shipcast.answers.alternatives import Alternative, alternatives
-from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, rfc3339, utc
+from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, optional_utc, rfc3339, utc
 from shipcast.answers.company import Approval
 from shipcast.answers.ground import Ground
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
@@ -26,7 +26,7 @@ from shipcast.features.history import LOAD_WEEKS, History
 from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
-from shipcast.scheduling.calendar.calendar import unknown_regions
+from shipcast.scheduling.calendar.calendar import as_datetime, unknown_regions
 from shipcast.scheduling.calendar.scope import is_about
 from shipcast.scheduling.recommend import diverse, is_clearly_better, level, robust_costs
 from shipcast.scheduling.windows import candidate_starts
@@ -244,7 +244,7 @@ def outlook(prices: Prices) -> Outlook:
     hours, of_hour = np.unique(prices.starts[prices.week].astype("datetime64[h]"), return_inverse=True)
     costs = prices.risk.costs.mean(axis=0)[prices.week] / prices.usual.cost
     return Outlook(
-        start=utc(hours[0].astype("datetime64[us]").item()),
+        start=utc(as_datetime(hours[0])),
         relative_costs=tuple(np.round(np.bincount(of_hour, costs) / np.bincount(of_hour), DIGITS).tolist()),
     )
 
@@ -255,10 +255,6 @@ def said(answer: WindowsAnswer, **found: object) -> WindowsAnswer:
     return whole.model_copy(update={"sentence": sentence(whole)})
 
 
-def optional_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else utc(moment)
-
-
 def window(prices: Prices, admitted: Admission, slot: int) -> Window:
     """One of the starts with its intervals, its reasons, and the approvals it needs."""
     start, costs, usual = admitted.starts[slot], prices.risk, prices.usual
@@ -266,7 +262,7 @@ def window(prices: Prices, admitted: Admission, slot: int) -> Window:
     chance, chance_low, chance_high = spread(costs.failure[:, place])
     cost, cost_low, cost_high = spread(costs.costs[:, place])
     relative = cost / usual.cost
-    begins = utc(start.astype("datetime64[us]").item())
+    begins = utc(as_datetime(start))
     return Window(
         start=begins,
         end=begins + admitted.wanted.duration,
@@ -285,7 +281,7 @@ def window(prices: Prices, admitted: Admission, slot: int) -> Window:
 
 def unknown(admitted: Admission, slot: int) -> Window:
     """One of the starts, of which nothing can be said."""
-    begins = utc(admitted.starts[slot].astype("datetime64[us]").item())
+    begins = utc(as_datetime(admitted.starts[slot]))
     fields = [
         name for name in Window.model_fields if name.startswith(("failure", "cost", "expected", "relative", "level"))
     ]
