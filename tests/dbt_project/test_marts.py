@@ -2,8 +2,9 @@
 
 import pytest
 
+from shipcast.warehouse.connection import open_built
 from shipcast.warehouse.snapshot import open_current, publish
-from shipcast.warehouse.transform import build
+from shipcast.warehouse.transform import PROJECT, build
 
 MARTS = [
     "dim_dates", "dim_environments", "dim_services", "fct_approvals", "fct_changes", "fct_deployments",
@@ -153,11 +154,25 @@ def test_the_newest_instant_is_the_start_of_what_still_runs(company):
     assert company.row("select min(week_at), count(*) from marts.dim_dates") == ("2024-04-29 00:00", 7)
 
 
-def test_dbt_itself_makes_the_same_marts_whatever_the_machines_zone(company, build_of, monkeypatch):
-    again = build_of(COMPANY)
-    monkeypatch.setenv("TZ", "America/St_Johns")
+def files_of_the_project():
+    """Every file, with its time of change."""
+    return {path: path.stat().st_mtime_ns for path in PROJECT.rglob("*")}
 
-    assert build(again.settings, in_full=True).rows == company.counts
+
+def test_dbt_itself_makes_the_same_marts_whatever_the_machines_zone_and_reports_them(company, build_of, monkeypatch):
+    again = build_of(COMPANY)
+    with open_built(again.settings.home) as connection:
+        connection.execute("create table marts.left_by_an_earlier_version as select 1 as answer")
+    monkeypatch.setenv("TZ", "America/St_Johns")
+    before, lines = files_of_the_project(), []
+    report = build(again.settings, lines.append, in_full=True)
+
+    assert report.rows == company.counts
+    assert report.models == len(lines)
+    assert lines[-1].startswith("fct_dora_weekly (")
+    assert report.tests > 50
+    assert report.seconds > 0
+    assert files_of_the_project() == before
     for name in set(MARTS) - {"snapshot_facts"}:
         assert again.mart(name) == company.mart(name), name
 

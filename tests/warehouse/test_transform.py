@@ -1,16 +1,21 @@
 """A build hands the settings to dbt, runs it apart from everything else, and says what failed."""
 
+import json
 import shutil
 import subprocess
 import sys
+import tomllib
 
+import jsonschema
 import pytest
 
+from shipcast.__main__ import run
+from shipcast.answers.answer import SCHEMAS
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
 from shipcast.warehouse.connection import open_built
 from shipcast.warehouse.snapshot import current
-from shipcast.warehouse.transform import PROJECT, TransformFailed, build, built_before
+from shipcast.warehouse.transform import TransformFailed, build, built_before
 
 DEPLOYMENTS = [
     {
@@ -25,23 +30,21 @@ DEPLOYMENTS = [
 INCIDENTS = [{"incident_id": "i1", "service": "pay", "environment": "kunde", "started_at": "2024-05-01T11:00Z"}]
 
 
+SETTINGS = """
+settle_days = 3
+attribution = "window"
+attribution_hours = 1.5
+occupancy_minutes = 0
+production_environments = ["kunde", "a,b"]
+"""
+
+
 @pytest.fixture(scope="module")
 def settings(built):
     """A home whose settings all differ from the defaults, built."""
-    return built(
-        {"deployments": DEPLOYMENTS, "incidents": INCIDENTS},
-        settle_days=3,
-        attribution="window",
-        attribution_hours=1.5,
-        occupancy_minutes=0,
-        production_environments=("kunde", "a,b"),
-    )
-
-
-@pytest.fixture
-def dbt_files():
-    """Every file of the dbt project, with its time of change."""
-    return lambda: {path: path.stat().st_mtime_ns for path in PROJECT.rglob("*")}
+    settings = built({"deployments": DEPLOYMENTS, "incidents": INCIDENTS}, **tomllib.loads(SETTINGS))
+    (settings.home / "shipcast.toml").write_text(SETTINGS)
+    return settings
 
 
 def row(settings, query):
@@ -57,21 +60,6 @@ def test_the_settings_reach_the_marts_and_stand_in_the_snapshot_facts(settings):
         "2024-05-04 10:00:00",
     )
     assert row(settings, "select cause_deployment_id from marts.fct_incidents") == ("d1",)
-
-
-def test_a_build_reports_what_it_made_and_writes_nothing_into_the_project(settings, dbt_files):
-    with open_built(settings.home) as connection:
-        connection.execute("create table marts.left_by_an_earlier_version as select 1 as answer")
-    before, lines = dbt_files(), []
-    report = build(settings, lines.append, in_full=True)
-
-    assert report.rows["fct_deployments"] == 2
-    assert "left_by_an_earlier_version" not in report.rows
-    assert report.models == len(lines)
-    assert lines[-1].startswith("fct_dora_weekly (")
-    assert report.tests > 50
-    assert report.seconds > 0
-    assert dbt_files() == before
 
 
 @pytest.mark.parametrize(
@@ -99,7 +87,7 @@ def test_other_settings_build_in_full(settings):
 
 
 def test_a_build_adds_to_the_last_one_and_neither_a_users_folder_nor_the_environment_steers_it(
-    settings, tmp_path, monkeypatch
+    settings, tmp_path, monkeypatch, capsys
 ):
     assert built_before(settings) == 1
     for name in ("dbt", "duckdb", "shipcast"):
@@ -110,30 +98,28 @@ def test_a_build_adds_to_the_last_one_and_neither_a_users_folder_nor_the_environ
     monkeypatch.setenv("DBT_TARGET", "elsewhere")
     monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path))
 
-    report = build(settings)
+    assert run(["--home", str(settings.home), "--json", "build"]) == 0
+    answer = json.loads(capsys.readouterr().out)
 
-    assert not report.is_full
-    assert report.rows["fct_deployments"] == 2
+    jsonschema.validate(answer, json.loads((SCHEMAS / "build.json").read_text(encoding="utf-8")))
+    assert {item["mart"]: item["rows"] for item in answer["items"]}["fct_deployments"] == 2
+    assert "Published 2 deployments in 17 tables, to which was added what has changed" in answer["sentence"]
 
 
-def test_a_test_that_fails_is_named_and_what_was_published_stays_in_force(built):
-    settings = built({"deployments": DEPLOYMENTS})
+def test_a_test_and_a_model_that_fail_are_named_and_what_was_published_stays_in_force(built):
+    """Each has its own words, the model those of the database."""
+    settings = built({"deployments": DEPLOYMENTS, "approvals": [{"approval_id": "a1", "decided_at": "2024-05-01"}]})
     published = current(settings.home)
     with open_built(settings.home) as connection:
-        connection.execute("insert into raw.deployments from raw.deployments where deployment_id = 'd1'")
+        connection.execute("insert into raw.approvals from raw.approvals")
 
-    with pytest.raises(TransformFailed) as failed:
-        build(settings, in_full=True)
+    with pytest.raises(TransformFailed, match=r"(?s)model fct_deployments: .*out of range.*dbt\.log") as failed:
+        build(settings.model_copy(update={"settle_days": 1e15}))
 
-    assert any(node.startswith("test key_stg_deployments_deployment_id") for node in failed.value.facts["nodes"])
+    assert any(node.startswith("test key_stg_approvals_approval_id") for node in failed.value.facts["nodes"])
     assert "Got 1 result" in failed.value.detail
     assert len(str(failed.value).splitlines()) <= 10
     assert current(settings.home) == published
-
-
-def test_a_model_that_fails_is_named_with_the_databases_words(settings):
-    with pytest.raises(TransformFailed, match=r"(?s)model fct_deployments: .*out of range.*dbt\.log"):
-        build(settings.model_copy(update={"settle_days": 1e15}))
 
 
 def test_a_build_that_is_interrupted_ends_dbt_and_frees_the_database(settings):
