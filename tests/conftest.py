@@ -18,10 +18,27 @@ from shipcast.ingest.files import ingest_files
 from shipcast.models.registry import Registry
 from shipcast.pipeline import FONTS
 from shipcast.settings import Settings
+from shipcast.simulator import simulate
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import publish
 
 REAL_DATA = Path(os.environ.get("SHIPCAST_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+# The files that take longest, longest first, so that all workers end together; the second needs no recorded build.
+DEAREST = (
+    "tests/shipcast/test_cli.py", "tests/ingest/test_hostile.py", "tests/test_docs.py",
+    "tests/dbt_project/test_partial.py",
+    "tests/warehouse/test_transform.py", "tests/crash/test_full_disk.py", "tests/crash/test_kills.py",
+    "tests/answers/test_metrics_govuk.py", "tests/shipcast/test_notebook.py", "tests/answers/test_windows.py",
+    "tests/models/test_training.py", "tests/ingest/test_git.py", "tests/shipcast/test_train.py",
+    "tests/warehouse/test_integrity.py", "tests/dbt_project/test_models.py", "tests/dbt_project/test_marts.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(DEAREST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
 
 
 def write_tables(folder, tables):
@@ -150,6 +167,21 @@ def trained_home(once, built, with_store):
         shutil.copytree(home, folder, dirs_exist_ok=True)
 
     return Settings(home=once("trained", make))
+
+
+@pytest.fixture(scope="session")
+def simulated_exports(once):
+    """The exports of a simulated company of three services over four months."""
+    return once("simulated_exports", lambda folder: simulate(folder, services=3, days=120))
+
+
+@pytest.fixture(scope="session")
+def simulated_home(once, built, with_store, simulated_exports):
+    """The home of that company; nothing is trained in it."""
+    return once(
+        "simulated",
+        lambda folder: shutil.copytree(with_store(built(simulated_exports).home), folder, dirs_exist_ok=True),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,6 @@ from shipcast.models.errors import NotServable
 from shipcast.models.registry import Registry, champion, checked
 from shipcast.models.serving import read
 from shipcast.settings.errors import UsageError
-from shipcast.simulator import simulate
 
 GUIDE = Path(__file__).parents[2] / "docs" / "data-science.md"
 AS_OF = "2025-12-01"
@@ -39,11 +38,8 @@ def at_night(rows, past):
 
 
 @pytest.fixture(scope="module")
-def company(built, with_store, tmp_path_factory):
-    """The home of a small simulated company; nothing is trained in it."""
-    folder = tmp_path_factory.mktemp("exports")
-    simulate(folder, services=3, days=200)
-    return with_store(built(folder).home)
+def company(simulated_home):
+    return simulated_home
 
 
 @pytest.fixture(scope="module")

@@ -101,15 +101,6 @@ def test_training_another_mends_what_was_damaged(ask, place):
     assert ask(*WINDOWS)[1]["model"]["version"] == 2
 
 
-def test_a_run_trains_when_the_model_is_old_and_says_so(ask):
-    source = f'[[sources]]\npath = "{ask.home / "input"}"\n'
-    (ask.home / "shipcast.toml").write_text(source, encoding="utf-8")
-    _, answer = ask("run", at=CUT + timedelta(days=28))
-
-    assert answer["training"].startswith("Retrained: the champion is 28 days old. Trained version 2 ")
-    assert ask(*WINDOWS, at=CUT + timedelta(days=28))[1]["model"]["version"] == 2
-
-
 def test_an_unknown_candidate_is_a_question_nobody_knows(ask):
     code, problem = ask("train", "--model", "oracle")
 

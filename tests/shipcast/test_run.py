@@ -1,0 +1,86 @@
+"""`run` as its users type it: every source that is there, a build, a publication, and a training that is due."""
+
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+from datetime import timedelta
+
+import pytest
+from company import CUT, instant
+
+from shipcast.__main__ import run
+
+LATER = instant(CUT + timedelta(days=28))
+PERSON = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+REPOSITORY = '[[sources]]\nkind = "git"\npath = "shop"\n'
+SOURCES = f"""
+[[sources]]
+path = "gone"
+
+[[sources]]
+path = "input"
+
+{REPOSITORY}releases = "merges"
+"""
+
+
+@pytest.fixture(scope="module")
+def home(trained_home, tmp_path_factory):
+    """The home of `company`, whose sources are its tables, a repository of another service, and one that is gone."""
+    home = shutil.copytree(trained_home.home, tmp_path_factory.mktemp("run") / "home")
+    subprocess.run(["git", "init", "-q", str(home / "shop")], check=True)
+    subprocess.run(["git", *PERSON, "commit", "-q", "--allow-empty", "-m", "first"], cwd=home / "shop", check=True)
+    (home / "shipcast.toml").write_text(SOURCES, encoding="utf-8")
+    return home
+
+
+def ask(home, *arguments):
+    """The exit code of a verb, and its answer."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = run(["--home", str(home), "--json", "-q", "--as-of", LATER, *arguments])
+    return code, json.loads(said.getvalue())
+
+
+@pytest.fixture(scope="module")
+def ran(home):
+    """A run four weeks after the training."""
+    return ask(home, "run")
+
+
+def test_a_source_that_is_gone_is_named_and_stops_no_other(home, ran):
+    code, answer = ran
+
+    assert code == 4
+    assert any(str(home / "gone") in warning for warning in answer["warnings"])
+    assert {item["table"] for item in answer["items"]} >= {"deployments", "incidents", "load"}
+    assert ask(home, "metrics")[0] == 0
+
+
+def test_repositories_are_read_too(ran):
+    _, answer = ran
+
+    assert {item["table"]: item["inserted"] for item in answer["items"] if item["file"].startswith("shop")} == {
+        "deployments": 1,
+        "changes": 1,
+        "releases": 1,
+    }
+    assert any("marked as a proxy" in warning for warning in answer["warnings"])
+
+
+def test_it_trains_when_the_model_is_old_and_says_so(home, ran):
+    _, answer = ran
+    _, windows = ask(home, "windows", "pay", "--duration", "30m")
+
+    assert answer["training"].startswith("Retrained: the champion is 28 days old. Trained version 2 ")
+    assert windows["model"]["version"] == 2
+
+
+def test_what_is_wrong_with_how_a_repository_is_configured_is_said(home, tmp_path):
+    shutil.copytree(home / "shop", tmp_path / "shop")
+    (tmp_path / "shipcast.toml").write_text(f'{REPOSITORY}tags = "v"\n')
+    code, problem = ask(tmp_path, "run")
+
+    assert code == 3
+    assert "does not say once where the version stands" in problem["detail"]
