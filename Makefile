@@ -3,9 +3,9 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := answers features ingest models scheduling settings shipcast simulator warehouse
+SOURCES := answers dashboards features ingest models scheduling settings shipcast simulator warehouse
 
-.PHONY: setup demo test lint bench docs lock clean
+.PHONY: setup demo dashboard test lint bench docs lock clean
 
 setup: $(READY)
 
@@ -15,6 +15,11 @@ $(READY): requirements/lock.txt requirements/uv.txt pyproject.toml
 
 demo: setup
 	$(BIN)/shipcast demo
+
+# The page over the demo's home, which is made first where there is none.
+dashboard: setup
+	test -f .shipcast/demo/current.json || $(BIN)/shipcast demo
+	$(BIN)/shipcast --home .shipcast/demo dashboard
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile

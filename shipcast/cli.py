@@ -8,7 +8,20 @@ from typing import Any
 import typer
 
 from shipcast.ask import keep_flags
-from shipcast.verbs import advice, bookings, cab, calendar, data, gate, home, models, planning, questions
+from shipcast.verbs import (
+    advice,
+    bookings,
+    cab,
+    calendar,
+    dashboard,
+    data,
+    gate,
+    home,
+    models,
+    outlook,
+    planning,
+    questions,
+)
 
 HELP = """The shipping forecast for software: when should this change go, and how sure are we?
 
@@ -30,6 +43,7 @@ keep_flags(app, HELP)
 home.add_verbs(app)
 data.add_verbs(app)
 questions.add_verbs(app)
+outlook.add_verbs(app)
 advice.add_verbs(app)
 gate.add_verbs(app)
 planning.add_verbs(app)
@@ -37,6 +51,7 @@ calendar.add_verbs(app)
 bookings.add_verbs(app)
 cab.add_verbs(app)
 models.add_verbs(app)
+dashboard.add_verbs(app)
 
 
 @cache

@@ -24,6 +24,7 @@ LAYERS = [
     ("models",),
     ("scheduling",),
     ("answers",),
+    ("dashboards",),
     ("shipcast",),
 ]
 LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}

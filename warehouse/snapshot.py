@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -20,6 +20,8 @@ from shipcast.warehouse.connection import MARTS_FILE, open_built, open_read_only
 from shipcast.warehouse.damage import REPAIR, told
 from shipcast.warehouse.errors import DamagedFile, NothingPublished
 from shipcast.warehouse.migration import FIRST_FORMAT, FORMAT, newer, written_by
+
+Opened = TypeVar("Opened")
 
 POINTER = "current.json"
 FOLDER = "snapshots"
@@ -97,19 +99,37 @@ def open_current(home: Path, settings: Settings | None = None) -> duckdb.DuckDBP
     StorageError
         There is none, or it cannot be read.
     """
-    snapshot = current(home)
+    return opened(home, lambda snapshot: open_snapshot(home, snapshot, settings))
+
+
+def open_snapshot(home: Path, snapshot: Snapshot, settings: Settings | None = None) -> duckdb.DuckDBPyConnection:
+    """The same to one that was published, while its file is there."""
     if snapshot.format < OLDEST_READ:
         raise NothingPublished(
             f"{home}: its snapshot was published by an earlier version, in a form that this one does not read.",
             next_step="Build it again: shipcast build",
         )
+    return open_read_only(home / FOLDER / snapshot.file, home, settings)
+
+
+def opened(home: Path, opening: Callable[[Snapshot], Opened]) -> Opened:
+    """What `opening` makes of the published snapshot.
+
+    Raises
+    ------
+    StorageError
+        There is none, or it cannot be read.
+    """
+    snapshot = current(home)
     while True:
         try:
-            return open_read_only(home / FOLDER / snapshot.file, home, settings)
+            return opening(snapshot)
+        except NothingPublished:
+            raise
         except StorageError as error:
             # Between the pointer and its file another publication may have come, and removed the file.
-            opened, snapshot = snapshot, current(home)
-            if snapshot == opened:
+            before, snapshot = snapshot, current(home)
+            if snapshot == before:
                 error.next_step = REPAIR
                 raise
 

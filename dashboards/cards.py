@@ -1,0 +1,209 @@
+"""What pages are laid out from: text that is never read as markup, cards that break alone, tables, charts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from shipcast.dashboards.style import LEVELS
+from shipcast.settings.errors import ShipcastError
+
+if TYPE_CHECKING:
+    import altair as alt
+
+LOG = logging.getLogger("shipcast.dashboards")
+LONGEST_TABLE = 200
+LONGEST_TEXT = 300
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+
+
+def text(words: str, kind: str = "text") -> None:
+    """A paragraph, as it is: nothing in it is read as HTML or Markdown."""
+    st.html(f'<p class="sc-{kind}">{marked(words)}</p>')
+
+
+def note(words: str) -> None:
+    text(words, "note")
+
+
+def marked(words: str) -> str:
+    """Text as HTML, what stands between backquotes as code.
+
+    >>> marked("run `shipcast build`, <b>")
+    'run <code>shipcast build</code>, &lt;b&gt;'
+    """
+    parts = escape(cut(words)).split("`")
+    if len(parts) % 2 == 0:
+        return "`".join(parts)
+    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
+
+
+def cut(words: str, longest: int = 2_000) -> str:
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+
+
+def headline(title: str, sentence: str) -> None:
+    """What a page is, and its one sentence, which is its heading."""
+    st.html(f'<p class="sc-eyebrow">{escape(title)}</p><h1 class="sc-headline">{escape(cut(sentence, 600))}</h1>')
+
+
+@contextmanager
+def card(title: str, *, is_bordered: bool = True) -> Iterator[None]:
+    """A part of the page with a heading; what breaks in it is said there, and hides nothing else."""
+    with st.container(border=is_bordered):
+        st.html(f'<h2 class="sc-title">{escape(title)}</h2>')
+        with guarded():
+            yield
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Within the block, an error becomes words on the page, and a bug one line of log; no trace is shown."""
+    try:
+        yield
+    except ShipcastError as error:
+        refused(error)
+    except Exception:
+        LOG.exception("A part of the page could not be drawn.")
+        empty("This part could not be drawn. It is a fault of the page; the log of `shipcast dashboard` says which.")
+
+
+def refused(error: ShipcastError) -> None:
+    empty(f"{error.detail} {error.next_step or ''}".strip())
+
+
+def empty(words: str, kind: str = "unknown") -> None:
+    """Why there is nothing to show: `none` happened, nothing is `unknown`, or all is `filtered` away."""
+    st.html(f'<div class="sc-empty sc-{kind}" data-empty="{kind}"><p class="sc-text">{marked(words)}</p></div>')
+
+
+def filtered_away(words: str) -> None:
+    """Nothing is left by the filters; a button clears them."""
+    empty(words, "filtered")
+    st.button("Clear the filters", on_click=clear_filters, key=f"clear-{words}")
+
+
+def clear_filters() -> None:
+    for key in ("service", "team", "environment"):
+        st.session_state[key] = "production" if key == "environment" else "all"
+
+
+def notes(warnings: Sequence[str]) -> None:
+    """What the reader should know about an answer, once each."""
+    if warnings:
+        items = "".join(f"<li>{marked(words)}</li>" for words in dict.fromkeys(warnings))
+        st.html(f'<ul class="sc-note">{items}</ul>')
+
+
+def level(word: str | None) -> str:
+    """A level as HTML: its mark, its word, its colour."""
+    if word is None:
+        return "not known"
+    look = LEVELS[word]
+    style = f"background:{look.fill};color:{look.text}"
+    return f'<span class="sc-level" style="{style}"><span aria-hidden="true">{look.mark}</span> {look.word}</span>'
+
+
+def legend() -> None:
+    """The levels with their bounds: the cost against the usual one."""
+    parts = " ".join(f"{level(word)} {look.bounds}" for word, look in LEVELS.items())
+    st.html(f'<p class="sc-note">Cost against the usual: {parts}</p>')
+
+
+class Html(str):
+    """A cell that is HTML already."""
+
+
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    caption: str,
+    numbers: Sequence[str] = (),
+    download: str | None = None,
+) -> None:
+    """A table of at most 200 rows, and the whole of it as CSV where a file name is given."""
+    if not rows:
+        return
+    shown = rows[:LONGEST_TABLE]
+    said = caption if len(shown) == len(rows) else f"{caption}: the first {len(shown)} of {len(rows):,}"
+    st.html(table_html(columns, shown, said, numbers))
+    if download:
+        csv_button(columns, rows, download)
+
+
+def table_html(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str, numbers: Sequence[str] = ()
+) -> str:
+    kinds = [' class="sc-number"' if name in numbers else "" for name in columns]
+    head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(columns, kinds, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{cell(value)}</td>" for value, kind in zip(row, kinds, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="sc-scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="sc-table">'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def cell(value: object) -> str:
+    if isinstance(value, Html):
+        return value
+    return "" if value is None else escape(cut(str(value), LONGEST_TEXT))
+
+
+def csv_button(columns: Sequence[str], rows: Sequence[Sequence[object]], name: str) -> None:
+    """A button that gives the rows as a file; what a spreadsheet would run is made text."""
+    st.download_button(
+        "CSV",
+        lambda: csv_text(columns, rows).encode("utf-8"),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv-{name}",
+        on_click="ignore",
+        help=f"What is shown, as {name}.csv",
+    )
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """
+    >>> csv_text(["service", "n"], [["=cmd()", 3], ["-1+2", None]])
+    "service,n\\r\\n'=cmd(),3\\r\\n'-1+2,\\r\\n"
+    """
+    file = io.StringIO()
+    writer = csv.writer(file)
+    for row in (columns, *rows):
+        writer.writerow([harmless(value) for value in row])
+    return file.getvalue()
+
+
+def harmless(value: object) -> object:
+    """The value; text that a spreadsheet would take for a formula with an apostrophe before it."""
+    if value is None or isinstance(value, int | float):
+        return value
+    words = str(value)
+    return f"'{words}" if words.startswith(FORMULA) else words
+
+
+def chart(
+    drawn: alt.Chart | alt.LayerChart | alt.FacetChart | alt.VConcatChart,
+    summary: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    name: str,
+    numbers: Sequence[str] = (),
+    **options: Any,
+) -> Any:
+    """A chart with its summary in words, and its numbers as a table and a file for whoever would rather have these."""
+    note(summary)
+    selected = st.altair_chart(drawn, alt=summary, theme=None, key=f"chart-{name}", **options)
+    with st.expander("The same as a table"):
+        table(columns, rows, summary, numbers, download=name)
+    return selected

@@ -1,0 +1,125 @@
+"""Charts of what answers say, in Altair; colours and marks as everywhere on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from shipcast.answers.outlook import ServiceWeek
+from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED, RULE
+
+DAYS = "%a %-d %b"
+
+
+def styled(chart: Any) -> Any:
+    """The chart with the page's ink, on its paper, and with nothing fetched from anywhere."""
+    return (
+        chart.configure_view(stroke=None)
+        .configure_axis(
+            labelColor=MUTED, titleColor=MUTED, gridColor=RULE, domainColor=RULE, tickColor=RULE, labelFontSize=12
+        )
+        .configure_text(color=INK)
+        .configure_legend(labelColor=INK, titleColor=MUTED, labelFontSize=12)
+    )
+
+
+def sparkline(weeks: Sequence[str], values: Sequence[float | None]) -> alt.Chart:
+    """A small line of a metric by week; a gap where a week has no value."""
+    rows = [{"week": week, "value": value} for week, value in zip(weeks, values, strict=True)]
+    line = alt.Chart(alt.Data(values=rows)).mark_line(color=LINES[0], strokeWidth=2, point=alt.OverlayMarkDef(size=12))
+    encoded = line.encode(
+        x=alt.X("week:O", axis=None), y=alt.Y("value:Q", axis=None, scale=alt.Scale(zero=False, nice=False))
+    )
+    return styled(encoded.properties(width="container", height=40))
+
+
+def heat_rows(weeks: Sequence[ServiceWeek], hours: Sequence[Any]) -> list[dict[str, Any]]:
+    """One row per service and hour, with what a cell shows and says; `hours` are their starts on the reader's clock."""
+    return [
+        {
+            "service": week.service,
+            "hour": local.strftime("%Y-%m-%dT%H:%M:%S"),
+            "at": hour.start.isoformat(),
+            "day": f"{local:%a %-d %b}",
+            "of_day": local.hour,
+            "when": f"{local:%a %-d %b %H:%M}",
+            "level": hour.level or "not known",
+            "mark": "▨" if hour.blocked else LEVELS[hour.level].mark if hour.level else "?",
+            "text": INK if hour.blocked or not hour.level else LEVELS[hour.level].text,
+            "against": "not known" if hour.relative_cost is None else f"{hour.relative_cost * 100:.0f} % of the usual",
+            "rule": f"blocked by {hour.blocked}" if hour.blocked else "",
+            "booking": hour.booked or "",
+        }
+        for week in weeks
+        for hour, local in zip(week.hours, hours, strict=True)
+    ]
+
+
+def level_colours() -> alt.Scale:
+    return alt.Scale(domain=[*LEVELS, "not known"], range=[*(look.fill for look in LEVELS.values()), RULE])
+
+
+def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> alt.LayerChart:
+    """A strip of hours per service, those it can't start in hatched, those it is booked in outlined."""
+    picked = alt.selection_point(name="cell", fields=["service", "at"], on="click", empty=False)
+    data = alt.Data(values=list(rows))
+    base = alt.Chart(data).encode(
+        x=alt.X("hour:T", title=None, axis=alt.Axis(format=DAYS, tickCount="day", labelAlign="left", grid=False)),
+        y=alt.Y("service:N", sort=list(services), title=None, axis=alt.Axis(labelLimit=180, ticks=False, domain=False)),
+    )
+    cells = base.mark_bar(height=18, binSpacing=0).encode(
+        x=alt.X("hour:T", timeUnit="yearmonthdatehours", title=None),
+        color=alt.Color("level:N", scale=level_colours(), legend=None),
+        tooltip=[
+            alt.Tooltip("service:N"),
+            alt.Tooltip("when:N", title="hour"),
+            alt.Tooltip("level:N"),
+            alt.Tooltip("against:N", title="cost"),
+            alt.Tooltip("rule:N", title="calendar"),
+            alt.Tooltip("booking:N", title="booked"),
+        ],
+    )
+    hatched = base.mark_text(text="╱", fontSize=14, color=INK).transform_filter("datum.rule != ''")
+    outlined = base.mark_point(shape="square", size=120, stroke=INK, strokeWidth=2, filled=False).transform_filter(
+        "datum.booking != ''"
+    )
+    layers = alt.layer(cells.add_params(picked), hatched, outlined)
+    return styled(layers.properties(width="container", height=alt.Step(24)))
+
+
+def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> alt.LayerChart:
+    """One service's week, a row a day and a column an hour of it, each cell with its mark."""
+    picked = alt.selection_point(name="cell", fields=["service", "at"], on="click", empty=False)
+    base = alt.Chart(alt.Data(values=list(rows))).encode(
+        x=alt.X("of_day:O", title="hour of the day", axis=alt.Axis(labelAngle=0, orient="top")),
+        y=alt.Y("day:N", sort=list(days), title=None, axis=alt.Axis(ticks=False, domain=False)),
+        tooltip=[
+            alt.Tooltip("when:N", title="hour"),
+            alt.Tooltip("level:N"),
+            alt.Tooltip("against:N", title="cost"),
+            alt.Tooltip("rule:N", title="calendar"),
+            alt.Tooltip("booking:N", title="booked"),
+        ],
+    )
+    cells = base.mark_rect(stroke="#FFFFFF").encode(color=alt.Color("level:N", scale=level_colours(), legend=None))
+    outlined = base.mark_rect(filled=False, stroke=INK, strokeWidth=3).transform_filter("datum.booking != ''")
+    marks = base.mark_text(fontSize=13).encode(text="mark:N", color=alt.Color("text:N", scale=None))
+    layers = alt.layer(cells.add_params(picked), outlined, marks)
+    return styled(layers.properties(width="container", height=alt.Step(30)))
+
+
+def weekly(rows: Sequence[dict[str, Any]], unit: str, partial: str | None) -> alt.LayerChart:
+    """A metric by ISO week with its intervals; the week under way is hollow, since it is not over."""
+    base = alt.Chart(alt.Data(values=list(rows))).encode(
+        x=alt.X("week:O", title="ISO week", axis=alt.Axis(labelAngle=-60, labelOverlap=True)),
+    )
+    band = base.mark_errorbar(color=LINES[0], ticks=True, opacity=0.5).encode(y=alt.Y("low:Q", title=unit), y2="high:Q")
+    line = base.mark_line(color=LINES[0]).encode(y=alt.Y("value:Q", title=unit))
+    points = base.mark_point(size=55, strokeWidth=2, color=LINES[0]).encode(
+        y=alt.Y("value:Q", title=unit),
+        fill=alt.condition(alt.datum.week == (partial or ""), alt.value("#FFFFFF"), alt.value(LINES[0])),
+        tooltip=["week:N", alt.Tooltip("said:N", title="value"), alt.Tooltip("interval:N"), alt.Tooltip("n:Q")],
+    )
+    return styled(alt.layer(band, line, points).properties(width="container", height=240))

@@ -1,0 +1,115 @@
+"""The frame of every page: navigation, filters, how old the data is, and what is wrong with the home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from types import ModuleType
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from shipcast.answers.choices import choices
+from shipcast.answers.words import age, local_time
+from shipcast.dashboards import cards
+from shipcast.dashboards.filters import chosen
+from shipcast.dashboards.pages import delivery, glossary, outlook
+from shipcast.dashboards.served import served
+from shipcast.dashboards.style import CSS
+from shipcast.dashboards.view import Source, View, source
+from shipcast.settings.errors import ShipcastError
+from shipcast.warehouse.errors import NothingPublished
+from shipcast.warehouse.snapshot import current
+
+SECTIONS: Mapping[str, Sequence[ModuleType]] = {
+    "When to ship": (outlook,),
+    "How we ship": (delivery,),
+    "How sure": (glossary,),
+}
+PAGES: Mapping[str, ModuleType] = {page.PATH: page for pages in SECTIONS.values() for page in pages}
+LOOK_AGAIN = "60s"
+
+
+def draw() -> None:
+    """The whole page."""
+    st.set_page_config(page_title="Shipcast", layout="wide", initial_sidebar_state="auto")
+    st.html(CSS)
+    first = next(iter(PAGES))
+    linked = {
+        path: st.Page(partial(draw_page, path), title=page.TITLE, url_path=path, default=path == first)
+        for path, page in PAGES.items()
+    }
+    st.session_state["pages"] = linked
+    sections = {name: [linked[page.PATH] for page in pages] for name, pages in SECTIONS.items()}
+    st.navigation(sections).run()
+
+
+def draw_page(path: str) -> None:
+    """One page in its frame."""
+    page = PAGES[path]
+    st.set_page_config(page_title=f"{page.TITLE} · Shipcast")
+    try:
+        found = source(served().settings, served().as_of or asked_as_of())
+        known = found.ask(choices)
+    except ShipcastError as error:
+        nothing_to_read(page.TITLE, error)
+        return
+    if known.is_simulated:
+        cards.text("Simulated data: this company does not exist.", "simulated")
+    filters = chosen(known, found.settings.tz, found.as_of)
+    freshness(found, filters.zone)
+    with cards.guarded():
+        page.draw(View(found, filters, known))
+
+
+def asked_as_of() -> datetime | None:
+    """The instant that the address asks about; null: it names none that can be read."""
+    given = st.query_params.get("as_of")
+    try:
+        moment = None if given is None else datetime.fromisoformat(given)
+    except ValueError:
+        return None
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=ZoneInfo(served().settings.tz))
+
+
+def nothing_to_read(title: str, error: ShipcastError) -> None:
+    """A page without a snapshot: what is missing or broken, and what mends it."""
+    if isinstance(error, NothingPublished):
+        cards.headline(title, "Nothing is published here yet.")
+        cards.empty(
+            "Load your own data with `shipcast ingest files DIR`, then `shipcast build`; or see a simulated company "
+            "with `shipcast demo`. This page shows it as soon as it is published."
+        )
+        return
+    cards.headline(title, "The data cannot be read at the moment.")
+    cards.empty(f"{error.detail} {error.next_step or ''} `shipcast doctor` says what is wrong and what mends it.")
+
+
+def freshness(found: Source, zone: str) -> None:
+    """How old the data is; and, looking again once a minute, whether there is newer."""
+    data_as_of = found.ask(newest)
+    asked = local_time(found.as_of, zone, found.as_of)
+    if data_as_of is None:
+        said = f"Nothing was known at {asked} ({zone})."
+    else:
+        old = age(max(found.as_of - data_as_of, found.as_of - found.as_of))
+        said = f"Data as of {local_time(data_as_of, zone, found.as_of)}, {old} old; asked at {asked} ({zone})."
+    cards.text(said, "note")
+    look_again(found.snapshot.snapshot_id)
+
+
+def newest(reader: object) -> datetime | None:
+    return reader.data_as_of  # type: ignore[attr-defined, no-any-return]
+
+
+@st.fragment(run_every=LOOK_AGAIN)
+def look_again(snapshot_id: str) -> None:
+    """Draw the page anew where another snapshot has been published since."""
+    try:
+        if current(served().settings.home).snapshot_id != snapshot_id:
+            st.rerun()
+    except ShipcastError:
+        pass  # it is said where the page is drawn the next time

@@ -1,0 +1,141 @@
+"""Delivery: the metrics over weeks and by service, and how each number came about."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from shipcast.answers.comparison import changes
+from shipcast.answers.metric_figures import METRICS
+from shipcast.answers.metrics import MetricItem, MetricsAnswer, metrics
+from shipcast.answers.periods import iso_week
+from shipcast.answers.words import plural
+from shipcast.dashboards import cards, charts
+from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
+from shipcast.dashboards.view import View
+
+TITLE, PATH = "Delivery", "delivery"
+
+
+def draw(view: View) -> None:
+    filters = view.filters
+    answer = view.ask(metrics, **filters.scope, **filters.period)
+    cards.headline(TITLE, answer.sentence)
+    name = st.selectbox(
+        "Metric",
+        list(METRICS),
+        format_func=lambda one: view.titles[one],
+        key="metric",
+        bind="query-params",
+        index=list(METRICS).index("change_failure_rate"),
+        width=320,
+    )
+    with cards.card("All metrics of the period"):
+        every_metric(view, answer)
+    with cards.card(f"{view.titles[name]}, week by week"):
+        week_by_week(view, name)
+    with cards.card(f"{view.titles[name]} by service"):
+        by_service(view, name)
+    with cards.card("How was this computed?"):
+        how(next(item for item in answer.items if item.metric == name))
+    cards.notes(answer.warnings)
+
+
+def every_metric(view: View, answer: MetricsAnswer) -> None:
+    filters = view.filters
+    compared = {}
+    if filters.before is not None:
+        since, until = filters.before
+        compared = changes(answer.items, view.ask(metrics, **filters.scope, period_from=since, period_to=until).items)
+    cards.table(
+        ["metric", "value", "95 % interval", "n", "left out", "open", "against before"],
+        [
+            [
+                view.titles[item.metric],
+                value_said(item),
+                interval_said(item),
+                f"{item.n:,}",
+                counted(item.excluded),
+                counted(item.censored),
+                change_said(compared.get(item.metric)),
+            ]
+            for item in answer.items
+        ],
+        "The delivery metrics",
+        numbers=("value", "n", "left out", "open"),
+        download="metrics",
+    )
+
+
+def counted(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def week_by_week(view: View, name: str) -> None:
+    filters = view.filters
+    items = view.ask(metrics, metric=name, by="week", **filters.scope, **filters.period).items
+    known = [item for item in items if item.value is not None]
+    if not known:
+        nothing_in(view, name)
+        return
+    partial = iso_week(view.as_of, ZoneInfo(view.settings.tz)) if filters.period_to is None else None
+    weeks = f"{plural(len(items), 'ISO week')} ({view.settings.tz})"
+    said = f"{view.titles[name]} in {weeks}, {len(known)} of them with a value."
+    if partial:
+        said += f" {partial} is not over: its point is hollow."
+    rows = [week_row(item) for item in items]
+    cards.chart(
+        charts.weekly(rows, known[0].unit, partial),
+        said,
+        ["week", "value", "95 % interval", "n"],
+        [[row["week"], row["said"], row["interval"], row["n"]] for row in rows],
+        f"{name}-by-week",
+        numbers=("value", "n"),
+    )
+
+
+def week_row(item: MetricItem) -> dict[str, Any]:
+    return {
+        "week": item.week,
+        "value": item.value,
+        "low": item.low,
+        "high": item.high,
+        "said": value_said(item),
+        "interval": interval_said(item),
+        "n": item.n,
+    }
+
+
+def nothing_in(view: View, name: str) -> None:
+    """Why a metric has no value: by the filters, or since nothing is known."""
+    if view.filters.is_narrowed:
+        cards.filtered_away(f"{view.titles[name]}: nothing is left by the filters.")
+    else:
+        cards.empty(f"{view.titles[name]}: not enough data in this period.", "none")
+
+
+def by_service(view: View, name: str) -> None:
+    filters = view.filters
+    answer = view.ask(metrics, metric=name, by="service", **filters.scope, **filters.period)
+    cards.note("Services stand in the order of their names: what differs between them is what they do, not how well.")
+    cards.table(
+        ["service", "value", "95 % interval", "n", "open"],
+        [
+            [item.service, value_said(item), interval_said(item), f"{item.n:,}", counted(item.censored)]
+            for item in answer.items
+        ],
+        f"{view.titles[name]} by service",
+        numbers=("value", "n", "open"),
+        download=f"{name}-by-service",
+    )
+
+
+def how(item: MetricItem) -> None:
+    """The definition, the rows in it, and those left out, with why."""
+    cards.text(item.how.definition)
+    cards.text(f"{plural(item.how.rows_in, 'row')} went in; {rests_on(item)}.")
+    rows = [["left out", one.reason, f"{one.rows:,}"] for one in item.how.left_out if one.rows]
+    rows += [["still open", one.reason, f"{one.rows:,}"] for one in item.how.still_open if one.rows]
+    cards.table(["what", "why", "rows"], rows, "Rows that did not go in, or not for good", numbers=("rows",))

@@ -1,0 +1,160 @@
+"""Outlook: how is shipping going, and when is it safe this week?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from html import escape
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from shipcast.answers.comparison import Change, changes
+from shipcast.answers.metrics import MetricItem, metrics
+from shipcast.answers.outlook import SHOWN, OutlookAnswer, outlook
+from shipcast.answers.windows import WindowsAnswer, windows
+from shipcast.answers.words import in_hundred, local_time, plural
+from shipcast.dashboards import cards, charts
+from shipcast.dashboards.links import link, to_page
+from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
+from shipcast.dashboards.view import View
+
+TITLE, PATH = "Outlook", "outlook"
+TILES = ("deployment_frequency", "lead_time", "change_failure_rate", "failed_deployment_recovery")
+WEEK = timedelta(days=7)
+
+
+def draw(view: View) -> None:
+    filters = view.filters
+    week = view.ask(
+        outlook, service=filters.service, team=filters.team, environment=filters.environment, top=services_shown()
+    )
+    cards.headline(TITLE, week.sentence)
+    delivery = view.ask(metrics, **filters.scope, **filters.period)
+    cards.text(delivery.sentence)
+    tiles(view, {item.metric: item for item in delivery.items})
+    with cards.card("The coming week, hour by hour"):
+        hours_ahead(view, week)
+    left, right = st.columns([3, 2])
+    with left, cards.card("The best windows"):
+        best_windows(view, week)
+    with right, cards.card("What changed since last week"):
+        last_week(view)
+    cards.notes((*week.warnings, *delivery.warnings))
+
+
+def services_shown() -> int | None:
+    return None if st.session_state.get("every-service") else SHOWN
+
+
+def tiles(view: View, items: dict[str, MetricItem]) -> None:
+    """Four delivery metrics, each with its interval, what it rests on, how it changed, and its weeks."""
+    filters = view.filters
+    compared = {}
+    if filters.before is not None:
+        since, until = filters.before
+        before = view.ask(metrics, **filters.scope, period_from=since, period_to=until)
+        compared = changes(list(items.values()), before.items)
+    weeks = view.ask(metrics, by="week", **filters.scope, **filters.period)
+    for column, name in zip(st.columns(len(TILES)), TILES, strict=True):
+        with column, st.container(border=True), cards.guarded():
+            tile(
+                view.titles[name],
+                items[name],
+                compared.get(name),
+                [week for week in weeks.items if week.metric == name],
+            )
+            link("delivery", "By week and service", metric=name, key=f"tile-{name}")
+
+
+def tile(name: str, item: MetricItem, change: Change | None, weeks: list[MetricItem]) -> None:
+    interval = interval_said(item)
+    st.html(
+        f'<h2 class="sc-title">{escape(name)}</h2><p class="sc-value">{escape(value_said(item))}</p>'
+        f'<p class="sc-note">{escape(interval or "no interval")} · {rests_on(item)}</p>'
+        f'<p class="sc-note">{escape(change_said(change))}</p>'
+    )
+    line = charts.sparkline([one.week or "" for one in weeks], [one.value for one in weeks])
+    st.altair_chart(line, alt=f"{name} over {plural(len(weeks), 'week')}", theme=None, key=f"line-{item.metric}")
+
+
+def hours_ahead(view: View, week: OutlookAnswer) -> None:
+    """A strip per service or, where there is one, its week as a grid; a cell leads to why."""
+    if not week.items:
+        if view.filters.is_narrowed:
+            cards.filtered_away("No service that is left by the filters was deployed here.")
+        else:
+            cards.empty("No deployment is known. Load some with `shipcast ingest files DIR`.")
+        return
+    cards.legend()
+    zone = ZoneInfo(view.filters.zone)
+    hours = [hour.start.astimezone(zone) for hour in week.items[0].hours]
+    rows = charts.heat_rows(week.items, hours)
+    days = list(dict.fromkeys(f"{hour:%a %-d %b}" for hour in hours))
+    services = [item.service for item in week.items]
+    drawn = charts.heat_grid(rows, days) if len(services) == 1 else charts.heat_strips(rows, services)
+    picked = cards.chart(
+        drawn,
+        week.sentence,
+        ["service", "hour", "level", "cost", "calendar", "booked"],
+        [[row[name] for name in ("service", "when", "level", "against", "rule", "booking")] for row in rows],
+        "outlook",
+        on_select="rerun",
+        selection_mode="cell",
+    )
+    cards.note(f"Hours on the clock of {view.filters.zone}. Choose a cell, or here, to see why an hour is what it is.")
+    for cell in picked.selection.get("cell", []) if picked else []:
+        to_page("why", service=cell["service"], at=cell["at"])
+    if week.services > SHOWN:
+        st.toggle(f"Show all {week.services} services", key="every-service")
+
+
+def best_windows(view: View, week: OutlookAnswer) -> None:
+    """The lowest-risk starts of a usual change of one service: the one chosen, else the one deployed most."""
+    if not week.items:
+        cards.empty("There is no service to ship.")
+        return
+    first = week.items[0]
+    answer = view.ask(
+        windows,
+        service=first.service,
+        duration=timedelta(minutes=first.duration_minutes),
+        environment=first.environment,
+    )
+    cards.text(answer.sentence)
+    cards.table(
+        ["start", f"start ({view.filters.zone})", "level", "chance of failure", "of the usual cost"],
+        [window_row(view, answer, place) for place in range(len(answer.items))],
+        f"{first.service}, a usual change of {first.duration_minutes:g} minutes",
+    )
+    link("plan", "Plan a release", service=first.service, key="plan-first")
+
+
+def window_row(view: View, answer: WindowsAnswer, place: int) -> list[object]:
+    one = answer.items[place]
+    chance = one.failure_probability
+    return [
+        f"{local_time(one.start, answer.business_zone, view.as_of)} ({answer.business_zone})",
+        local_time(one.start, view.filters.zone, view.as_of),
+        cards.Html(cards.level(one.level)),
+        "not known" if chance is None else in_hundred(chance, one.failure_low, one.failure_high),
+        "not known" if one.relative_cost is None else f"{one.relative_cost * 100:.0f} %",
+    ]
+
+
+def last_week(view: View) -> None:
+    """The last seven days against the seven before."""
+    scope, now = view.filters.scope, view.as_of
+    last = view.ask(metrics, **scope, period_from=now - WEEK, period_to=now)
+    before = view.ask(metrics, **scope, period_from=now - 2 * WEEK, period_to=now - WEEK)
+    found = changes(last.items, before.items)
+    clear = [change for change in found.values() if change.verdict in ("better", "worse")]
+    said = "; ".join(f"{view.titles[one.metric]} is {one.verdict}" for one in clear)
+    cards.text(f"{said}." if said else "Nothing changed clearly in the last seven days.")
+    cards.table(
+        ["metric", "last 7 days", "7 days before", ""],
+        [
+            [view.titles[one.metric], value_said(one.now), value_said(one.before), change_said(one).split(" (")[0]]
+            for one in found.values()
+        ],
+        "The last seven days against the seven before",
+    )

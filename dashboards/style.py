@@ -1,0 +1,81 @@
+"""How the page looks: colours, words and marks of the levels, and the few rules of style that Streamlit lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from shipcast.scheduling.recommend import LEVELS as BOUNDS
+
+INK, MUTED, RULE, PAPER, ACCENT = "#1B2733", "#4A5968", "#D8DEE4", "#FFFFFF", "#0B5A9C"
+HATCH = "#8A949E"
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4])
+
+
+@dataclass(frozen=True)
+class Look:
+    """A level as it is shown: never by its colour alone."""
+
+    word: str
+    mark: str
+    fill: str
+    text: str
+    bounds: str
+
+
+def looks() -> tuple[Look, ...]:
+    bounds = [bound for bound, _ in BOUNDS]
+    said = [f"below {bounds[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(bounds))]
+    return tuple(
+        Look(word, mark, fill, text, bound)
+        for (word, mark, fill, text), bound in zip(
+            (
+                ("calm", "○", "#1F5FA8", "#FFFFFF"),
+                ("fair", "◔", "#7FB2DC", INK),
+                ("moderate", "◑", "#F2EBDD", INK),
+                ("rough", "◕", "#F0A35E", INK),
+                ("storm", "●", "#A63C06", "#FFFFFF"),
+            ),
+            (*said, f"{bounds[-1]:g} and above"),
+            strict=True,
+        )
+    )
+
+
+LEVELS: Mapping[str, Look] = {look.word: look for look in looks()}
+THEME: Mapping[str, Any] = {
+    "theme.base": "light",
+    "theme.primaryColor": ACCENT,
+    "theme.backgroundColor": PAPER,
+    "theme.secondaryBackgroundColor": "#F3F6F9",
+    "theme.textColor": INK,
+    "theme.linkColor": ACCENT,
+}
+CSS = f"""
+<style>
+  .sc-eyebrow {{ color: {MUTED}; font-size: .95rem; margin: 0; }}
+  .sc-headline {{ font-size: 1.55rem; line-height: 1.3; font-weight: 600; margin: .1rem 0 .4rem; padding: 0;
+    overflow-wrap: anywhere; }}
+  .sc-title {{ font-size: 1.1rem; font-weight: 600; margin: 0; padding: 0; }}
+  .sc-note {{ color: {MUTED}; font-size: .9rem; margin: .2rem 0; overflow-wrap: anywhere; }}
+  .sc-text {{ margin: .2rem 0; overflow-wrap: anywhere; }}
+  .sc-simulated {{ border: 1px solid {INK}; border-left-width: 6px; padding: .3rem .7rem; margin: 0; }}
+  .sc-value {{ font-size: 1.7rem; font-weight: 600; margin: 0; }}
+  .sc-chip {{ border: 1px solid {RULE}; border-radius: 1rem; padding: .1rem .6rem; font-size: .85rem; }}
+  .sc-scroll {{ overflow-x: auto; }}
+  .sc-table {{ border-collapse: collapse; font-size: .9rem; width: 100%; }}
+  .sc-table caption {{ text-align: left; color: {MUTED}; padding: .2rem 0; }}
+  .sc-table th, .sc-table td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid {RULE};
+    vertical-align: top; max-width: 28rem; overflow-wrap: anywhere; }}
+  .sc-table td.sc-number, .sc-table th.sc-number {{ text-align: right; font-variant-numeric: tabular-nums;
+    white-space: nowrap; }}
+  .sc-level {{ border-radius: .25rem; padding: 0 .4rem; white-space: nowrap; }}
+  .sc-empty {{ border: 1px dashed {HATCH}; border-radius: .4rem; padding: .8rem 1rem; }}
+  .sc-empty.sc-none {{ border-style: solid; }}
+  .sc-empty code, .sc-note code, .sc-text code {{ overflow-wrap: anywhere; white-space: pre-wrap; }}
+  a:focus-visible, button:focus-visible {{ outline: 3px solid {ACCENT}; outline-offset: 2px; }}
+</style>
+"""
