@@ -92,7 +92,7 @@ def filtered_away(words: str) -> None:
 
 def clear_filters() -> None:
     for key in ("service", "team", "environment"):
-        st.session_state[key] = "production" if key == "environment" else "all"
+        st.session_state[key] = "production" if key == "environment" else "All"
 
 
 def notes(warnings: Sequence[str]) -> None:

@@ -8,22 +8,17 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from shipcast.answers.choices import Choices
+from shipcast.settings.errors import UsageError
 
-ALL = "all"
-PERIODS = {"4w": 28, "13w": 91, "26w": 182, "52w": 364}
-PERIOD_NAMES = {
-    "4w": "4 weeks",
-    "13w": "13 weeks",
-    "26w": "26 weeks",
-    "52w": "52 weeks",
-    "all": "All there is",
-    "own": "From … to …",
-}
-COMPARED = {"before": "The period before", "year": "A year before", "nothing": "Nothing"}
+ALL = "All"
+WEEKS = {"4 weeks": 4, "13 weeks": 13, "26 weeks": 26, "52 weeks": 52}
+WHOLE, OWN = "All there is", "Own dates"
+BEFORE, YEAR_BEFORE, NOTHING = "The period before", "A year before", "Nothing"
 YEAR = timedelta(days=364)  # whole weeks
-KEYS = ("service", "team", "environment", "period", "from", "to", "compare", "zone")
+KEYS = ("as_of", "service", "team", "environment", "period", "from", "to", "compare", "zone")
 
 
 @dataclass(frozen=True)
@@ -62,42 +57,55 @@ class Filters:
         return self.service is not None or self.team is not None or self.environment != "production"
 
 
-def chosen(choices: Choices, zone: str, as_of: datetime) -> Filters:
-    """Draw the filter bar and say what it is set to."""
-    with st.container(horizontal=True, key="filters", vertical_alignment="bottom"):
+def bar() -> DeltaGenerator:
+    """The row that the filters stand in."""
+    return st.container(horizontal=True, key="filters", vertical_alignment="bottom")
+
+
+def asked_at(row: DeltaGenerator, zone: str) -> datetime | None:
+    """When the page's questions are asked, as the address or the reader says; null: now.
+
+    Raises
+    ------
+    UsageError
+        It is no time.
+    """
+    given = row.text_input("As of", placeholder="now", key="as_of", bind="query-params", width=150)
+    if not given or not given.strip():
+        return None
+    try:
+        moment = datetime.fromisoformat(given.strip())
+        return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+    except ValueError as error:
+        raise UsageError(f"As of must be a time such as 2025-12-15T09:00Z or 2025-12-15. Got {given!r}.") from error
+
+
+def chosen(row: DeltaGenerator, choices: Choices, zone: str, as_of: datetime) -> Filters:
+    """Draw the filters and say what they are set to."""
+    with row:
         service = named("Service", "service", choices.services)
         team = named("Team", "team", choices.teams)
         environments = ["production", *(name for name in choices.environments if name != "production")]
         environment = select("Environment", "environment", environments)
-        period = select("Period", "period", list(PERIOD_NAMES), default="13w", names=PERIOD_NAMES)
-        own = own_period(as_of, zone) if period == "own" else None
-        compared = select("Compare with", "compare", list(COMPARED), names=COMPARED)
+        period = select("Period", "period", [*WEEKS, WHOLE, OWN], default="13 weeks")
+        own = own_period(as_of, zone) if period == OWN else None
+        compared = select("Compare with", "compare", [BEFORE, YEAR_BEFORE, NOTHING])
         zones = list(dict.fromkeys([zone, "UTC", *choices.zones, *sorted(available_timezones())]))
         clock = select("Your clock", "zone", zones)
     since, until = own or span(period, as_of, clock)
     return Filters(service, team, environment, since, until, earlier(since, until or as_of, compared), clock)
 
 
-def select(
-    label: str, key: str, options: list[str], default: str | None = None, names: dict[str, str] | None = None
-) -> str:
+def select(label: str, key: str, options: list[str], default: str | None = None, width: int = 180) -> str:
+    """One of several words, kept in the address; what the address says that is none of them is left out."""
     index = options.index(default) if default in options else 0
-    found = st.selectbox(
-        label,
-        options,
-        index=index,
-        key=key,
-        format_func=lambda option: (names or {}).get(option, option),
-        bind="query-params",
-        width=180,
-        filter_mode="contains",
-    )
-    return found if found is not None else options[index]
+    found = st.selectbox(label, options, index=index, key=key, bind="query-params", width=width, filter_mode="contains")
+    return found if found in options else options[index]
 
 
 def named(label: str, key: str, options: tuple[str, ...]) -> str | None:
-    """One of the names; null: all of them. A name that is `all` itself is not to be had here."""
-    found = select(label, key, [ALL, *(name for name in options if name != ALL)], names={ALL: "All"})
+    """One of the names; null: all of them. One that is called `All` is not to be had here."""
+    found = select(label, key, [ALL, *(name for name in options if name != ALL)])
     return None if found == ALL else found
 
 
@@ -112,10 +120,10 @@ def own_period(as_of: datetime, zone: str) -> tuple[datetime, datetime] | None:
 
 def span(period: str, as_of: datetime, zone: str) -> tuple[datetime | None, datetime | None]:
     """So many days before today's midnight on the reader's clock, up to now; nothing set for all there is."""
-    if period not in PERIODS:
+    if period not in WEEKS:
         return None, None
     today = as_of.astimezone(ZoneInfo(zone)).date()
-    return midnight(today - timedelta(days=PERIODS[period]), zone), None
+    return midnight(today - timedelta(weeks=WEEKS[period]), zone), None
 
 
 def midnight(day: date, zone: str) -> datetime:
@@ -124,7 +132,8 @@ def midnight(day: date, zone: str) -> datetime:
 
 def earlier(since: datetime | None, until: datetime, compared: str) -> tuple[datetime, datetime] | None:
     """The stretch of the same length before, or a year before, in whole weeks."""
-    if since is None or compared == "nothing":
+    if since is None or compared == NOTHING:
         return None
-    back = YEAR if compared == "year" else timedelta(days=(until - since).days)
-    return (since - back, until - back) if compared == "year" else (since - back, since)
+    if compared == YEAR_BEFORE:
+        return since - YEAR, until - YEAR
+    return since - timedelta(days=(until - since).days), since

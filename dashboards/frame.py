@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import ModuleType
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from shipcast.answers.choices import choices
+from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, local_time
-from shipcast.dashboards import cards
-from shipcast.dashboards.filters import chosen
+from shipcast.dashboards import cards, links
+from shipcast.dashboards.filters import asked_at, bar, chosen
 from shipcast.dashboards.pages import delivery, glossary, outlook
 from shipcast.dashboards.served import served
 from shipcast.dashboards.style import CSS
@@ -32,47 +32,46 @@ LOOK_AGAIN = "60s"
 
 
 def draw() -> None:
-    """The whole page."""
+    """The whole page: the frame first, since what is drawn outside of pages keeps its place in the address."""
     st.set_page_config(page_title="Shipcast", layout="wide", initial_sidebar_state="auto")
     st.html(CSS)
-    first = next(iter(PAGES))
+    frame, first = Frame(), next(iter(PAGES))
     linked = {
-        path: st.Page(partial(draw_page, path), title=page.TITLE, url_path=path, default=path == first)
+        path: st.Page(partial(frame.draw, page), title=page.TITLE, url_path=path, default=path == first)
         for path, page in PAGES.items()
     }
-    st.session_state["pages"] = linked
-    sections = {name: [linked[page.PATH] for page in pages] for name, pages in SECTIONS.items()}
-    st.navigation(sections).run()
+    links.remember(linked)
+    chosen_page = st.navigation({name: [linked[page.PATH] for page in pages] for name, pages in SECTIONS.items()})
+    links.gone()
+    frame.open(chosen_page.title)
+    chosen_page.run()
 
 
-def draw_page(path: str) -> None:
-    """One page in its frame."""
-    page = PAGES[path]
-    st.set_page_config(page_title=f"{page.TITLE} · Shipcast")
-    try:
-        found = source(served().settings, served().as_of or asked_as_of())
-        known = found.ask(choices)
-    except ShipcastError as error:
-        nothing_to_read(page.TITLE, error)
-        return
-    if known.is_simulated:
-        cards.text("Simulated data: this company does not exist.", "simulated")
-    filters = chosen(known, found.settings.tz, found.as_of)
-    freshness(found, filters.zone)
-    with cards.guarded():
-        page.draw(View(found, filters, known))
+class Frame:
+    """What surrounds a page, and what the page is drawn from; null: nothing can be read, and that was said."""
 
+    view: View | None = None
 
-def asked_as_of() -> datetime | None:
-    """The instant that the address asks about; null: it names none that can be read."""
-    given = st.query_params.get("as_of")
-    try:
-        moment = None if given is None else datetime.fromisoformat(given)
-    except ValueError:
-        return None
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=ZoneInfo(served().settings.tz))
+    def open(self, title: str) -> None:
+        row, zone = bar(), served().settings.tz
+        try:
+            found = source(served().settings, asked_at(row, zone) or served().as_of)
+            known = found.ask(choices)
+        except ShipcastError as error:
+            nothing_to_read(title, error)
+            return
+        if known.is_simulated:
+            cards.text("Simulated data: this company does not exist.", "simulated")
+        filters = chosen(row, known, zone, found.as_of)
+        freshness(found, filters.zone)
+        self.view = View(found, filters, known)
+
+    def draw(self, page: ModuleType) -> None:
+        """One page."""
+        st.set_page_config(page_title=f"{page.TITLE} · Shipcast")
+        if self.view is not None:
+            with cards.guarded():
+                page.draw(self.view)
 
 
 def nothing_to_read(title: str, error: ShipcastError) -> None:
@@ -95,14 +94,14 @@ def freshness(found: Source, zone: str) -> None:
     if data_as_of is None:
         said = f"Nothing was known at {asked} ({zone})."
     else:
-        old = age(max(found.as_of - data_as_of, found.as_of - found.as_of))
+        old = age(found.as_of - data_as_of)
         said = f"Data as of {local_time(data_as_of, zone, found.as_of)}, {old} old; asked at {asked} ({zone})."
     cards.text(said, "note")
     look_again(found.snapshot.snapshot_id)
 
 
-def newest(reader: object) -> datetime | None:
-    return reader.data_as_of  # type: ignore[attr-defined, no-any-return]
+def newest(reader: Reader) -> datetime | None:
+    return reader.data_as_of
 
 
 @st.fragment(run_every=LOOK_AGAIN)

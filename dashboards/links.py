@@ -8,22 +8,33 @@ import streamlit as st
 
 from shipcast.dashboards.filters import KEYS
 
-
-def address(**given: str) -> dict[str, Any]:
-    """The filters that are set, and what is given; a filter that is given goes first."""
-    kept = {key: value for key, value in st.query_params.items() if key in (*KEYS, "as_of")}
-    return {**kept, **given}
+GOING, PAGES = "going", "pages"
 
 
-def link(path: str, words: str, key: str, **given: str) -> None:
-    """A link to a page, where there is one of that path."""
-    pages = st.session_state.get("pages", {})
+def remember(pages: dict[str, Any]) -> None:
+    """What pages there are, by their paths."""
+    st.session_state[PAGES] = pages
+
+
+def link(path: str, words: str, **given: str) -> None:
+    """A link to a page, where there is one of that path; filters that are set go along, and are not set anew."""
+    pages = st.session_state.get(PAGES, {})
     if path in pages:
-        st.page_link(pages[path], label=words, query_params=address(**given))
+        unset = {key: value for key, value in given.items() if key not in st.query_params}
+        st.page_link(pages[path], label=words, query_params=unset)
 
 
-def to_page(path: str, **given: str) -> None:
-    """Go there at once."""
-    pages = st.session_state.get("pages", {})
+def go(path: str, **given: str) -> None:
+    """From a callback: draw that page next, filters set as given, and whatever else is given in its address."""
+    for key, value in given.items():
+        if key in KEYS:
+            st.session_state[key] = value
+    st.session_state[GOING] = path, {key: value for key, value in given.items() if key not in KEYS}
+
+
+def gone() -> None:
+    """Go where a callback wanted."""
+    path, given = st.session_state.pop(GOING, (None, {}))
+    pages = st.session_state.get(PAGES, {})
     if path in pages:
-        st.switch_page(pages[path], query_params=address(**given))
+        st.switch_page(pages[path], query_params=given)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
 from shipcast.answers.comparison import changes
-from shipcast.answers.metric_figures import METRICS
 from shipcast.answers.metrics import MetricItem, MetricsAnswer, metrics
 from shipcast.answers.periods import iso_week
 from shipcast.answers.words import plural
-from shipcast.dashboards import cards, charts
+from shipcast.dashboards import cards
+from shipcast.dashboards.charts.metrics import weekly
+from shipcast.dashboards.filters import select
 from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
 from shipcast.dashboards.view import View
 
@@ -23,15 +22,8 @@ def draw(view: View) -> None:
     filters = view.filters
     answer = view.ask(metrics, **filters.scope, **filters.period)
     cards.headline(TITLE, answer.sentence)
-    name = st.selectbox(
-        "Metric",
-        list(METRICS),
-        format_func=lambda one: view.titles[one],
-        key="metric",
-        bind="query-params",
-        index=list(METRICS).index("change_failure_rate"),
-        width=320,
-    )
+    named = {title: metric for metric, title in view.titles.items()}
+    name = named[select("Metric", "metric", list(named), view.titles["change_failure_rate"], width=320)]
     with cards.card("All metrics of the period"):
         every_metric(view, answer)
     with cards.card(f"{view.titles[name]}, week by week"):
@@ -87,7 +79,7 @@ def week_by_week(view: View, name: str) -> None:
         said += f" {partial} is not over: its point is hollow."
     rows = [week_row(item) for item in items]
     cards.chart(
-        charts.weekly(rows, known[0].unit, partial),
+        weekly(rows, known[0].unit, partial),
         said,
         ["week", "value", "95 % interval", "n"],
         [[row["week"], row["said"], row["interval"], row["n"]] for row in rows],

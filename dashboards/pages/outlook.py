@@ -13,8 +13,10 @@ from shipcast.answers.metrics import MetricItem, metrics
 from shipcast.answers.outlook import SHOWN, OutlookAnswer, outlook
 from shipcast.answers.windows import WindowsAnswer, windows
 from shipcast.answers.words import in_hundred, local_time, plural
-from shipcast.dashboards import cards, charts
-from shipcast.dashboards.links import link, to_page
+from shipcast.dashboards import cards
+from shipcast.dashboards.charts import metrics as metric_charts
+from shipcast.dashboards.charts import week as week_charts
+from shipcast.dashboards.links import go, link
 from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
 from shipcast.dashboards.view import View
 
@@ -63,7 +65,7 @@ def tiles(view: View, items: dict[str, MetricItem]) -> None:
                 compared.get(name),
                 [week for week in weeks.items if week.metric == name],
             )
-            link("delivery", "By week and service", metric=name, key=f"tile-{name}")
+            link("delivery", "By week and service", metric=view.titles[name])
 
 
 def tile(name: str, item: MetricItem, change: Change | None, weeks: list[MetricItem]) -> None:
@@ -73,7 +75,7 @@ def tile(name: str, item: MetricItem, change: Change | None, weeks: list[MetricI
         f'<p class="sc-note">{escape(interval or "no interval")} · {rests_on(item)}</p>'
         f'<p class="sc-note">{escape(change_said(change))}</p>'
     )
-    line = charts.sparkline([one.week or "" for one in weeks], [one.value for one in weeks])
+    line = metric_charts.sparkline([one.week or "" for one in weeks], [one.value for one in weeks])
     st.altair_chart(line, alt=f"{name} over {plural(len(weeks), 'week')}", theme=None, key=f"line-{item.metric}")
 
 
@@ -88,24 +90,28 @@ def hours_ahead(view: View, week: OutlookAnswer) -> None:
     cards.legend()
     zone = ZoneInfo(view.filters.zone)
     hours = [hour.start.astimezone(zone) for hour in week.items[0].hours]
-    rows = charts.heat_rows(week.items, hours)
+    rows = week_charts.heat_rows(week.items, hours)
     days = list(dict.fromkeys(f"{hour:%a %-d %b}" for hour in hours))
     services = [item.service for item in week.items]
-    drawn = charts.heat_grid(rows, days) if len(services) == 1 else charts.heat_strips(rows, services)
-    picked = cards.chart(
+    drawn = week_charts.heat_grid(rows, days) if len(services) == 1 else week_charts.heat_strips(rows, services)
+    cards.chart(
         drawn,
         week.sentence,
         ["service", "hour", "level", "cost", "calendar", "booked"],
         [[row[name] for name in ("service", "when", "level", "against", "rule", "booking")] for row in rows],
         "outlook",
-        on_select="rerun",
+        on_select=why,
         selection_mode="cell",
     )
     cards.note(f"Hours on the clock of {view.filters.zone}. Choose a cell, or here, to see why an hour is what it is.")
-    for cell in picked.selection.get("cell", []) if picked else []:
-        to_page("why", service=cell["service"], at=cell["at"])
     if week.services > SHOWN:
         st.toggle(f"Show all {week.services} services", key="every-service")
+
+
+def why() -> None:
+    """Go to the page that explains the hour that was chosen."""
+    for cell in st.session_state["chart-outlook"].selection.get("cell", [])[:1]:
+        go("why", service=cell["service"], at=cell["at"])
 
 
 def best_windows(view: View, week: OutlookAnswer) -> None:
@@ -126,7 +132,7 @@ def best_windows(view: View, week: OutlookAnswer) -> None:
         [window_row(view, answer, place) for place in range(len(answer.items))],
         f"{first.service}, a usual change of {first.duration_minutes:g} minutes",
     )
-    link("plan", "Plan a release", service=first.service, key="plan-first")
+    link("plan", "Plan a release", service=first.service)
 
 
 def window_row(view: View, answer: WindowsAnswer, place: int) -> list[object]:

@@ -1,4 +1,4 @@
-"""Charts of what answers say, in Altair; colours and marks as everywhere on the page."""
+"""The coming week by the hour: a strip per service, or one service's days as a grid."""
 
 from __future__ import annotations
 
@@ -8,31 +8,10 @@ from typing import Any
 import altair as alt
 
 from shipcast.answers.outlook import ServiceWeek
-from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED, RULE
+from shipcast.dashboards.charts.style import level_colours, styled
+from shipcast.dashboards.style import INK, LEVELS
 
 DAYS = "%a %-d %b"
-
-
-def styled(chart: Any) -> Any:
-    """The chart with the page's ink, on its paper, and with nothing fetched from anywhere."""
-    return (
-        chart.configure_view(stroke=None)
-        .configure_axis(
-            labelColor=MUTED, titleColor=MUTED, gridColor=RULE, domainColor=RULE, tickColor=RULE, labelFontSize=12
-        )
-        .configure_text(color=INK)
-        .configure_legend(labelColor=INK, titleColor=MUTED, labelFontSize=12)
-    )
-
-
-def sparkline(weeks: Sequence[str], values: Sequence[float | None]) -> alt.Chart:
-    """A small line of a metric by week; a gap where a week has no value."""
-    rows = [{"week": week, "value": value} for week, value in zip(weeks, values, strict=True)]
-    line = alt.Chart(alt.Data(values=rows)).mark_line(color=LINES[0], strokeWidth=2, point=alt.OverlayMarkDef(size=12))
-    encoded = line.encode(
-        x=alt.X("week:O", axis=None), y=alt.Y("value:Q", axis=None, scale=alt.Scale(zero=False, nice=False))
-    )
-    return styled(encoded.properties(width="container", height=40))
 
 
 def heat_rows(weeks: Sequence[ServiceWeek], hours: Sequence[Any]) -> list[dict[str, Any]]:
@@ -55,10 +34,6 @@ def heat_rows(weeks: Sequence[ServiceWeek], hours: Sequence[Any]) -> list[dict[s
         for week in weeks
         for hour, local in zip(week.hours, hours, strict=True)
     ]
-
-
-def level_colours() -> alt.Scale:
-    return alt.Scale(domain=[*LEVELS, "not known"], range=[*(look.fill for look in LEVELS.values()), RULE])
 
 
 def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> alt.LayerChart:
@@ -108,18 +83,3 @@ def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> alt.LayerC
     marks = base.mark_text(fontSize=13).encode(text="mark:N", color=alt.Color("text:N", scale=None))
     layers = alt.layer(cells.add_params(picked), outlined, marks)
     return styled(layers.properties(width="container", height=alt.Step(30)))
-
-
-def weekly(rows: Sequence[dict[str, Any]], unit: str, partial: str | None) -> alt.LayerChart:
-    """A metric by ISO week with its intervals; the week under way is hollow, since it is not over."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
-        x=alt.X("week:O", title="ISO week", axis=alt.Axis(labelAngle=-60, labelOverlap=True)),
-    )
-    band = base.mark_errorbar(color=LINES[0], ticks=True, opacity=0.5).encode(y=alt.Y("low:Q", title=unit), y2="high:Q")
-    line = base.mark_line(color=LINES[0]).encode(y=alt.Y("value:Q", title=unit))
-    points = base.mark_point(size=55, strokeWidth=2, color=LINES[0]).encode(
-        y=alt.Y("value:Q", title=unit),
-        fill=alt.condition(alt.datum.week == (partial or ""), alt.value("#FFFFFF"), alt.value(LINES[0])),
-        tooltip=["week:N", alt.Tooltip("said:N", title="value"), alt.Tooltip("interval:N"), alt.Tooltip("n:Q")],
-    )
-    return styled(alt.layer(band, line, points).properties(width="container", height=240))

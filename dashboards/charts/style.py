@@ -1,0 +1,25 @@
+"""What all charts share: ink, paper, and the colours of the levels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+from shipcast.dashboards.style import INK, LEVELS, MUTED, RULE
+
+
+def styled(chart: Any) -> Any:
+    """The chart with the page's ink, on its paper, and with nothing fetched from anywhere."""
+    return (
+        chart.configure_view(stroke=None)
+        .configure_axis(
+            labelColor=MUTED, titleColor=MUTED, gridColor=RULE, domainColor=RULE, tickColor=RULE, labelFontSize=12
+        )
+        .configure_text(color=INK)
+        .configure_legend(labelColor=INK, titleColor=MUTED, labelFontSize=12)
+    )
+
+
+def level_colours() -> alt.Scale:
+    return alt.Scale(domain=[*LEVELS, "not known"], range=[*(look.fill for look in LEVELS.values()), RULE])

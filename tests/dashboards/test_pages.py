@@ -1,0 +1,31 @@
+"""Every page, drawn on awkward data: nothing breaks, and what is empty says why."""
+
+import pytest
+from company import COMPANY, CUT
+from drawing import drawn, empties, headline, is_broken, words
+
+from shipcast.dashboards.frame import PAGES
+from shipcast.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def company(built_once):
+    return built_once("page_company", COMPANY)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_says_one_sentence_and_no_part_of_it_breaks(company, path):
+    page = drawn(company, path, CUT)
+
+    assert not is_broken(page), words(page)
+    assert headline(page).endswith(".")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_without_a_snapshot_a_page_says_what_to_do(tmp_path, path):
+    page = drawn(Settings(home=tmp_path), path)
+
+    assert not page.exception
+    assert headline(page) == "Nothing is published here yet."
+    assert empties(page) == ["unknown"]
+    assert "shipcast ingest files DIR" in words(page)
