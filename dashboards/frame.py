@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from types import ModuleType
@@ -22,12 +22,7 @@ from shipcast.settings.errors import ShipcastError
 from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current
 
-SECTIONS: Mapping[str, Sequence[ModuleType]] = {
-    "When to ship": (outlook,),
-    "How we ship": (delivery,),
-    "How sure": (glossary,),
-}
-PAGES: Mapping[str, ModuleType] = {page.PATH: page for pages in SECTIONS.values() for page in pages}
+PAGES: Mapping[str, ModuleType] = {page.PATH: page for page in (outlook, delivery, glossary)}
 LOOK_AGAIN = "60s"
 
 
@@ -41,7 +36,7 @@ def draw() -> None:
         for path, page in PAGES.items()
     }
     links.remember(linked)
-    chosen_page = st.navigation({name: [linked[page.PATH] for page in pages] for name, pages in SECTIONS.items()})
+    chosen_page = st.navigation(list(linked.values()))
     links.gone()
     frame.open(chosen_page.title)
     chosen_page.run()

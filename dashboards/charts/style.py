@@ -12,7 +12,8 @@ from shipcast.dashboards.style import INK, LEVELS, MUTED, RULE
 def styled(chart: Any) -> Any:
     """The chart with the page's ink, on its paper, and with nothing fetched from anywhere."""
     return (
-        chart.configure_view(stroke=None)
+        chart.configure(aria=False)  # the chart as a whole is described, by `alt`
+        .configure_view(stroke=None)
         .configure_axis(
             labelColor=MUTED, titleColor=MUTED, gridColor=RULE, domainColor=RULE, tickColor=RULE, labelFontSize=12
         )

@@ -1,0 +1,100 @@
+"""A page server in a process of its own, and a real Chromium that looks at it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+LONG = 120_000  # ms; on a busy machine a first page takes its time
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(home, as_of):
+    """The address of the page of a home, served as its user does, while the block runs."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "shipcast",
+        "--home",
+        str(home),
+        "--as-of",
+        as_of,
+        "dashboard",
+        "--port",
+        str(port),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
+    ) as server:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(f"{address}/_stcore/health", server)
+            yield address, server.pid
+        finally:
+            server.terminate()
+
+
+def wait_for(url, server):
+    until = time.monotonic() + LONG / 1000
+    while time.monotonic() < until:
+        assert server.poll() is None, server.stdout.read()
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the page did not come up")
+
+
+@contextmanager
+def chromium():
+    if not CHROMIUM:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def looked_at(browser, url, **watched):
+    """A tab with that address, once all of it is drawn; `watched` are called at the tab's events of these names."""
+    page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    page.set_default_timeout(LONG)
+    for event, watcher in watched.items():
+        page.on(event, watcher)
+    page.goto(url)
+    settled(page)
+    return page
+
+
+def settled(page):
+    """Wait until the page is drawn."""
+    page.wait_for_selector("h1.sc-headline")
+    page.wait_for_selector(DRAWN)

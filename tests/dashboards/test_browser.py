@@ -1,0 +1,161 @@
+"""The page as its readers have it: in a real browser, from a real server."""
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import chromium, looked_at, serving, settled
+from company import CUT, instant
+
+from shipcast.__main__ import run
+from shipcast.dashboards.frame import PAGES
+
+STANDARD = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+FIRST = next(iter(PAGES))
+TABS = 60
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served(trained_home, browser):
+    with serving(trained_home.home, instant(CUT)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(served):
+    return served[0]
+
+
+@pytest.fixture
+def answered(trained_home, capsys):
+    """A function that gives what the command line answers, as JSON."""
+
+    def answer(*words):
+        capsys.readouterr()
+        assert run(["--home", str(trained_home.home), "--as-of", instant(CUT), "--json", *words]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return answer
+
+
+def url(address, path, query=""):
+    return f"{address}/{'' if path == FIRST else path}{query}"
+
+
+def headline(page):
+    return page.inner_text("h1.sc-headline")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, address, path):
+    called, complaints = [], []
+    page = looked_at(
+        browser,
+        url(address, path),
+        request=lambda one: called.append(one.url),
+        console=lambda one: (
+            complaints.append(one.text) if one.type == "error" and "_stcore" not in one.location["url"] else None
+        ),
+    )
+
+    found = Axe().run(page, options=STANDARD).response["violations"]
+
+    assert headline(page).endswith(".")
+    assert {urlsplit(one).hostname for one in called} <= {"127.0.0.1", None}
+    assert complaints == []
+    assert [(one["id"], node["html"][:300]) for one in found for node in one["nodes"]] == []
+    assert "could not be drawn" not in page.inner_text("body")
+
+
+def test_the_server_talks_to_its_viewers_alone(browser, served):
+    address, process = served
+    looked_at(browser, url(address, FIRST))
+    port = urlsplit(address).port
+
+    assert {peer for peer in connected(process) if port not in peer} == set()
+    assert listening(process) == {("127.0.0.1", port)}
+
+
+def sockets(process):
+    """Its TCP sockets: local and remote address and port, and the state, as the kernel lists them."""
+    own = set()
+    for handle in Path(f"/proc/{process}/fd").iterdir():
+        try:
+            own.add(os.readlink(handle))
+        except OSError:
+            continue  # closed meanwhile
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            _, local, remote, state, *rest = line.split()
+            if f"socket:[{rest[5]}]" in own:
+                yield ended(local), ended(remote), state
+
+
+def ended(text):
+    host, port = text.split(":")
+    octets = bytes.fromhex(host)
+    return ".".join(str(octet) for octet in octets[:4][::-1]) if len(octets) == 4 else host, int(port, 16)
+
+
+def connected(process):
+    return {(local[1], remote[1]) for local, remote, state in sockets(process) if state == "01"}
+
+
+def listening(process):
+    return {local for local, _, state in sockets(process) if state == "0A"}
+
+
+def test_pages_say_what_the_command_line_says(browser, address, answered):
+    outlook = looked_at(browser, url(address, "outlook"))
+    delivery = looked_at(browser, url(address, "delivery"))
+
+    assert headline(outlook) == answered("outlook")["sentence"]
+    assert headline(delivery) == answered("metrics", "--environment", "production", "--from", "2025-03-03")["sentence"]
+
+
+def test_a_filter_changes_the_address_and_the_address_restores_the_view(browser, address):
+    page = looked_at(browser, url(address, "delivery"))
+    before = headline(page)
+    page.get_by_label("Service", exact=False).first.click()
+    page.get_by_role("option", name="web", exact=True).click()
+    page.wait_for_function(f"document.querySelector('h1.sc-headline').innerText !== {json.dumps(before)}")
+    settled(page)
+    copied = page.url
+
+    again = looked_at(browser, copied)
+
+    assert parse_qs(urlsplit(copied).query)["service"] == ["web"]
+    assert headline(again) == headline(page) != before
+
+
+def test_the_filters_go_along_from_page_to_page(browser, address):
+    page = looked_at(browser, url(address, "delivery", "?service=web&period=26+weeks"))
+    page.get_by_test_id("stSidebarNav").get_by_text("Glossary").click()
+    page.wait_for_url("**/glossary*")
+    settled(page)
+
+    assert parse_qs(urlsplit(page.url).query) == {"service": ["web"], "period": ["26 weeks"]}
+
+
+def test_all_that_can_be_clicked_can_be_reached_by_keyboard(browser, address):
+    page = looked_at(browser, url(address, FIRST))
+    wanted = page.eval_on_selector_all(
+        "a[href]:not([href^='#']), button:not([tabindex='-1']):not([disabled]), input:not([tabindex='-1'])",
+        "all => all.filter(one => one.checkVisibility() && !one.closest('details:not([open]) > :not(summary)')).length",
+    )
+    reached = set()
+    for _ in range(wanted + TABS):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+
+    assert wanted > 10
+    assert len(reached) >= wanted
