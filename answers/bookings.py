@@ -172,7 +172,8 @@ def refused(refusal: str, items: Sequence[ConflictItem], next_step: str, instead
     told = [line for one in items for line in wrap(f"- {one.says}.", WIDTH, subsequent_indent="    ")]
     cut = [*told[: LINES - 1], "- and more; --json names all"] if len(told) > LINES else told
     return EntryRefused(
-        "\n".join(filter(None, [f"{refusal}: {plural(len(items), 'conflict')}.", *cut, instead])),
+        f"{refusal}: {plural(len(items), 'conflict')}.",
+        lines=[*cut, *filter(None, [instead])],
         next_step=next_step,
         conflicts=[one.model_dump(mode="json") for one in items],
     )

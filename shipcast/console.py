@@ -44,8 +44,13 @@ UNUSUAL = re.compile(r"[^ -~\n]")
 
 def shown(value: object, longest: int = LONGEST) -> str:
     """The value on one line of so many characters at most, none of which does anything to a terminal."""
-    text = printable(str(value).replace("\n", "?"))
+    text = one_line(str(value))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def one_line(text: str) -> str:
+    """Text on one line that can do nothing to a terminal: control characters, line feeds too, become `?`."""
+    return printable(text.replace("\n", "?"))
 
 
 def nobody_reads() -> None:
@@ -169,9 +174,9 @@ def show_error(error: ShipcastError, arguments: list[str]) -> None:
     if "--json" in arguments:
         typer.echo(escaped(json.dumps(problem(error, arguments), ensure_ascii=False)))
         return
-    lines = [f"error: {error.detail}", *([f"  {error.next_step}"] if error.next_step else [])]
-    text = "\n".join(lines).splitlines()
-    tell("\n".join(text[:ERROR_LINES]), err=True)
+    last = [f"  {error.next_step}"] if error.next_step else []
+    lines = [f"error: {error.detail}", *error.lines][: ERROR_LINES - len(last)]
+    tell("\n".join(one_line(line) for line in (*lines, *last)), err=True)
 
 
 def problem(error: ShipcastError, arguments: list[str]) -> dict[str, Any]:

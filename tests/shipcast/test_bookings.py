@@ -331,8 +331,8 @@ MISTAKES = [
     (["override", "pay", *NOON, "--rule", "lanch", "--reason", "x"], 2, "Did you mean lunch?"),
     (["override", "pay", *NOON, "--rule", "lunch", "--reason", " "], 2, "--reason: must not be empty"),
     (["undo", "1"], 4, "There is no entry 1: nothing was recorded yet"),
-    (["undo", "0"], 2, "NUMBER: input should be greater"),
-    (["approve", "0"], 2, "NUMBER: input should be greater"),
+    (["undo", "0"], 2, "NUMBER: must be 1 or more"),
+    (["approve", "0"], 2, "NUMBER: must be 1 or more"),
     (["approve", "9" * 5000], 2, "Give the NUMBER of a booking"),
     (["audit", "verify", "--expect", "abc"], 2, "64 digits"),
 ]
@@ -550,3 +550,20 @@ def test_a_mark_says_what_it_is_about_and_names_bookings_on_either_side(ask):
     assert answered(ask, "reserve", "pay", "--start", "2027-02-01T09:15Z", "--duration", "15m")["warnings"] == []
     refused(ask, *MARK[:-4], code=2)
     assert "must not be empty" in refused(ask, *MARK[:-4], "--reason", " ", code=2)[0]
+
+
+@pytest.mark.parametrize("place", ["--id", "--service", "--region"])
+def test_a_name_with_control_characters_is_refused_and_never_printed_raw(ask, place):
+    given = {"--id": "audit", "--service": "pay", "--region": "eu", place: "a\nb\x1b[1m"}
+    flags = [word for pair in given.items() for word in pair]
+
+    said, _ = refused(ask, "freeze", "add", *flags, "--from", "2027-02-01", "--to", "2027-02-01", code=2)
+
+    assert said == rf"error: {place} must have no control characters. Got 'a\nb\x1b[1m' instead."
+
+
+def test_an_error_keeps_to_its_lines_whatever_a_file_is_called(ask):
+    code, out, err = ask("calendar", "list", "--calendar", "a\nb")
+
+    assert (code, out) == (3, "")
+    assert err.splitlines()[0] == "error: a?b: No such file or directory."

@@ -99,7 +99,8 @@ def test_questions_may_come_from_the_standard_input(ask, monkeypatch):
     ("line", "word"),
     [
         ("{", "it is no JSON"),
-        ("[1]", "it is no object"),
+        ("[1]", "it must be one object such as"),
+        ('{"service": "pay", "service": "web"}', "the key 'service' stands twice"),
         ({**ASKED, "service": None}, "lacks the service"),
         ({"service": "pay", "end": ASKED["end"]}, "lacks the start"),
         ({**ASKED, "start": "noon"}, "start must be a time"),
