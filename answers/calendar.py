@@ -11,12 +11,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Part, naive, optional_utc, utc
-from shipcast.answers.company import Approval, Known, approval, known_services
-from shipcast.answers.company_calendar import combined, company_calendar, ledger_state, reason
+from shipcast.answers.company import Approval, Known, approval, company_rules, known_services, region_warnings
+from shipcast.answers.company_calendar import combined, reason
 from shipcast.answers.entries import ConflictItem, standing_items
 from shipcast.answers.errors import nearest
 from shipcast.answers.words import listing, local_time, plural
-from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
+from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.files import FILE_NAME, IMPORTED, calendar_files
 from shipcast.scheduling.calendar.meetings import meetings_before
@@ -159,24 +159,22 @@ def check(
     CalendarError
         The calendar cannot be used.
     """
-    files = calendar_files(settings.home, calendar_file)
-    state = ledger_state(settings, as_of)
-    calendar = combined(files, state)
-    known = known_services(settings, as_of)
+    rules = company_rules(settings, as_of, calendar_file)
+    calendar, known = rules.calendar, known_services(settings, as_of)
     asked = [known.completed(one) for one in questions]
     at = naive(as_of)
-    items = tuple(checked(calendar, state, one, at) for one in asked)
+    items = tuple(checked(calendar, rules.state, one, at) for one in asked)
     left_out = [f"Keys of no use to a question were left out: {', '.join(unknown_keys)}."] if unknown_keys else []
     return CalendarCheckAnswer(
         **envelope(as_of, known),
         sentence=sentence(items, known, settings.tz, as_of),
         items=items,
         warnings=(
-            *notes(calendar, files),
+            *notes(calendar, rules.files),
             *left_out,
             *subject_warnings(calendar, [one.subject for one in asked], known),
         ),
-        files=tuple(str(path) for path in files),
+        files=tuple(str(path) for path in rules.files),
     )
 
 
@@ -217,9 +215,7 @@ def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
 
 def subject_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
     """What is not known of the services asked about, where that could matter."""
-    warnings = []
-    if lacking := unknown_regions(calendar, subjects):
-        warnings.append(f"No region is known of {', '.join(lacking)}: rules about regions were left out.")
+    warnings = region_warnings(calendar, subjects, known)
     strangers = sorted({one.service for one in subjects} - known.services.keys()) if known.services else []
     for name in strangers:
         near = nearest(name, list(known.services))
@@ -293,9 +289,17 @@ def in_force(
 
 @dataclass(frozen=True)
 class Listed:
-    """What is in force as an answer, the occurrences that it lists, and the bookings that were undone."""
+    """What is in force as an answer, the occurrences that it lists, and the bookings that were undone.
+
+    Parameters
+    ----------
+    calendar, about
+        The rules, and whom they were asked about; None: everybody.
+    """
 
     answer: CalendarListAnswer
+    calendar: Calendar
+    about: Subject | None
     found: list[Occurrence]
     given_back: list[Occurrence]
 
@@ -308,9 +312,8 @@ def listed(
     calendar_file: Path | None,
     subject: Subject | None,
 ) -> Listed:
-    files = calendar_files(settings.home, calendar_file)
-    state = ledger_state(settings, as_of)
-    calendar = combined(files, state)
+    in_force = company_rules(settings, as_of, calendar_file)
+    calendar, state = in_force.calendar, in_force.state
     known = known_services(settings, as_of)
     period = naive_period(since, until)
     about = None if subject is None else known.subject_of(subject)
@@ -323,12 +326,12 @@ def listed(
         sentence=listed_sentence(rules, len(booked), len(conflicts)),
         items=tuple(item(one) for one in found),
         conflicts=conflicts,
-        warnings=notes(calendar, files),
-        files=tuple(str(path) for path in files),
+        warnings=(*notes(calendar, in_force.files), *region_warnings(calendar, [about] if about else [], known)),
+        files=tuple(str(path) for path in in_force.files),
         period_start=since,
         period_end=until,
     )
-    return Listed(answer, found, [occurrence(one) for one in state.given_back])
+    return Listed(answer, calendar, about, found, [occurrence(one) for one in state.given_back])
 
 
 def listed_sentence(rules: Sequence[Occurrence], booked: int, conflicts: int) -> str:
@@ -454,7 +457,7 @@ def export(
     if form == "ics":
         text = events(whole, as_of, target)
     else:
-        text, said = argo_windows(settings, as_of, since, until, calendar_file, subject)
+        text, said = argo_windows(whole)
     if target is not None:
         write_whole(target, [text])
     where = "" if target is None else f" Wrote {target}."
@@ -479,22 +482,14 @@ def events(whole: Listed, as_of: datetime, target: Path | None) -> str:
     return occurrences_ics(whole.found, as_of, earlier, whole.given_back).decode("utf-8")
 
 
-def argo_windows(
-    settings: Settings,
-    as_of: datetime,
-    since: datetime,
-    until: datetime,
-    calendar_file: Path | None,
-    subject: Subject | None,
-) -> tuple[str, tuple[str, ...]]:
+def argo_windows(whole: Listed) -> tuple[str, tuple[str, ...]]:
     """As a manifest of Argo CD's sync windows; and what these don't say."""
     from shipcast.scheduling.calendar.argo import sync_windows, year_after
 
-    begins, ends = naive_period(since, until)
+    begins, ends = naive(whole.answer.period_start), naive(whole.answer.period_end)
     if ends > year_after(begins):
         raise UsageError("For Argo CD the period is a year at most: its cron names no year.")
-    about = None if subject is None else known_services(settings, as_of).subject_of(subject)
-    found = sync_windows(company_calendar(settings, as_of, calendar_file), begins, ends, about)
+    found = sync_windows(whole.calendar, begins, ends, whole.about)
     return found.manifest(), found.notes
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from shipcast.answers import metric_queries as queries
 from shipcast.answers.answer import Instant, Part, utc
 from shipcast.answers.company_calendar import combined, ledger_state
+from shipcast.answers.errors import listed
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.features.history import History
-from shipcast.scheduling.calendar.calendar import Calendar
+from shipcast.scheduling.calendar.calendar import Calendar, strange_regions, unknown_regions, vain_regions
 from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.calendar.meetings import Meeting
 from shipcast.scheduling.calendar.questions import Question
@@ -68,6 +70,11 @@ class Known:
     services: Mapping[str, Service] = field(default_factory=dict)
     data_as_of: datetime | None = None
 
+    @cached_property
+    def regions(self) -> frozenset[str]:
+        """All in which a service runs."""
+        return frozenset(region for one in self.services.values() for region in one.regions)
+
     def completed(self, question: Question) -> Question:
         """The question with what is known of its service where the asker didn't say."""
         service = self.service(question.subject.service)
@@ -106,24 +113,43 @@ def known_services(settings: Settings, as_of: datetime) -> Known:
 
 @dataclass(frozen=True)
 class Rules:
-    """The calendar in force, and what the ledger holds."""
+    """The calendar in force, what the ledger holds, and the files that the calendar was read from."""
 
     calendar: Calendar
     state: State
+    files: tuple[Path, ...] = ()
 
 
 def company_rules(settings: Settings, as_of: datetime, calendar_file: Path | None = None) -> Rules:
-    """Both as known at `as_of` (aware); see `company_calendar`.
+    """The rules as known at `as_of` (aware).
+
+    Parameters
+    ----------
+    calendar_file
+        In place of the home's or the current folder's, and of what was imported; the ledger counts with it too.
 
     Raises
     ------
     CalendarError
-        The calendar cannot be used.
+        A file cannot be used, or has an id that the ledger has.
     LedgerBroken
         An entry of the ledger is not as it was written.
     """
     state = ledger_state(settings, as_of)
-    return Rules(combined(calendar_files(settings.home, calendar_file), state), state)
+    files = tuple(calendar_files(settings.home, calendar_file))
+    return Rules(combined(files, state), state, files)
+
+
+def region_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
+    """Regions that are not known of a service, and those, asked about or of a rule, in which no service is known."""
+    lacking = unknown_regions(calendar, subjects)
+    said = [f"No region is known of {listed(lacking)}: rules about regions were left out."] if lacking else []
+    served = known.regions
+    if not served:
+        return said
+    where = f"in which no service is known (known: {listed(sorted(served))})"
+    said += [f"{name} is a region {where}." for name in strange_regions(subjects, served)]
+    return said + [f"Rule {rule} is about region {name}, {where}." for rule, name in vain_regions(calendar, served)]
 
 
 def company_constraints(

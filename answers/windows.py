@@ -12,7 +12,7 @@ from pydantic import Field
 from shipcast.answers.admission import Admission, Blocked, most
 from shipcast.answers.alternatives import Alternative, alternatives
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, optional_utc, rfc3339, utc
-from shipcast.answers.company import Approval
+from shipcast.answers.company import Approval, region_warnings
 from shipcast.answers.ground import Ground
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.metric_queries import PROXIES, Scope
@@ -26,7 +26,7 @@ from shipcast.features.history import LOAD_WEEKS, History
 from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
-from shipcast.scheduling.calendar.calendar import as_datetime, unknown_regions
+from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.scheduling.calendar.scope import is_about
 from shipcast.scheduling.recommend import diverse, is_clearly_better, level, robust_costs
 from shipcast.scheduling.windows import candidate_starts
@@ -310,9 +310,7 @@ def ground_warnings(asked: Inquiry) -> list[str]:
 def calendar_warnings(asked: Inquiry) -> list[str]:
     """What of the calendar could not be kept since something is not known."""
     calendar, subject = asked.constraints.calendar, asked.wanted.subject
-    said = [*calendar.notes]
-    if unknown_regions(calendar, [subject]):
-        said.append(f"No region is known of {subject.service}: rules about regions were left out.")
+    said = [*calendar.notes, *region_warnings(calendar, [subject], asked.known)]
     boards = [cab.id for cab in calendar.cabs if is_about(cab.scope, subject)]
     if boards and subject.change_type is None:
         said.append(f"The type is not said: of normal changes {', '.join(boards)} would have to decide.")

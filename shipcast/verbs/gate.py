@@ -51,21 +51,18 @@ def gate_verb(
     ] = None,
 ) -> None:
     """Whether a change may ship: exit code 0 go, 10 hold, 11 cannot say."""
-    from shipcast.answers.gate import gate
+    from shipcast.answers.gate import Terms, gate
 
     answer = gate(
         ask.settings,
         ask.as_of,
         service,
-        at=ask.optional_instant(at, "--at"),
-        duration=optional_duration(duration),
+        Terms(ask.optional_instant(at, "--at"), optional_duration(duration), max_level, on_unknown),
         environment=environment,
         lines=lines,
         files=files,
         change_type=change_type,
         calendar_file=calendar,
-        max_level=max_level,
-        on_unknown=on_unknown,
     )
     report(answer, junit, summary)
     try:
