@@ -13,7 +13,7 @@ from pydantic import Field
 from shipcast.answers.answer import Answer, Count, Instant, Part, naive, optional_utc, utc
 from shipcast.answers.company import Approval, Known, approval, company_rules, known_services, region_warnings
 from shipcast.answers.company_calendar import combined, reason
-from shipcast.answers.entries import ConflictItem, standing_items
+from shipcast.answers.entries import ConflictItem, in_brackets, standing_items
 from shipcast.answers.errors import nearest
 from shipcast.answers.words import listing, local_time, plural
 from shipcast.scheduling.calendar.calendar import Calendar
@@ -25,14 +25,33 @@ from shipcast.scheduling.calendar.policy import Verdict
 from shipcast.scheduling.calendar.questions import Question
 from shipcast.scheduling.calendar.rules import Effect
 from shipcast.scheduling.calendar.scope import Subject
-from shipcast.scheduling.ledger.conflicts import lifted_by
-from shipcast.scheduling.ledger.entries import Change
+from shipcast.scheduling.ledger.conflicts import lifted
+from shipcast.scheduling.ledger.entries import Approval as Permission
+from shipcast.scheduling.ledger.entries import Booking, Change, Entry
 from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.scheduling.ledger.occurrences import booked_within, occurrence
-from shipcast.scheduling.ledger.state import State
+from shipcast.scheduling.ledger.state import State, grantors
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 from shipcast.settings.files import write_whole
+
+
+class Lifting(Part):
+    """An entry of the ledger by which a change may go against rules.
+
+    Parameters
+    ----------
+    kind
+        approval, override, or a booking that was made against the rules.
+    reason
+        Of an approval: the role in which it was given; may be empty.
+    """
+
+    number: Count
+    kind: str
+    who: str
+    rules: tuple[str, ...]
+    reason: str
 
 
 class Checked(Part):
@@ -59,6 +78,8 @@ class Checked(Part):
     lifted_by
         The entries of the ledger, approvals and overrides, by which it may go against all that refuses it; none where
         nothing refuses, or these do not do.
+    lifting
+        The same entries, each with who recorded it, which rules it lifts, and why.
     """
 
     id: str | None
@@ -77,6 +98,7 @@ class Checked(Part):
     reason: str
     approvals: tuple[Approval, ...]
     lifted_by: tuple[Count, ...]
+    lifting: tuple[Lifting, ...]
 
 
 class CalendarCheckAnswer(Answer):
@@ -186,6 +208,7 @@ def checked(calendar: Calendar, state: State, question: Question, as_of: datetim
     subject = question.subject
     found = calendar.decide(subject, question.start, question.end)
     change = Change(subject, question.start, question.end)
+    lifts = {} if found.decision == "allowed" else lifted(change, calendar, state)
     meetings = meetings_before(calendar, subject, as_of, question.start)
     return Checked(
         id=question.id,
@@ -203,8 +226,16 @@ def checked(calendar: Calendar, state: State, question: Question, as_of: datetim
         rules=found.rules,
         reason=reason(calendar, found.rule),
         approvals=tuple(approval(one) for one in meetings),
-        lifted_by=() if found.decision == "allowed" else lifted_by(change, calendar, state),
+        lifted_by=tuple(sorted(lifts)),
+        lifting=tuple(lifting(one, lifts[one.number]) for one in grantors(state) if one.number in lifts),
     )
+
+
+def lifting(entry: Entry[Any], rules: Sequence[str]) -> Lifting:
+    body = entry.body
+    reason = body.override.reason if isinstance(body, Booking) and body.override else getattr(body, "reason", "")
+    said = f"as {body.role}" if isinstance(body, Permission) and body.role else reason
+    return Lifting(number=entry.number, kind=entry.kind, who=entry.who, rules=tuple(rules), reason=said)
 
 
 def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
@@ -241,10 +272,18 @@ def sentence(items: Sequence[Checked], known: Known, zone: str, as_of: datetime)
     if item.decision == "allowed":
         return said
     if item.lifted_by:
-        return f"{said} It may all the same, by entry {listing([str(n) for n in item.lifted_by])} of the ledger."
+        return f"{said} It may all the same: {'; '.join(lifting_said(one) for one in item.lifting)}."
     if item.next_allowed is None:
         return f"{said} No time within 20 years is allowed for so long."
     return f"{said} It may from {local_time(item.next_allowed, clock, as_of)}."
+
+
+def lifting_said(one: Lifting) -> str:
+    """
+    >>> lifting_said(Lifting(number=3, kind="override", who="ana", rules=("night",), reason="outage"))
+    'override 3 by ana lifts night (outage)'
+    """
+    return f"{one.kind} {one.number} by {one.who} lifts {listing(one.rules)}{in_brackets(one.reason)}"
 
 
 WORDS: Mapping[Verdict, str] = {

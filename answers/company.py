@@ -13,12 +13,13 @@ from shipcast.answers.answer import Instant, Part, utc
 from shipcast.answers.company_calendar import combined, ledger_state
 from shipcast.answers.errors import listed
 from shipcast.answers.reading import Reader, open_reader
+from shipcast.answers.words import local_time, sentence_case
 from shipcast.features.history import History
 from shipcast.scheduling.calendar.calendar import Calendar, strange_regions, unknown_regions, vain_regions
 from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.calendar.meetings import Meeting
 from shipcast.scheduling.calendar.questions import Question
-from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.calendar.scope import Subject, is_about
 from shipcast.scheduling.ledger.state import State
 from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
@@ -150,6 +151,31 @@ def region_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Know
     where = f"in which no service is known (known: {listed(sorted(served))})"
     said += [f"{name} is a region {where}." for name in strange_regions(subjects, served)]
     return said + [f"Rule {rule} is about region {name}, {where}." for rule, name in vain_regions(calendar, served)]
+
+
+def approvals_said(needed: Sequence[Approval], zone: str, as_of: datetime) -> str:
+    """Whose approval a start needs, and until when a board has to be asked; empty: nobody's.
+
+    >>> approvals_said([Approval(rule="soft-freeze")], "UTC", datetime(2025, 12, 14))
+    ' It needs an approval (soft-freeze).'
+    """
+    rules = [one.rule for one in needed if one.meeting is None]
+    boards = [
+        f"{one.rule} decides on {local_time(one.meeting, zone, as_of)}, hand it in by "
+        f"{local_time(one.deadline, zone, as_of)}"
+        for one in needed
+        if one.meeting is not None and one.deadline is not None
+    ]
+    whose = f" It needs an approval ({', '.join(rules)})." if rules else ""
+    return f"{whose} {sentence_case('; '.join(boards))}." if boards else whose
+
+
+def unsaid_type_warnings(calendar: Calendar, subject: Subject) -> list[str]:
+    """That boards may have to decide, where it is not said whether the change is a normal one."""
+    boards = [cab.id for cab in calendar.cabs if is_about(cab.scope, subject)]
+    if not boards or subject.change_type is not None:
+        return []
+    return [f"The type is not said: of normal changes {', '.join(boards)} would have to decide."]
 
 
 def company_constraints(

@@ -12,7 +12,7 @@ from pydantic import Field
 from shipcast.answers.admission import Admission, Blocked, most
 from shipcast.answers.alternatives import Alternative, alternatives
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, optional_utc, rfc3339, utc
-from shipcast.answers.company import Approval, region_warnings
+from shipcast.answers.company import Approval, approvals_said, region_warnings, unsaid_type_warnings
 from shipcast.answers.ground import Ground
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.metric_queries import PROXIES, Scope
@@ -27,7 +27,6 @@ from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
 from shipcast.scheduling.calendar.calendar import as_datetime
-from shipcast.scheduling.calendar.scope import is_about
 from shipcast.scheduling.recommend import diverse, is_clearly_better, level, robust_costs
 from shipcast.scheduling.windows import candidate_starts
 
@@ -310,11 +309,8 @@ def ground_warnings(asked: Inquiry) -> list[str]:
 def calendar_warnings(asked: Inquiry) -> list[str]:
     """What of the calendar could not be kept since something is not known."""
     calendar, subject = asked.constraints.calendar, asked.wanted.subject
-    said = [*calendar.notes, *region_warnings(calendar, [subject], asked.known)]
-    boards = [cab.id for cab in calendar.cabs if is_about(cab.scope, subject)]
-    if boards and subject.change_type is None:
-        said.append(f"The type is not said: of normal changes {', '.join(boards)} would have to decide.")
-    return said
+    regions = region_warnings(calendar, [subject], asked.known)
+    return [*calendar.notes, *regions, *unsaid_type_warnings(calendar, subject)]
 
 
 def hold_warnings(service: str, holds: Sequence[tuple[str | None, datetime]]) -> list[str]:
@@ -477,27 +473,6 @@ def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
         )
     usual = "" if best.relative_cost is None else f", {best.relative_cost * 100:.0f} % of the usual cost"
     return f"Ship {answer.service} on {when}: {chance} would fail{usual}.{needed}"
-
-
-def approvals_said(needed: Sequence[Approval], zone: str, as_of: datetime) -> str:
-    """Whose approval a start needs, and until when a board has to be asked; empty: nobody's.
-
-    >>> approvals_said([Approval(rule="soft-freeze")], "UTC", datetime(2025, 12, 14))
-    ' It needs an approval (soft-freeze).'
-    """
-    rules = [one.rule for one in needed if one.meeting is None]
-    boards = [
-        f"{one.rule} decides on {local_time(one.meeting, zone, as_of)}, hand it in by "
-        f"{local_time(one.deadline, zone, as_of)}"
-        for one in needed
-        if one.meeting is not None and one.deadline is not None
-    ]
-    whose = f" It needs an approval ({', '.join(rules)})." if rules else ""
-    return f"{whose} {sentence_case('; '.join(boards))}." if boards else whose
-
-
-def sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def no_window_sentence(answer: WindowsAnswer, zone: str) -> str:
