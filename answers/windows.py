@@ -118,6 +118,8 @@ class PricedAnswer(Answer):
         The coming week, hour by hour; null: nothing is known.
     next_start
         Where no start that was asked about is allowed: the next one that is. Null: none within a year.
+    never
+        Where none within a year is allowed: why, in a sentence. Else empty.
     """
 
     service: str
@@ -135,6 +137,7 @@ class PricedAnswer(Answer):
     blocked: tuple[Blocked, ...] = ()
     outlook: Outlook | None = None
     next_start: Instant | None = None
+    never: str = ""
 
 
 class WindowsAnswer(PricedAnswer):
@@ -201,10 +204,16 @@ def windows(
     admitted = asked.admission(starts)
     answer = answer.model_copy(update={"blocked": admitted.blocked()})
     if not admitted.is_open.any():
-        return said(answer, next_start=optional_utc(admitted.next_open()))
+        return said(answer, **following(admitted))
     if asked.history.started() == 0:
         return nothing_known(answer, admitted)
     return forecast(asked, admitted, answer, what_if)
+
+
+def following(admitted: Admission) -> dict[str, object]:
+    """When the next open start comes, or why none does."""
+    found = admitted.next_open()
+    return {"next_start": optional_utc(found), "never": "" if found else admitted.never()}
 
 
 def nothing_known(answer: WindowsAnswer, admitted: Admission) -> WindowsAnswer:
@@ -446,6 +455,15 @@ def basis(question: Question, models: Models) -> dict[str, Any]:
     }
 
 
+def model_said(answer: PricedAnswer) -> str:
+    """Which model gave the chances of failure, in a sentence."""
+    found = answer.model
+    if found is None:
+        return "Chances by the built-in estimate, made when it was asked: no trained model serves."
+    learned = f"trained on what was known by {found.cut_off:%-d %b %Y %H:%M} UTC"
+    return f"Chances by the champion, version {found.version} ({found.recipe}), {learned}."
+
+
 def trained_model(served: Champion | None) -> TrainedModel | None:
     if served is None:
         return None
@@ -491,5 +509,5 @@ def no_window_sentence(answer: WindowsAnswer, zone: str) -> str:
 def next_said(answer: PricedAnswer, zone: str) -> str:
     """When the next allowed start comes."""
     if answer.next_start is None:
-        return "No allowed start is known within a year."
+        return f"No start within a year is allowed. {answer.never}".strip()
     return f"The next allowed start is {local_time(answer.next_start, zone, answer.as_of)} ({zone})."

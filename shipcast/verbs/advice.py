@@ -155,6 +155,8 @@ def explain_verb(
 
 def show_explain(ask: Ask, answer: ExplainAnswer, change: Mapping[str, object]) -> None:
     """The sentence, the factors, what adds up to the price, the deployments most alike, and all of it in words."""
+    from shipcast.answers.windows import model_said
+
     say(answer.sentence)
     if not answer.factors:
         return
@@ -168,6 +170,7 @@ def show_explain(ask: Ask, answer: ExplainAnswer, change: Mapping[str, object]) 
     )
     for said in answer.explanation:
         say(said)
+    say(model_said(answer))
     hint(ask, f"shipcast windows {argument(answer.service)}{flags(answer, change)}")
 
 

@@ -338,7 +338,7 @@ def show_alternatives(answer: WindowsAnswer) -> None:
 def windows_table(answer: WindowsAnswer, tz: str) -> None:
     """The sentence, the windows on the service's clock and the reader's, and what speaks for each."""
     from shipcast.answers.company import approvals_said
-    from shipcast.answers.windows import sentence
+    from shipcast.answers.windows import model_said, sentence
 
     say(sentence(answer))
     if not answer.items or answer.items[0].failure_probability is None:
@@ -358,6 +358,7 @@ def windows_table(answer: WindowsAnswer, tz: str) -> None:
         if window.reasons:
             when = local_time(window.start, answer.business_zone, answer.as_of)
             say(f"{when}: {reasons_in_words(window)}{needed and '.'}{needed}")
+    say(model_said(answer))
 
 
 def window_cells(window: Window) -> list[object]:
