@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from shipcast.answers.admission import Admission
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, naive, rfc3339, utc
+from shipcast.answers.company import approvals_said
 from shipcast.answers.ground import Ground
 from shipcast.answers.hour_quality import PartOfWeek, estimates, start_said
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
@@ -34,7 +35,6 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.windows import (
     PricedAnswer,
     Window,
-    approvals_said,
     basis,
     ground_warnings,
     model_warnings,

@@ -71,7 +71,9 @@ def outcome_of(arguments: list[str]) -> int:
 def say_warning(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
     """A warning about a home's files, for its user; those of libraries are for their developers."""
     if category.__name__ == "StorageWarning":
-        print(f"note: {message}", file=sys.stderr)  # noqa: T201
+        from shipcast.console import tell
+
+        tell(f"note: {message}", err=True)
 
 
 def stopped() -> int:
