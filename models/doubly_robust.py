@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import expit, logit, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 from threadpoolctl import threadpool_limits
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, WEEKEND_DAY
 from shipcast.features.feature import Feature, catalogue
 from shipcast.models.candidates import SUREST, Candidate
 from shipcast.models.encoding import columns, encoded
+from shipcast.models.odds import expit, logit
 from shipcast.models.posterior import DRAWS, Floats
 
 Integers = NDArray[np.int64]

@@ -11,9 +11,11 @@ from types import FrameType
 
 from typer.exceptions import Abort, Exit, TyperException
 
+from shipcast.settings import tell_libraries
 from shipcast.settings.errors import ShipcastError, UsageError
 
 SIGNALLED = 128  # plus the signal's number
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # of matrices: more wait longer than they work
 
 
 class Stopped(BaseException):
@@ -25,6 +27,7 @@ received: list[int] = []
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    tell_libraries(ONE_THREAD)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     for stream in (sys.stdout, sys.stderr):
