@@ -21,7 +21,9 @@ def expit(log_odds: Floats | float) -> Floats:
     array([0. , 0.5, 1. ])
     """
     with np.errstate(over="ignore"):
-        return np.asarray(1 / (1 + np.exp(-np.asarray(log_odds))))
+        odds_against = np.asarray(np.exp(-np.asarray(log_odds)))
+    odds_against += 1
+    return np.reciprocal(odds_against, out=odds_against)
 
 
 def logit(chance: Floats | float) -> Floats:

@@ -141,6 +141,7 @@ class Outages:
     def __init__(self, spread: float) -> None:
         self.spent = np.diff(limited_mean(OUTAGE_EDGES, MEDIANS[:, None], spread), axis=1)
         self.lasting = self.spent.sum(axis=1)
+        self.spectra: dict[int, NDArray[np.complex128]] = {}
 
     def minutes(self, medians: Medians) -> Floats:
         """How long an outage of each median lasts, as far as it counts."""
@@ -163,7 +164,9 @@ class Outages:
     def table(self, per_hour: Floats) -> Floats:
         """The same for every median of the grid: one row a median, one column a quarter hour."""
         size = fast_size(len(per_hour))
-        ahead = np.conj(rfft(self.spent, size)) * rfft(per_hour / 60, size)
+        if size not in self.spectra:
+            self.spectra[size] = np.conj(rfft(self.spent, size))
+        ahead = self.spectra[size] * rfft(per_hour / 60, size)
         return np.asarray(np.maximum(irfft(ahead, size)[:, : len(per_hour) - OUTAGE_QUARTERS], 0))
 
 

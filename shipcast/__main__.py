@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import signal
 import sys
@@ -15,6 +16,7 @@ from shipcast.settings import tell_libraries
 from shipcast.settings.errors import ShipcastError, UsageError
 
 SIGNALLED = 128  # plus the signal's number
+GARBAGE = 100_000  # objects after which some is looked for: of those of a thousand imports none is
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # of matrices: more wait longer than they work
 
 
@@ -28,6 +30,7 @@ received: list[int] = []
 def main() -> None:
     """Run the command line of this process and exit."""
     tell_libraries(ONE_THREAD)
+    gc.set_threshold(GARBAGE)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     for stream in (sys.stdout, sys.stderr):
