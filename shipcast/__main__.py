@@ -16,7 +16,7 @@ from shipcast.settings import tell_libraries
 from shipcast.settings.errors import ShipcastError, UsageError
 
 SIGNALLED = 128  # plus the signal's number
-GARBAGE = 100_000  # objects after which some is looked for: of those of a thousand imports none is
+GARBAGE = 500_000  # new objects after which unused ones are looked for: what an answer imports stays in use
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # of matrices: more wait longer than they work
 
 
