@@ -104,15 +104,12 @@ def countries() -> dict[str, str]:
 @cache
 def public_holidays(zone: str, year: int) -> frozenset[date]:
     """The public holidays of the zone's country in a year; none where the zone is no country's, or not known of."""
-    country = countries().get(zone)
-    if country is None:
-        return frozenset()
-    import holidays  # a tenth of a second that most questions need not wait; to list its countries takes another
+    import holidays  # half a second that most questions need not wait
 
-    try:
-        return frozenset(holidays.country_holidays(country, years=year))
-    except NotImplementedError:
+    country = countries().get(zone)
+    if country is None or country not in holidays.list_supported_countries(include_aliases=False):
         return frozenset()
+    return frozenset(holidays.country_holidays(country, years=year))
 
 
 def day_off(zone: str, day: date) -> date:

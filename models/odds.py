@@ -23,7 +23,7 @@ def expit(log_odds: Floats | float) -> Floats:
     with np.errstate(over="ignore"):
         odds_against = np.asarray(np.exp(-np.asarray(log_odds)))
     odds_against += 1
-    return np.reciprocal(odds_against, out=odds_against)
+    return np.asarray(np.reciprocal(odds_against, out=odds_against))
 
 
 def logit(chance: Floats | float) -> Floats:

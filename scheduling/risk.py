@@ -183,7 +183,7 @@ def fast_size(least: int) -> int:
     4050
     """
     powers = range(least.bit_length())
-    odd = (3**threes * 5**fives for threes in powers for fives in powers)
+    odd: list[int] = [3**threes * 5**fives for threes in powers for fives in powers]
     return min(one << (-(-least // one) - 1).bit_length() for one in odd)
 
 

@@ -7,8 +7,9 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import gammaincinv
 
-from shipcast.answers.statistics import garwood, median_rank, median_rank_sql, wilson
+from shipcast.answers.statistics import expected_events, garwood, median_rank, median_rank_sql, wilson
 
 
 def test_nothing_tried_has_no_interval():
@@ -39,6 +40,11 @@ def test_a_share_lies_in_its_interval_and_that_in_0_to_1(counts):
 @pytest.mark.parametrize(("events", "low", "high"), [(0, 0, 3.6889), (1, 0.0253, 5.5716), (10, 4.7954, 18.3904)])
 def test_garwood_agrees_with_the_published_table(events, low, high):
     assert garwood(events, 1) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+@given(st.floats(0.05, 1e6), st.sampled_from([0.025, 0.5, 0.975]))
+def test_expected_events_are_those_of_scipy(least, chance):
+    assert expected_events(least, chance) == pytest.approx(gammaincinv(least, 1 - chance), rel=1e-10)
 
 
 @given(st.integers(1, 60))
