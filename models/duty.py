@@ -37,10 +37,11 @@ def weeks() -> tuple[Floats, Floats]:
     begun = np.where(hour >= start[:, None], day, (day - 1) % 7)
     is_shift = ((hour - start[:, None]) % DAY_HOURS)[:, None] < length[:, None]
     likely_shift = np.outer(likely(start, USUAL_START, 1.5), likely(length, USUAL_LENGTH, 2.0))
-    rows, beliefs = [np.zeros((1, HOURS_OF_WEEK))], [np.zeros(1)]
+    rows: list[Floats] = [np.zeros((1, HOURS_OF_WEEK))]
+    beliefs: list[Floats] = [np.zeros(1)]
     for days, belief in DAYS:
         is_staffed = is_shift & np.isin(begun, list(days))[:, None]
-        rows.append(1.0 - is_staffed.reshape(-1, HOURS_OF_WEEK))
+        rows.append(np.where(is_staffed, 0.0, 1.0).reshape(-1, HOURS_OF_WEEK))
         beliefs.append(belief * likely_shift.ravel())
     chances = np.concatenate(beliefs)
     chances *= (1 - ALWAYS) / chances.sum()

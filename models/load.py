@@ -199,7 +199,7 @@ class LoadModel:
     def spread(self, scale: Floats, instants: Instants) -> Floats:
         """The scale of errors at the hour of the day of each instant, as many days ahead as it lies."""
         of_day = hours_of_week(instants, self.zone) % DAY_HOURS
-        return scale[of_day] * self.growth_[self.day_ahead(self.series_.ahead(instants))]
+        return np.asarray(scale[of_day] * self.growth_[self.day_ahead(self.series_.ahead(instants))])
 
     def day_ahead(self, ahead: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.clip(ahead // DAY_HOURS, 0, len(self.growth_) - 1)
