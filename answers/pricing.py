@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from shipcast.answers.answer import naive, rfc3339, utc
 from shipcast.answers.errors import UnknownName
@@ -26,6 +25,7 @@ from shipcast.features.own import enter_files
 from shipcast.features.past import NOTHING
 from shipcast.models.candidates import Candidate, Regression
 from shipcast.models.load import LoadModel
+from shipcast.models.odds import expit
 from shipcast.models.posterior import Floats
 from shipcast.models.registry import Champion
 from shipcast.models.restore import RestoreModel
