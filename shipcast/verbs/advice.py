@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ from shipcast.verbs.questions import (
     Lines,
     Service,
     argument,
+    flags,
     number,
     reasons_in_words,
     window_cells,
@@ -30,7 +31,6 @@ from shipcast.verbs.questions import (
 
 if TYPE_CHECKING:
     from shipcast.answers.explain import Alike, ExplainAnswer, Factor
-    from shipcast.answers.gate import GateAnswer
     from shipcast.answers.now import NowAnswer
     from shipcast.answers.windows import PricedAnswer
 
@@ -81,11 +81,18 @@ def now_verb(
             calendar_file=calendar,
         )
     answer = keep(ask.settings.home, answer)
-    show(ask, answer, lambda: show_now(ask, answer, {"lines": lines, "files": files, "type": change_type}))
+    show(ask, answer, lambda: show_now(ask, answer, asked_change(lines, files, change_type, calendar)))
 
 
 def optional_duration(text: str | None) -> timedelta | None:
     return None if text is None else parse_duration(text)
+
+
+def asked_change(
+    lines: int | None, files: int | None, change_type: str | None, calendar: Path | None
+) -> dict[str, object]:
+    """What was said of a change, by its flags."""
+    return {"lines": lines, "files": files, "type": change_type, "calendar": calendar}
 
 
 def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
@@ -113,14 +120,6 @@ def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
 
 def unit_columns(answer: PricedAnswer) -> list[str]:
     return ["requests affected" if answer.unit == "requests" else "minutes of disruption"]
-
-
-def flags(answer: PricedAnswer | GateAnswer, change: Mapping[str, object]) -> str:
-    """What was asked about, as it would be typed."""
-    given = {"duration": f"{answer.duration_minutes:.0f}m", **change}
-    if answer.environment != "production":
-        given["environment"] = answer.environment
-    return "".join(f" --{flag}={shlex.quote(str(value))}" for flag, value in given.items() if value is not None)
 
 
 def explain_verb(
@@ -151,11 +150,13 @@ def explain_verb(
             change_type=change_type,
             calendar_file=calendar,
         )
-    show(ask, answer, lambda: show_explain(ask, answer, {"lines": lines, "files": files, "type": change_type}))
+    show(ask, answer, lambda: show_explain(ask, answer, asked_change(lines, files, change_type, calendar)))
 
 
 def show_explain(ask: Ask, answer: ExplainAnswer, change: Mapping[str, object]) -> None:
     """The sentence, the factors, what adds up to the price, the deployments most alike, and all of it in words."""
+    from shipcast.answers.windows import model_said
+
     say(answer.sentence)
     if not answer.factors:
         return
@@ -169,6 +170,7 @@ def show_explain(ask: Ask, answer: ExplainAnswer, change: Mapping[str, object]) 
     )
     for said in answer.explanation:
         say(said)
+    say(model_said(answer))
     hint(ask, f"shipcast windows {argument(answer.service)}{flags(answer, change)}")
 
 
