@@ -1,6 +1,5 @@
 """A page server in a process of its own, and a real Chromium that looks at it."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -12,16 +11,9 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import sync_playwright
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-)
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), "")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 LONG = 120_000  # ms; on a busy machine a first page takes its time
 
@@ -36,21 +28,9 @@ def free_port():
 def serving(home, as_of):
     """The address of the page of a home, served as its user does, while the block runs."""
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "shipcast",
-        "--home",
-        str(home),
-        "--as-of",
-        as_of,
-        "dashboard",
-        "--port",
-        str(port),
-    ]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
-    ) as server:
+    flags = ["--home", str(home), "--as-of", as_of, "--port", str(port)]
+    command = [sys.executable, "-m", "shipcast", "dashboard", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(f"{address}/_stcore/health", server)

@@ -1,7 +1,6 @@
 """The page as its readers have it: in a real browser, from a real server."""
 
 import json
-import os
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -55,6 +54,11 @@ def headline(page):
     return page.inner_text("h1.sc-headline")
 
 
+def is_complaint(message):
+    """Whether the browser says that something is wrong; that Streamlit looks for its server below pages first is not."""
+    return message.type == "error" and "_stcore" not in message.location["url"]
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, address, path):
     called, complaints = [], []
@@ -62,9 +66,7 @@ def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, addr
         browser,
         url(address, path),
         request=lambda one: called.append(one.url),
-        console=lambda one: (
-            complaints.append(one.text) if one.type == "error" and "_stcore" not in one.location["url"] else None
-        ),
+        console=lambda one: complaints.append(one.text) if is_complaint(one) else None,
     )
 
     found = Axe().run(page, options=STANDARD).response["violations"]
@@ -90,7 +92,7 @@ def sockets(process):
     own = set()
     for handle in Path(f"/proc/{process}/fd").iterdir():
         try:
-            own.add(os.readlink(handle))
+            own.add(str(handle.readlink()))
         except OSError:
             continue  # closed meanwhile
     for table in ("tcp", "tcp6"):
