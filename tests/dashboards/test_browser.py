@@ -55,7 +55,7 @@ def headline(page):
 
 
 def is_complaint(message):
-    """Whether the browser says that something is wrong; that Streamlit looks for its server below pages first is not."""
+    """Whether the browser says what is wrong; that Streamlit looks for its server below pages first is not."""
     return message.type == "error" and "_stcore" not in message.location["url"]
 
 
