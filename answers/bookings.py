@@ -156,7 +156,9 @@ def not_booked(
 ) -> EntryRefused:
     at = "" if free is None else f"It can go {when(free, zone)}."
     refusal = f"{wanted.service} was not booked to {wanted.environment}, {when(wanted, zone)}"
-    return refused(refusal, items, way_out(items, override), at)
+    error = refused(refusal, items, way_out(items, override), at)
+    error.facts["next_free"] = None if free is None else utc(free.start)
+    return error
 
 
 def when(body: Lasting | Change, zone: str) -> str:

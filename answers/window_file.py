@@ -18,11 +18,17 @@ def write_window(answer: WindowsAnswer, number: int, target: Path) -> Window:
     UsageError
         There is none of that number.
     """
-    from shipcast.scheduling.calendar.exporting import deployment_ics
-
     if not 1 <= number <= len(answer.items):
         raise UsageError(f"There is no window {number}: the answer holds {plural(len(answer.items), 'window')}.")
     window = answer.items[number - 1]
+    write_whole(target, [window_ics(answer, window)])
+    return window
+
+
+def window_ics(answer: WindowsAnswer, window: Window) -> str:
+    """The text of the file."""
+    from shipcast.scheduling.calendar.exporting import deployment_ics
+
     text = deployment_ics(
         answer.service,
         answer.environment,
@@ -31,5 +37,4 @@ def write_window(answer: WindowsAnswer, number: int, target: Path) -> Window:
         answer.business_zone,
         answer.generated_at,
     )
-    write_whole(target, [text.decode("utf-8")])
-    return window
+    return text.decode("utf-8")

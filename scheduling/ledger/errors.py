@@ -23,7 +23,8 @@ class LedgerBroken(StorageError):
 class EntryRefused(InputRefused):
     """Nothing was recorded.
 
-    Its facts: `conflicts`, what stands against it.
+    Its facts: `conflicts`, what stands against it; of a booking `next_free` too, when it could go (aware; None: not
+    soon).
     """
 
     title = "Nothing was recorded"
