@@ -14,7 +14,7 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, local_time
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.filters import asked_at, bar, chosen
-from shipcast.dashboards.pages import delivery, glossary, outlook, release
+from shipcast.dashboards.pages import delivery, glossary, outlook, release, shared_calendar
 from shipcast.dashboards.served import served
 from shipcast.dashboards.style import CSS
 from shipcast.dashboards.view import Source, View, source
@@ -23,7 +23,7 @@ from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current
 
 SECTIONS: Mapping[str, Sequence[ModuleType]] = {
-    "When to ship": (outlook, release),
+    "When to ship": (outlook, release, shared_calendar),
     "How we ship": (delivery,),
     "How sure": (glossary,),
 }

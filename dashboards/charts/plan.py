@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ from shipcast.scheduling.recommend import level
 
 HOUR = timedelta(hours=1)
 HIGHEST = 3.0  # of the usual cost; what is dearer is cut off there, and said
-LEFT = 150  # pixels for the names of lanes, the same in every chart, so that their hours lie below each other
+LEFT = 110  # pixels for the names of lanes, the same in every chart, so that their hours lie below each other
 OPEN, SHUT, OWN, BESIDE = "windows", "not allowed", "booked", "booked beside"
 
 
@@ -34,11 +34,11 @@ class Axis:
     zone: str
     as_of: datetime
 
-    def x(self, field: str = "from") -> alt.X:
+    def x(self) -> alt.X:
         """The axis itself, in days."""
         domain = [wall(self.start, self.zone), wall(self.end, self.zone)]
-        days = alt.Axis(format="%a %-d %b", tickCount="day", labelAlign="left", title=None, labelOverlap=True)
-        return alt.X(f"{field}:T", scale=alt.Scale(type="utc", domain=domain, clamp=True), axis=days)
+        days = alt.Axis(format="%a %-d %b", tickCount="day", labelAlign="left", labelOverlap=True, labelBound=True)
+        return alt.X("from:T", title=None, scale=alt.Scale(type="utc", domain=domain), axis=days)
 
     def has(self, start: datetime, end: datetime) -> bool:
         return start < self.end and self.start < end
@@ -47,9 +47,9 @@ class Axis:
         return local_time(moment, self.zone, self.as_of)
 
 
-def wall(moment: datetime, zone: str) -> float:
-    """What a clock of the zone shows, as milliseconds that a chart reads as UTC."""
-    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=UTC).timestamp() * 1000
+def wall(moment: datetime, zone: str) -> str:
+    """What a clock of the zone shows, as a time that a chart reads as UTC, whatever the browser's own clock."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def risk_rows(answer: WindowsAnswer, axis: Axis) -> list[dict[str, Any]]:
@@ -95,15 +95,17 @@ def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis
     percent = alt.Axis(format="%", values=[0, 0.5, 1, 2, 3], minExtent=LEFT, maxExtent=LEFT)
     y = alt.Y("cost:Q", title="cost, of the usual", scale=alt.Scale(domain=[0, HIGHEST]), axis=percent)
     tooltip = [alt.Tooltip("when:N", title="hour"), "level:N", alt.Tooltip("said:N", title="cost")]
-    bars = (
-        alt.Chart(alt.Data(values=list(rows)))
-        .mark_bar(binSpacing=0)
-        .encode(
-            x=axis.x(), x2="to:T", y=y, color=alt.Color("level:N", scale=level_colours(), legend=None), tooltip=tooltip
-        )
+    bars = alt.Chart(alt.Data(values=list(rows))).mark_bar(binSpacing=0)
+    coloured = bars.encode(
+        x=axis.x(),
+        x2="to:T",
+        y=y,
+        y2=alt.Y2Datum(0),
+        color=alt.Color("level:N", scale=level_colours(), legend=None),
+        tooltip=tooltip,
     )
     usual = alt.Chart(alt.Data(values=[{"cost": 1}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="cost:Q")
-    base = alt.Chart(alt.Data(values=list(windows))).encode(x=axis.x())
+    base = alt.Chart(alt.Data(values=list(windows))).encode(x=alt.X("from:T", title=None))
     whiskers = base.mark_rule(color=INK, strokeWidth=2).encode(y="low:Q", y2="high:Q")
     points = base.mark_point(shape="diamond", filled=True, color=INK, size=70).encode(
         y="cost:Q", tooltip=[alt.Tooltip("number:N", title="window"), "when:N", alt.Tooltip("said:N", title="cost")]
@@ -111,7 +113,7 @@ def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis
     numbers = base.mark_text(dx=9, dy=-2, align="left", fontWeight="bold", color=INK).encode(
         y="high:Q", text="number:N"
     )
-    return styled(alt.layer(bars, usual, whiskers, points, numbers).properties(width="container", height=170))
+    return styled(alt.layer(coloured, usual, whiskers, points, numbers).properties(width="container", height=170))
 
 
 def load_rows(answer: ForecastAnswer, axis: Axis) -> list[dict[str, Any]]:
@@ -125,10 +127,10 @@ def load_rows(answer: ForecastAnswer, axis: Axis) -> list[dict[str, Any]]:
 
 def load(rows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
     """The median hour as a line, with the bands that hold 50 and 90 of 100 hours."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(x=axis.x())
+    base = alt.Chart(alt.Data(values=list(rows))).encode(x=alt.X("from:T", title=None))
     counts = alt.Axis(format="~s", tickCount=3, minExtent=LEFT, maxExtent=LEFT)
     y = alt.Y("p05:Q", title="requests an hour", axis=counts)
-    wide = base.mark_area(color=LINES[0], opacity=0.2).encode(y=y, y2="p95:Q")
+    wide = base.mark_area(color=LINES[0], opacity=0.2).encode(x=axis.x(), y=y, y2="p95:Q")
     narrow = base.mark_area(color=LINES[0], opacity=0.35).encode(y="p25:Q", y2="p75:Q")
     line = base.mark_line(color=LINES[0], strokeWidth=2).encode(
         y="p50:Q",
@@ -166,7 +168,7 @@ def strips(rows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
         y=alt.Y(
             "lane:N",
             sort=lanes,
-            title=None,
+            title=" ",
             scale=alt.Scale(domain=lanes),
             axis=alt.Axis(ticks=False, domain=False, minExtent=LEFT, maxExtent=LEFT, labelLimit=LEFT),
         ),

@@ -103,7 +103,7 @@ def asked(view: View) -> Form | None:
         with row:
             service = filters.service or select("Service to ship", "ship", list(view.choices.services), usual)
             length = view.ask(usual_length, service=service, environment=filters.environment)
-            minutes = whole("Minutes", "minutes", f"usually {length.minutes}", 1, 44_640)
+            minutes = whole("Minutes", "minutes", f"{length.minutes} (usual)", 1, 44_640)
             earliest = moment("Start from", "earliest", filters.zone)
             latest = moment("End by", "latest", filters.zone)
             kind = select("Type", "change-type", [UNSAID, *get_args(ChangeType)], width=130)
@@ -128,14 +128,14 @@ def whole(label: str, key: str, placeholder: str, least: int, most: int) -> int 
         placeholder=placeholder,
         key=key,
         bind="query-params",
-        width=130,
+        width=150,
     )
     return found
 
 
 def moment(label: str, key: str, zone: str) -> datetime | None:
     """A time on the reader's clock; null: not said."""
-    given = st.datetime_input(label, value=None, key=key, bind="query-params", width=190)
+    given = st.datetime_input(label, value=None, key=key, bind="query-params", width=175)
     return given.replace(tzinfo=ZoneInfo(zone)) if isinstance(given, datetime) else None
 
 
