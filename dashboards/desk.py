@@ -87,6 +87,10 @@ class Desk:
             except ShipcastError as error:
                 self.refused = error
 
+    def forget(self) -> None:
+        """Say no more of what was refused or undone."""
+        self.refused = self.undone = None
+
     def undo(self, settings: Settings) -> None:
         """Take back what was booked here last, once."""
         with self.lock:

@@ -109,7 +109,7 @@ def asked(view: View) -> Form | None:
             kind = select("Type", "change-type", [UNSAID, *get_args(ChangeType)], width=130)
             lines = whole("Lines changed", "lines", "typical", 0, 10_000_000)
             files = whole("Files changed", "files", "typical", 0, 1_000_000)
-            st.form_submit_button("Find windows", type="primary")
+            st.form_submit_button("Find windows", type="primary", on_click=desk().forget)
     if filters.service:
         cards.note(f"The service is {service}, by the filter above; times are on the clock of {filters.zone}.")
     else:
@@ -300,14 +300,13 @@ def not_done(view: View, error: ShipcastError) -> None:
     if not isinstance(error, EntryRefused) or not error.facts.get("conflicts"):
         cards.refused(error)
         return
-    conflicts = error.facts["conflicts"]
-    cards.text(f"{plural(len(conflicts), 'conflict')} {'stands' if len(conflicts) == 1 else 'stand'} against it:")
-    cards.notes([one["says"] for one in conflicts])
+    cards.text(error.detail.splitlines()[0])
+    cards.notes([one["says"] for one in error.facts["conflicts"]])
     free = error.facts.get("next_free")
     if free is not None:
         zone = view.filters.zone
         cards.text(f"The next free time is {local_time(free, zone, view.as_of)} ({zone}).")
-    cards.note(f"On the command line: {error.next_step}")
+    cards.note(f"Or choose another window above. On the command line: {error.next_step}")
 
 
 def downloads(
@@ -378,8 +377,11 @@ def around(view: View, form: Form, answer: WindowsAnswer) -> None:
 
 def risk_ahead(answer: WindowsAnswer, axis: charts.Axis) -> None:
     rows = charts.risk_rows(answer, axis)
+    if answer.outlook is None:
+        cards.empty("What starts would cost was not looked at: none is open, or no deployment is known.")
+        return
     if not rows:
-        cards.empty("What starts would cost is not known for this time: the outlook reaches 7 days ahead.")
+        cards.empty("What starts would cost by the hour is looked at for the 7 days from now alone.")
         return
     low, high = min(rows, key=lambda row: row["cost"]), max(rows, key=lambda row: row["cost"])
     cards.chart(
@@ -415,7 +417,8 @@ def load_ahead(view: View, answer: WindowsAnswer, axis: charts.Axis) -> None:
 def booked_ahead(answer: WindowsAnswer, booked: Sequence[Booked], axis: charts.Axis) -> None:
     rows = charts.strip_rows(answer, booked, axis)
     rules = dict.fromkeys(one.rule for one in answer.blocked)
-    shut = f"{listing(list(rules))} block starts" if rules else "no rule blocks a start"
+    does = "blocks" if len(rules) == 1 else "block"
+    shut = f"{listing(list(rules))} {does} starts" if rules else "no rule blocks a start"
     cards.chart(
         charts.strips(rows, axis),
         f"{plural(len(booked), 'booking')} to {answer.environment} in this time, and {shut}.",
