@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+SMALLEST_SHOWN = 0.01
+
 
 def share(value: float | None) -> str:
     """A share as a percentage, finer where it is small.
@@ -67,6 +69,19 @@ def count(value: float | None) -> str:
     if value is None:
         return "not enough data"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def amount(value: float | None) -> str:
+    """A cost with as many digits as it can bear.
+
+    >>> amount(1234.5), amount(3.14159), amount(0.001), amount(None)
+    ('1,234', '3.1', '< 0.01', '?')
+    """
+    if value is None:
+        return "?"
+    if value < SMALLEST_SHOWN:
+        return f"< {SMALLEST_SHOWN}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def times(value: float) -> str:

@@ -14,7 +14,7 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, local_time
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.filters import asked_at, bar, chosen
-from shipcast.dashboards.pages import delivery, glossary, outlook
+from shipcast.dashboards.pages import delivery, glossary, outlook, release, shared_calendar
 from shipcast.dashboards.served import served
 from shipcast.dashboards.style import CSS
 from shipcast.dashboards.view import Source, View, source
@@ -22,7 +22,8 @@ from shipcast.settings.errors import ShipcastError
 from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current
 
-PAGES: Mapping[str, ModuleType] = {page.PATH: page for page in (outlook, delivery, glossary)}
+ALL = (outlook, release, shared_calendar, delivery, glossary)
+PAGES: Mapping[str, ModuleType] = {page.PATH: page for page in ALL}
 LOOK_AGAIN = "60s"
 
 

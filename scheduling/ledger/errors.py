@@ -23,7 +23,8 @@ class LedgerBroken(StorageError):
 class EntryRefused(InputRefused):
     """Nothing was recorded.
 
-    Its facts: `conflicts`, what stands against it.
+    Its facts: `conflicts`, what stands against it; of a booking that could go soon `free` too, from when until when
+    (RFC 3339).
     """
 
     title = "Nothing was recorded"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from shipcast.answers.answer import rfc3339
-from shipcast.answers.words import in_hundred, local_time, times
+from shipcast.answers.words import amount, in_hundred, local_time, times
 from shipcast.ask import Ask, parse_duration, verb
 from shipcast.console import hint, say, show, table
 from shipcast.verbs.questions import (
@@ -24,15 +24,12 @@ from shipcast.verbs.questions import (
     Service,
     argument,
     flags,
-    number,
-    reasons_in_words,
     window_cells,
 )
 
 if TYPE_CHECKING:
     from shipcast.answers.explain import Alike, ExplainAnswer, Factor
     from shipcast.answers.now import NowAnswer
-    from shipcast.answers.windows import PricedAnswer
 
 UNSAID = f"{DURATION} Default: as the service's usually take."
 LONGEST_ID = 40
@@ -97,12 +94,14 @@ def asked_change(
 
 def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
     """The sentence, and the starts it compares."""
+    from shipcast.answers.window_words import UNITS
+
     say(answer.sentence)
     if not answer.items or answer.items[0].failure_probability is None:
         return
     zone = answer.business_zone
     table(
-        ["start", f"({zone})", "level", "chance of failure", *unit_columns(answer), "of now"],
+        ["start", f"({zone})", "level", "chance of failure", UNITS[answer.unit], "of now"],
         [
             [
                 item.when if item.when == "now" else f"best {item.when}",
@@ -116,10 +115,6 @@ def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
     )
     start = answer.wait_until or answer.items[0].start
     hint(ask, f"shipcast explain {argument(answer.service)} --at {rfc3339(start)}{flags(answer, change)}")
-
-
-def unit_columns(answer: PricedAnswer) -> list[str]:
-    return ["requests affected" if answer.unit == "requests" else "minutes of disruption"]
 
 
 def explain_verb(
@@ -155,6 +150,7 @@ def explain_verb(
 
 def show_explain(ask: Ask, answer: ExplainAnswer, change: Mapping[str, object]) -> None:
     """The sentence, the factors, what adds up to the price, the deployments most alike, and all of it in words."""
+    from shipcast.answers.window_words import reasons_in_words
     from shipcast.answers.windows import model_said
 
     say(answer.sentence)
@@ -179,8 +175,8 @@ def factor_cells(factor: Factor) -> list[str]:
     if factor.unit == "share":
         then = in_hundred(factor.value, factor.low, factor.high).removeprefix("about ")
         return [ROWS[factor.factor], then, in_hundred(factor.usual).removeprefix("about "), of_usual, factor.compared]
-    then = f"{number(factor.value)} ({number(factor.low)} to {number(factor.high)})"
-    return [ROWS[factor.factor], then, number(factor.usual), of_usual, factor.compared]
+    then = f"{amount(factor.value)} ({amount(factor.low)} to {amount(factor.high)})"
+    return [ROWS[factor.factor], then, amount(factor.usual), of_usual, factor.compared]
 
 
 def alike_cells(one: Alike, zone: str) -> list[object]:

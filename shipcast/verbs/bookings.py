@@ -118,11 +118,11 @@ def reserve_verb(
 
 def acting(ask: Ask, who: str | None) -> str:
     """Who records something, which is always recorded as of now."""
-    from shipcast.settings.account import account
+    from shipcast.settings import account
 
     if ask.as_of_text is not None:
         raise UsageError("What is recorded is recorded now: leave out --as-of.")
-    name = (ask.settings.who or account()) if who is None else who
+    name = account.acting(ask.settings) if who is None else who
     if not name.strip() or len(name) > LONGEST_NAME:
         raise UsageError(f"--who must have 1 to {LONGEST_NAME} characters.")
     return name

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipcast.answers.answer import rfc3339
-from shipcast.answers.words import in_hundred, local_time, span
+from shipcast.answers.words import amount, in_hundred, local_time, span
 from shipcast.ask import Ask, verb
 from shipcast.console import hint, progress, say, show, table
-from shipcast.verbs.questions import CalendarFile, argument, number
+from shipcast.verbs.questions import CalendarFile, argument
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -123,7 +123,7 @@ def show_plan(ask: Ask, answer: PlanAnswer, calendar: Path | None) -> None:
                 None
                 if item.failure_probability is None
                 else in_hundred(item.failure_probability).removeprefix("about "),
-                number(item.expected_cost),
+                amount(item.expected_cost),
             ]
             for item in answer.items[:SHOWN]
         ],
@@ -172,7 +172,7 @@ def why(one: Unscheduled, zone: str, as_of: datetime) -> str:
         return said
     lifted = " and ".join(f"{item.kind} {item.name}".strip() for item in one.lift)
     start = local_time(one.start, zone, as_of)
-    return f"{said} Without {lifted} it could start at {start} for {number(one.expected_cost)}."
+    return f"{said} Without {lifted} it could start at {start} for {amount(one.expected_cost)}."
 
 
 def others(answer: PlanAnswer) -> str:
@@ -184,8 +184,8 @@ def others(answer: PlanAnswer) -> str:
         breaking = f", breaking {broken}" if broken else ""
         missing = f", {count - one.scheduled:,} without a start" if one.scheduled < count else ""
         dearer = "" if answer.objective == 0 else f" ({one.objective / answer.objective:.0%})".replace("%", " %")
-        parts.append(f"{one.way} {number(one.objective)}{dearer}{missing}{breaking}")
-    return f"This plan with what it defers: {number(answer.objective)}; other ways: {'; '.join(parts)}."
+        parts.append(f"{one.way} {amount(one.objective)}{dearer}{missing}{breaking}")
+    return f"This plan with what it defers: {amount(answer.objective)}; other ways: {'; '.join(parts)}."
 
 
 def what_if(answer: PlanAnswer) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 LONGEST_SPELLS = 5
 LONGEST_EVERY = 366
-SMALLEST_SHOWN = 0.01
 LONGEST_KEY = 30
 GAP = 2
 LABELS = {  # of the columns, where all metrics stand beside each other
@@ -338,15 +336,15 @@ def show_alternatives(answer: WindowsAnswer) -> None:
 def windows_table(answer: WindowsAnswer, tz: str) -> None:
     """The sentence, the windows on the service's clock and the reader's, and what speaks for each."""
     from shipcast.answers.company import approvals_said
+    from shipcast.answers.window_words import UNITS, reasons_in_words
     from shipcast.answers.windows import model_said, sentence
 
     say(sentence(answer))
     if not answer.items or answer.items[0].failure_probability is None:
         return
     zones = list(dict.fromkeys([answer.business_zone, tz]))
-    unit = "requests affected" if answer.unit == "requests" else "minutes of disruption"
     table(
-        [*(f"start ({zone})" for zone in zones), "level", "chance of failure", unit, "of usual"],
+        [*(f"start ({zone})" for zone in zones), "level", "chance of failure", UNITS[answer.unit], "of usual"],
         [
             [*(local_time(window.start, zone, answer.as_of) for zone in zones), *window_cells(window)]
             for window in answer.items
@@ -362,44 +360,16 @@ def windows_table(answer: WindowsAnswer, tz: str) -> None:
 
 
 def window_cells(window: Window) -> list[object]:
+    from shipcast.answers.window_words import chance_said, cost_said, of_usual
+
     if window.failure_probability is None:
         return [None, None, None, None]
-    chance = in_hundred(window.failure_probability, window.failure_low, window.failure_high).removeprefix("about ")
-    cost = f"{number(window.expected_cost)} ({number(window.cost_low)} to {number(window.cost_high)})"
-    return [f"{LEVEL_MARKS[window.level or '']} {window.level}", chance, cost, of_usual(window)]
-
-
-def reasons_in_words(window: Window) -> str:
-    """The parts of the relative cost: with the usual 100 they add up to it, as they are shown."""
-    shown = whole([reason.points * 100 for reason in window.reasons])
-    parts = ", ".join(f"{reason.factor} {part:+d}" for reason, part in zip(window.reasons, shown, strict=True))
-    return f"usual 100 %; {parts}; comes to {100 + sum(shown)} %"
-
-
-def whole(parts: Sequence[float]) -> list[int]:
-    """The parts as whole numbers that add up to their rounded sum: those nearest to the next one are rounded up.
-
-    >>> whole([0.4, 0.4, 0.4]), whole([-31.4, -24.4])
-    ([1, 0, 0], [-31, -25])
-    """
-    found = [math.floor(part) for part in parts]
-    missing = round(sum(parts)) - sum(found)
-    for place in sorted(range(len(parts)), key=lambda place: found[place] - parts[place])[:missing]:
-        found[place] += 1
-    return found
-
-
-def of_usual(window: Window) -> str:
-    return f"{window.relative_cost:.0%}".replace("%", " %")
-
-
-def number(value: float | None) -> str:
-    """A cost with as many digits as it can bear."""
-    if value is None:
-        return "?"
-    if value < SMALLEST_SHOWN:
-        return f"< {SMALLEST_SHOWN}"
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+    return [
+        f"{LEVEL_MARKS[window.level or '']} {window.level}",
+        chance_said(window),
+        cost_said(window),
+        of_usual(window),
+    ]
 
 
 def forecast_verb(

@@ -1,0 +1,183 @@
+"""The time around the windows of a change on one axis: what starts would cost, the load, and what is booked or shut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import altair as alt
+
+from shipcast.answers.calendar_week import Booked
+from shipcast.answers.forecast import ForecastAnswer
+from shipcast.answers.window_words import of_usual, relative_interval
+from shipcast.answers.windows import WindowsAnswer
+from shipcast.answers.words import local_time, span
+from shipcast.dashboards.charts.style import level_colours, styled
+from shipcast.dashboards.style import HATCH, INK, LINES, MUTED
+from shipcast.scheduling.recommend import level
+
+HOUR = timedelta(hours=1)
+HIGHEST = 3.0  # of the usual cost; what is dearer is cut off there, and said
+LEFT = 110  # pixels for the names of lanes, the same in every chart, so that their hours lie below each other
+OPEN, SHUT, OWN, BESIDE = "windows", "not allowed", "booked", "booked beside"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What all the charts have in common: the stretch of time that they show (aware), and the clock."""
+
+    start: datetime
+    end: datetime
+    zone: str
+    as_of: datetime
+
+    def x(self) -> alt.X:
+        """The axis itself, in days."""
+        domain = [wall(self.start, self.zone), wall(self.end, self.zone)]
+        days = alt.Axis(format="%a %-d %b", tickCount="day", labelAlign="left", labelOverlap=True, labelBound=True)
+        return alt.X("from:T", title=None, scale=alt.Scale(type="utc", domain=domain), axis=days)
+
+    def has(self, start: datetime, end: datetime) -> bool:
+        return start < self.end and self.start < end
+
+    def said(self, moment: datetime) -> str:
+        return local_time(moment, self.zone, self.as_of)
+
+
+def wall(moment: datetime, zone: str) -> str:
+    """What a clock of the zone shows, as a time that a chart reads as UTC, whatever the browser's own clock."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def risk_rows(answer: WindowsAnswer, axis: Axis) -> list[dict[str, Any]]:
+    """A row per hour of the outlook that lies on the axis."""
+    if answer.outlook is None:
+        return []
+    starts = [answer.outlook.start + place * HOUR for place in range(len(answer.outlook.relative_costs))]
+    return [
+        {
+            "from": wall(start, axis.zone),
+            "to": wall(start + HOUR, axis.zone),
+            "when": axis.said(start),
+            "level": level(cost),
+            "cost": min(cost, HIGHEST),
+            "said": f"{cost * 100:.0f} % of the usual",
+        }
+        for start, cost in zip(starts, answer.outlook.relative_costs, strict=True)
+        if axis.has(start, start + HOUR)
+    ]
+
+
+def window_rows(answer: WindowsAnswer, axis: Axis) -> list[dict[str, Any]]:
+    rows = []
+    for number, one in enumerate(answer.items, start=1):
+        low, high = relative_interval(one) or (None, None)
+        rows.append(
+            {
+                "from": wall(one.start, axis.zone),
+                "to": wall(one.end, axis.zone),
+                "number": str(number),
+                "when": axis.said(one.start),
+                "cost": None if one.relative_cost is None else min(one.relative_cost, HIGHEST),
+                "low": low,
+                "high": None if high is None else min(high, HIGHEST),
+                "said": f"{of_usual(one)} of the usual" if one.relative_cost is not None else "not known",
+            }
+        )
+    return rows
+
+
+def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
+    """The cost of a start in each hour, coloured by its level, and the windows with their intervals and numbers."""
+    percent = alt.Axis(format="%", values=[0, 0.5, 1, 2, 3], minExtent=LEFT, maxExtent=LEFT)
+    y = alt.Y("cost:Q", title="cost, of the usual", scale=alt.Scale(domain=[0, HIGHEST]), axis=percent)
+    tooltip = [alt.Tooltip("when:N", title="hour"), "level:N", alt.Tooltip("said:N", title="cost")]
+    bars = alt.Chart(alt.Data(values=list(rows))).mark_bar(binSpacing=0)
+    coloured = bars.encode(
+        x=axis.x(),
+        x2="to:T",
+        y=y,
+        y2=alt.Y2Datum(0),
+        color=alt.Color("level:N", scale=level_colours(), legend=None),
+        tooltip=tooltip,
+    )
+    usual = alt.Chart(alt.Data(values=[{"cost": 1}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="cost:Q")
+    base = alt.Chart(alt.Data(values=list(windows))).encode(x=alt.X("from:T", title=None))
+    whiskers = base.mark_rule(color=INK, strokeWidth=2).encode(y="low:Q", y2="high:Q")
+    points = base.mark_point(shape="diamond", filled=True, color=INK, size=70).encode(
+        y="cost:Q", tooltip=[alt.Tooltip("number:N", title="window"), "when:N", alt.Tooltip("said:N", title="cost")]
+    )
+    numbers = base.mark_text(dx=9, dy=-2, align="left", fontWeight="bold", color=INK).encode(
+        y="high:Q", text="number:N"
+    )
+    return styled(alt.layer(coloured, usual, whiskers, points, numbers).properties(width="container", height=170))
+
+
+def load_rows(answer: ForecastAnswer, axis: Axis) -> list[dict[str, Any]]:
+    return [
+        {"from": wall(one.starts_at, axis.zone), "when": axis.said(one.starts_at)}
+        | {name: getattr(one, name) for name in ("p05", "p25", "p50", "p75", "p95")}
+        for one in answer.items
+        if axis.has(one.starts_at, one.starts_at + HOUR)
+    ]
+
+
+def load(rows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
+    """The median hour as a line, with the bands that hold 50 and 90 of 100 hours."""
+    base = alt.Chart(alt.Data(values=list(rows))).encode(x=alt.X("from:T", title=None))
+    counts = alt.Axis(format="~s", tickCount=3, minExtent=LEFT, maxExtent=LEFT)
+    y = alt.Y("p05:Q", title="requests an hour", axis=counts)
+    wide = base.mark_area(color=LINES[0], opacity=0.2).encode(x=axis.x(), y=y, y2="p95:Q")
+    narrow = base.mark_area(color=LINES[0], opacity=0.35).encode(y="p25:Q", y2="p75:Q")
+    line = base.mark_line(color=LINES[0], strokeWidth=2).encode(
+        y="p50:Q",
+        tooltip=["when:N"]
+        + [alt.Tooltip(f"p{of}:Q", title=f"{of} of 100 below", format=",.0f") for of in ("05", "50", "95")],
+    )
+    return styled(alt.layer(wide, narrow, line).properties(width="container", height=110))
+
+
+def strip_rows(answer: WindowsAnswer, booked: Sequence[Booked], axis: Axis) -> list[dict[str, Any]]:
+    """The windows, the starts that are not allowed, and the bookings of this service and of others."""
+    found = [(OPEN, one.start, one.end, str(number)) for number, one in enumerate(answer.items, start=1)]
+    found += [(SHUT, one.start, one.end, one.rule) for one in answer.blocked]
+    for one in booked:
+        is_own = one.service == answer.service
+        found.append((OWN if is_own else BESIDE, one.start, one.end, one.title))
+    return [
+        {
+            "lane": lane,
+            "from": wall(max(start, axis.start), axis.zone),
+            "to": wall(min(end, axis.end), axis.zone),
+            "label": label,
+            "when": span(start, end, axis.zone),
+        }
+        for lane, start, end, label in found
+        if axis.has(start, end)
+    ]
+
+
+def strips(rows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
+    """A lane each for windows, for what is shut, and for bookings; each span is named where it begins."""
+    lanes = list(dict.fromkeys([OPEN, SHUT, OWN, *(row["lane"] for row in rows)]))
+    base = alt.Chart(alt.Data(values=list(rows))).encode(
+        x=axis.x(),
+        y=alt.Y(
+            "lane:N",
+            sort=lanes,
+            title=" ",
+            scale=alt.Scale(domain=lanes),
+            axis=alt.Axis(ticks=False, domain=False, minExtent=LEFT, maxExtent=LEFT, labelLimit=LEFT),
+        ),
+    )
+    colours = alt.Scale(domain=[OPEN, SHUT, OWN, BESIDE], range=[LINES[2], HATCH, LINES[0], LINES[1]])
+    bars = base.mark_bar(height=14, stroke=INK, strokeWidth=1).encode(
+        x2="to:T",
+        color=alt.Color("lane:N", scale=colours, legend=None),
+        tooltip=["lane:N", alt.Tooltip("label:N", title="what"), alt.Tooltip("when:N", title="when")],
+    )
+    names = base.mark_text(align="left", dx=3, dy=-13, fontSize=11, color=MUTED, limit=220).encode(text="label:N")
+    return styled(alt.layer(bars, names).properties(width="container", height=alt.Step(38)))

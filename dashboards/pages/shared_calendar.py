@@ -1,0 +1,199 @@
+"""Calendar: who ships what when, what the calendar says of it, and what stands against it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from shipcast.answers.calendar import export
+from shipcast.answers.calendar_week import CalendarWeek, calendar_week
+from shipcast.answers.words import listing, local_time, plural
+from shipcast.dashboards import cards
+from shipcast.dashboards.charts import lanes as charts
+from shipcast.dashboards.filters import select
+from shipcast.dashboards.links import link
+from shipcast.dashboards.view import View
+from shipcast.scheduling.calendar.files import FILE_NAME
+from shipcast.scheduling.calendar.scope import Subject
+from shipcast.settings.errors import ShipcastError
+
+TITLE, PATH = "Calendar", "calendar"
+THIS, NEXT, LAST, ANY = "This week", "Next week", "Last week", "The week of a day"
+WEEKS = {THIS: 0, NEXT: 7, LAST: -7}
+EXAMPLE = """[[freeze]]
+id = "year-end"
+start = 2026-12-18
+end = 2027-01-03              # that day included
+tz = "Europe/Berlin"
+reason = "the books are closed"
+"""
+
+
+def draw(view: View) -> None:
+    top = st.container()
+    day = chosen_day(view)
+    filters = view.filters
+    try:
+        week = view.ask(
+            calendar_week,
+            day=day,
+            zone=filters.zone,
+            environment=filters.environment,
+            service=filters.service,
+            team=filters.team,
+        )
+    except ShipcastError as error:
+        with top:
+            cards.headline(TITLE, f"The calendar of the week of {day:%a %-d %b %Y} cannot be read.")
+            cards.refused(error)
+        return
+    with top:
+        cards.headline(TITLE, week.sentence)
+    with cards.card(f"The week, lane by lane, on the clock of {filters.zone}"):
+        lanes(view, week)
+    with cards.card("Conflicts"):
+        conflicts(week)
+    with cards.card("Bookings"):
+        bookings(view, week)
+    with cards.card("In force"):
+        in_force(view, week)
+    cards.notes(week.warnings)
+
+
+def chosen_day(view: View) -> date:
+    """A day of the week that is asked for, on the reader's clock."""
+    today = view.as_of.astimezone(ZoneInfo(view.filters.zone)).date()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        week = select("Week", "week", [*WEEKS, ANY])
+        if week != ANY:
+            return today + timedelta(days=WEEKS[week])
+        found = st.date_input("Day", today, key="day", bind="query-params", width=160)
+    return found if isinstance(found, date) else today
+
+
+def lanes(view: View, week: CalendarWeek) -> None:
+    """The bars, and the file for other calendars."""
+    names = charts.lanes(week)
+    if names:
+        rows = charts.gantt_rows(week, view.filters.zone)
+        kinds = dict.fromkeys(charts.KINDS[row["kind"]].word for row in rows)
+        cards.chart(
+            charts.gantt(rows, names, week, view.filters.zone),
+            f"{plural(len(names), 'lane')}: rules in force above, services below. Shown are: {listing(list(kinds))}."
+            if kinds
+            else f"{plural(len(names), 'lane')}, and nothing in them.",
+            ["lane", "kind", "what", "when"],
+            [[row["lane"], row["word"], row["what"], row["when"]] for row in rows],
+            "calendar",
+        )
+    if week.shut:
+        cards.note("In the lane of a service, grey is when it may start nothing, pale grey only with an approval.")
+    if week.unshown:
+        cards.note(f"{plural(week.unshown, 'service')} more with bookings have no lane; the list below has them.")
+    if not week.has_calendar:
+        no_calendar(view)
+    exported(view, week)
+
+
+def no_calendar(view: View) -> None:
+    """How to write one."""
+    cards.empty(
+        f"No calendar is kept, so that nothing is forbidden at any time. Write `{FILE_NAME}` into "
+        f"`{view.settings.home}`, such as the lines below, or let a freeze hold with `shipcast freeze add`; "
+        "docs/calendar.md says what else may stand there."
+    )
+    st.code(EXAMPLE, language="toml")
+
+
+def exported(view: View, week: CalendarWeek) -> None:
+    """The same file as of `shipcast calendar export`."""
+    settings, as_of, filters = view.settings, view.as_of, view.filters
+    subject = None if filters.service is None else Subject(filters.service, filters.environment)
+    st.download_button(
+        "iCalendar file of the week",
+        lambda: (export(settings, as_of, *week.period, subject=subject).ics or "").encode("utf-8"),
+        file_name=f"shipcast-{week.period.start.astimezone(ZoneInfo(filters.zone)):%G-W%V}.ics",
+        mime="text/calendar",
+        key="calendar-ics",
+        on_click="ignore",
+        help="As `shipcast calendar export` writes it: all that is in force, or what is about the service chosen.",
+    )
+
+
+def conflicts(week: CalendarWeek) -> None:
+    """What stands against bookings, with all parties and the rule."""
+    if not week.conflicts:
+        cards.empty(f"Nothing stands against the {plural(len(week.booked), 'booking')} of this week.", "none")
+        return
+    cards.table(
+        ["what stands against it", "rule", "kind"],
+        [[one.says, one.rule or "none: another was there first", one.kind] for one in week.conflicts],
+        f"{plural(len(week.conflicts), 'conflict')} that no entry of the ledger permits",
+        download="conflicts",
+    )
+
+
+def bookings(view: View, week: CalendarWeek) -> None:
+    filters = view.filters
+    if not week.booked:
+        if view.filters.is_narrowed:
+            cards.filtered_away("No booking of this week is left by the filters.")
+        else:
+            cards.empty("0 deployments are booked for this week. Book one on the page “Plan a release”.", "none")
+        link("plan", "Plan a release")
+        return
+    cards.table(
+        ["number", "service", "environment", "from", "to", "who", "what for", "type", "against"],
+        [
+            [
+                str(one.number),
+                one.service,
+                one.environment,
+                local_time(one.start, filters.zone, view.as_of),
+                local_time(one.end, filters.zone, view.as_of),
+                one.who,
+                one.purpose,
+                one.change_type or "not said",
+                listing(one.against) if one.against else "conflict, see above" if one.is_refused else "no rule",
+            ]
+            for one in week.booked
+        ],
+        f"{plural(len(week.booked), 'booking')}, on the clock of {filters.zone}",
+        numbers=("number",),
+        download="bookings",
+    )
+    link("plan", "Plan a release")
+    cards.note("To take one back: `shipcast undo NUMBER`.")
+
+
+def in_force(view: View, week: CalendarWeek) -> None:
+    """The spans of rules, and the capacities, which hold at all times."""
+    zone = view.filters.zone
+    if not week.rules and not week.capacities:
+        cards.empty("0 rules of a calendar are in force in this week.", "none" if week.has_calendar else "unknown")
+    cards.table(
+        ["rule", "kind", "from", "to", "effect", "about", "note"],
+        [
+            [
+                one.rule,
+                charts.KINDS[one.kind].word,
+                local_time(one.start, zone, view.as_of),
+                local_time(one.end, zone, view.as_of),
+                one.effect or "none by itself",
+                one.about or "all",
+                one.note,
+            ]
+            for one in week.rules
+        ],
+        f"{plural(len(week.rules), 'span')} of rules, on the clock of {zone}"
+        + (f"; {week.left_out:,} more are left out" if week.left_out else ""),
+        download="in-force",
+    )
+    cards.table(
+        ["capacity", "about", "may run at once", "booked at once, at most"],
+        [[one.rule, one.about or "all", str(one.concurrent), str(one.most)] for one in week.capacities],
+        "Capacities, which hold at all times",
+        numbers=("may run at once", "booked at once, at most"),
+    )

@@ -1,0 +1,59 @@
+"""The calendar page: the week's answer, every conflict with its parties, and the three kinds of nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+from company import CUT
+from drawing import drawn, empties, headline, is_broken, words
+
+from shipcast.answers.bookings import add_freeze, reserve
+from shipcast.scheduling.calendar.rules import Freeze
+from shipcast.scheduling.ledger.entries import Booking
+
+START = datetime(2027, 2, 1, 9, tzinfo=UTC)
+WEEK = {"week": "The week of a day", "day": "2027-02-03"}
+
+
+def book(home, service, purpose=""):
+    wanted = Booking(service=service, start=START, end=START + timedelta(hours=1), purpose=purpose)
+    reserve(home, datetime.now(UTC), "ana", wanted)
+
+
+def test_without_a_calendar_and_bookings_it_says_how_to_begin(page_home):
+    page = drawn(page_home, "calendar", CUT)
+
+    assert headline(page) == "0 bookings and 0 freezes lie in the week from Mon 2 Jun 2025; no calendar is kept."
+    assert "unknown" in empties(page)
+    assert "calendar.toml" in words(page)
+    assert 'id = "year-end"' in page.code[0].value
+
+
+def test_the_week_of_the_address_names_its_bookings_and_all_parties_of_a_conflict(own_home):
+    book(own_home, "pay", "<script>x</script> *y*")
+    wanted = Freeze(id="audit", start="2027-02-01", end="2027-02-02", tz="UTC", reason="the auditors")
+    add_freeze(own_home, datetime.now(UTC), "cy", wanted)
+    page = drawn(own_home, "calendar", **WEEK)
+
+    assert not is_broken(page), words(page)
+    assert headline(page) == "1 booking and 1 freeze lie in the week from Mon 1 Feb 2027; 1 conflict."
+    said = (
+        "booking 1 by ana: pay to production (<script>x</script> *y*), Mon 1 Feb 2027 09:00 to 10:00: audit blocks it"
+    )
+    assert said in words(page)
+    assert "freeze 2 by cy: audit, all (the auditors)" in words(page)
+
+
+def test_what_the_filters_leave_out_is_not_said_to_be_nothing(own_home):
+    book(own_home, "pay")
+    page = drawn(own_home, "calendar", service="web", **WEEK)
+
+    assert "filtered" in empties(page)
+    assert not is_broken(page)
+
+
+def test_a_calendar_that_cannot_be_read_says_where_and_hides_no_more(own_home):
+    (own_home.home / "calendar.toml").write_text("[[freeze]]\nid = 3\n")
+    page = drawn(own_home, "calendar", **WEEK)
+
+    assert not page.exception
+    assert headline(page) == "The calendar of the week of Wed 3 Feb 2027 cannot be read."
+    assert "calendar.toml" in words(page)
