@@ -19,6 +19,7 @@ from shipcast.features.history import History
 
 MOST_CHANGES = 200
 LIKE = 5
+TOTALS = ("carried", "ended", "median_hours")
 HOUR = timedelta(hours=1)
 ADVICE_REACHES = timedelta(days=45)  # from a question to a week after the farthest start that it may advise
 INSTANTS = ("started_at", "finished_at", "completed_at", "failed_at", "rolled_back_at")
@@ -66,11 +67,16 @@ landings as (
     from fct_changes
     where known_at <= $as_of and change_id in (select change_id from carried)
     group by change_id
+),
+live as (
+    select change_id, authored_at, merged_at, coalesce(first_at, next_at) as live_at,
+        if(first_at is null, next_by, first_by) as live_by,
+        (epoch_us(live_at) - epoch_us(authored_at)) / 3.6e9 as lead_hours
+    from landings
 )
-select change_id, authored_at, merged_at, coalesce(first_at, next_at) as live_at,
-    if(first_at is null, next_by, first_by) as live_by, count(*) over () as total,
-    (epoch_us(live_at) - epoch_us(authored_at)) / 3.6e9 as lead_hours
-from landings
+select *, count(*) over () as carried, count(*) filter (live_by = $deployment) over () as ended,
+    median(lead_hours) filter (live_by = $deployment and lead_hours >= 0) over () as median_hours
+from live
 order by authored_at, change_id
 limit $most
 """
@@ -104,6 +110,17 @@ class Carried:
     live_at: datetime | None
     live_by: str | None
     lead_hours: float | None
+
+
+@dataclass(frozen=True)
+class Leads:
+    """How many changes a deployment carried, of how many the lead time ended with it, and the median of these; null:
+    there is none, but for negative ones.
+    """
+
+    carried: int = 0
+    ended: int = 0
+    median_hours: float | None = None
 
 
 @dataclass(frozen=True)
@@ -169,9 +186,9 @@ class Story:
 
     Parameters
     ----------
-    changes, change_count
+    changes, leads
         The first 200 of those it carried, as far as that is known: those that went live with it, and those of its
-        commit; and how many there are.
+        commit; and how many there are in all, how many of these first went live with it, and their median lead time.
     recovery_hours
         As `failed_deployment_recovery` counts it; null: it does not.
     events
@@ -185,7 +202,7 @@ class Story:
     facts: Facts
     incidents: tuple[LaidIncident, ...]
     changes: tuple[Carried, ...]
-    change_count: int
+    leads: Leads
     recovery_hours: float | None
     events: tuple[Event, ...] = ()
     counted: tuple[str, ...] = ()
@@ -203,11 +220,8 @@ def story(reader: Reader, deployment_id: str) -> Story:
     """
     facts = facts_of(reader, deployment_id)
     incidents = tuple(LaidIncident(**aware(row)) for row in reader.records(INCIDENTS, deployment=deployment_id))
-    rows = reader.records(
-        CHANGES, deployment=deployment_id, commit=facts.commit_sha, service=facts.service, most=MOST_CHANGES
-    )
-    changes = tuple(Carried(**{name: value for name, value in aware(row).items() if name != "total"}) for row in rows)
-    found = Story(facts, incidents, changes, rows[0]["total"] if rows else 0, recovery_hours(facts, incidents))
+    changes, leads = changes_of(reader, facts)
+    found = Story(facts, incidents, changes, leads, recovery_hours(facts, incidents))
     return replace(
         found,
         events=tuple(sorted(events(found), key=lambda event: event.at)),
@@ -225,6 +239,16 @@ def facts_of(reader: Reader, deployment_id: str) -> Facts:
     history = History(reader.connection, reader.at, rows[0]["environment"], reader.settings.tz)
     zones = dict(history.services().select("service", "zone").rows())
     return Facts(**aware(rows[0]), zone=zones.get(rows[0]["service"], reader.settings.tz))
+
+
+def changes_of(reader: Reader, facts: Facts) -> tuple[tuple[Carried, ...], Leads]:
+    asked = {"deployment": facts.deployment_id, "commit": facts.commit_sha, "service": facts.service}
+    rows = [aware(row) for row in reader.records(CHANGES, **asked, most=MOST_CHANGES)]
+    if not rows:
+        return (), Leads()
+    totals = {name: rows[0][name] for name in TOTALS}
+    found = [Carried(**{name: value for name, value in row.items() if name not in TOTALS}) for row in rows]
+    return tuple(found), Leads(**totals)
 
 
 def aware(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,7 +292,7 @@ def counted(reader: Reader, found: Story) -> Iterator[str]:
     landed, does = ("landed", "counts") if facts.is_landed else ("never landed", "does not count")
     yield f"It {landed}, so it {does} in the deployment frequency."
     yield from recovery_said(found)
-    yield from lead_said(found)
+    yield lead_said(found.leads)
 
 
 def counted_said(facts: Facts) -> str:
@@ -311,14 +335,18 @@ def recovery_said(found: Story) -> list[str]:
     return ["It has no recovery time, since no incident is laid to it."]
 
 
-def lead_said(found: Story) -> list[str]:
-    """Of how many changes the lead time ended with it."""
-    if not found.changes:
-        return ["No change is known that it carried."]
-    live = sum(one.live_by == found.facts.deployment_id for one in found.changes)
-    of_all = plural(found.change_count, "change")
-    shown = f"the first {len(found.changes)} of {of_all}" if found.change_count > len(found.changes) else of_all
-    return [f"Of {shown} that it carried, {live or 'none'} first went live with it, where lead time ends."]
+def lead_said(leads: Leads) -> str:
+    """
+    >>> lead_said(Leads(7, 6, 43.55))
+    'Of 7 changes that it carried, 6 first went live with it, which ends their lead times: 43.5 h in the median.'
+    """
+    if not leads.carried:
+        return "No change is known that it carried."
+    carried = f"Of {plural(leads.carried, 'change')} that it carried"
+    if not leads.ended:
+        return f"{carried}, none first went live with it."
+    middle = "" if leads.median_hours is None else f": {hours(leads.median_hours)} in the median"
+    return f"{carried}, {leads.ended:,} first went live with it, which ends their lead times{middle}."
 
 
 def sentence(reader: Reader, found: Story) -> str:

@@ -148,6 +148,6 @@ limit {MOST}
 
 
 def listed(row: Mapping[str, Any]) -> Listed:
-    instants = {name: optional_utc(row[name]) for name in ("started_at", "completed_at")}
-    others = {name: value for name, value in row.items() if name not in (*instants, "incidents", "total")}
-    return Listed(**others, **instants, incidents=tuple(row["incidents"]))
+    found = {name: value for name, value in row.items() if name != "total"}
+    found |= {name: optional_utc(row[name]) for name in ("started_at", "completed_at")}
+    return Listed(**{**found, "incidents": tuple(row["incidents"])})

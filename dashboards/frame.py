@@ -14,7 +14,7 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, local_time
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.filters import asked_at, bar, chosen
-from shipcast.dashboards.pages import delivery, glossary, outlook
+from shipcast.dashboards.pages import delivery, deployment, failures, glossary, outlook, why
 from shipcast.dashboards.served import served
 from shipcast.dashboards.style import CSS
 from shipcast.dashboards.view import Source, View, source
@@ -23,11 +23,12 @@ from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current
 
 SECTIONS: Mapping[str, Sequence[ModuleType]] = {
-    "When to ship": (outlook,),
-    "How we ship": (delivery,),
+    "When to ship": (outlook, why),
+    "How we ship": (delivery, failures, deployment),
     "How sure": (glossary,),
 }
 PAGES: Mapping[str, ModuleType] = {page.PATH: page for pages in SECTIONS.values() for page in pages}
+LINKED_ONLY = (deployment,)  # pages that nobody goes to but from a page that names what they are about
 LOOK_AGAIN = "60s"
 
 
@@ -37,7 +38,13 @@ def draw() -> None:
     st.html(CSS)
     frame, first = Frame(), next(iter(PAGES))
     linked = {
-        path: st.Page(partial(frame.draw, page), title=page.TITLE, url_path=path, default=path == first)
+        path: st.Page(
+            partial(frame.draw, page),
+            title=page.TITLE,
+            url_path=path,
+            default=path == first,
+            visibility="hidden" if page in LINKED_ONLY else "visible",
+        )
         for path, page in PAGES.items()
     }
     links.remember(linked)
