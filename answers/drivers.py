@@ -18,6 +18,15 @@ Than = Literal["higher", "lower", "no clear difference", "not enough data"]
 
 
 @dataclass(frozen=True)
+class Times:
+    """How many times the usual, with the 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Driver:
     """One part of the week: how often what shipped then failed, and how often all changes would, had they shipped then.
 
@@ -26,13 +35,19 @@ class Driver:
     estimate
         With the raw rate (`observed`), the usual rate of the changes compared, and the adjusted ones: by the model and
         by the doubly robust second estimate (`second`).
+    raw_times, second_times, model_times
+        The raw rate over that of the whole week, and the adjusted ones over the usual of the changes that they are
+        about; null: cannot be told.
     raw, adjusted
-        Against the rate of the whole week, and against the usual; by the 95 % intervals.
+        What the intervals of the raw rate and of the second estimate say of this.
     said
         The two side by side, in a sentence.
     """
 
     estimate: PartOfWeek
+    raw_times: Times | None
+    second_times: Times | None
+    model_times: Times | None
     raw: Than
     adjusted: Than
     said: str
@@ -79,19 +94,28 @@ def drivers(reader: Reader) -> Drivers | str:
 
 
 def driver(part: PartOfWeek, rate: float) -> Driver:
-    raw = against(part.observed_low, part.observed_high, rate)
-    adjusted = against(part.ratio_low, part.ratio_high, 1.0)
-    return Driver(part, raw, adjusted, said(part, raw, adjusted, rate))
+    raw_times = over(part.observed, part.observed_low, part.observed_high, rate)
+    second_times = over(part.ratio, part.ratio_low, part.ratio_high, 1.0)
+    model_times = over(part.model, part.model_low, part.model_high, part.usual)
+    raw, adjusted = against(raw_times), against(second_times)
+    return Driver(part, raw_times, second_times, model_times, raw, adjusted, said(part, raw, adjusted, rate))
 
 
-def against(low: float | None, high: float | None, usual: float) -> Than:
+def over(value: float | None, low: float | None, high: float | None, usual: float | None) -> Times | None:
+    """A rate against a usual one; null: either is not known, or the usual is 0."""
+    if value is None or low is None or high is None or not usual:
+        return None
+    return Times(value / usual, low / usual, high / usual)
+
+
+def against(found: Times | None) -> Than:
     """
-    >>> against(0.02, 0.04, 0.05), against(0.02, 0.06, 0.05), against(None, None, 0.05)
+    >>> against(Times(0.6, 0.4, 0.8)), against(Times(0.8, 0.4, 1.2)), against(None)
     ('lower', 'no clear difference', 'not enough data')
     """
-    if low is None or high is None:
+    if found is None:
         return "not enough data"
-    return "higher" if low > usual else "lower" if high < usual else "no clear difference"
+    return "higher" if found.low > 1 else "lower" if found.high < 1 else "no clear difference"
 
 
 def said(part: PartOfWeek, raw: Than, adjusted: Than, rate: float) -> str:

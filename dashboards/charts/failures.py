@@ -129,44 +129,34 @@ def rates(rows: Sequence[dict[str, Any]], measure: str, whole: float | None) -> 
 
 
 def driver_rows(parts: Sequence[Driver]) -> list[dict[str, Any]]:
-    """A row per part of the week and estimate that there is."""
-    found = []
-    for one in parts:
-        part = one.estimate
-        three = (
-            (RAW, part.observed, part.observed_low, part.observed_high),
-            (SECOND, part.second, part.second_low, part.second_high),
-            (MODEL, part.model, part.model_low, part.model_high),
-        )
-        found += [
-            {"part": part.part, "estimate": name, "rate": value, "low": low, "high": high}
-            for name, value, low, high in three
-            if value is not None
-        ]
-    return found
+    """A row per part of the week and estimate that there is, each against its usual."""
+    return [
+        {"part": one.estimate.part, "estimate": name, "times": found.value, "low": found.low, "high": found.high}
+        for one in parts
+        for name, found in ((RAW, one.raw_times), (SECOND, one.second_times), (MODEL, one.model_times))
+        if found is not None
+    ]
 
 
-def drivers(rows: Sequence[dict[str, Any]], rate: float) -> alt.FacetChart:
-    """Raw and adjusted failure rates with their intervals, part of the week by part."""
+def drivers(rows: Sequence[dict[str, Any]]) -> alt.LayerChart:
+    """Raw and adjusted failure rates against the usual, with their intervals, part of the week by part."""
+    parts = list(dict.fromkeys(row["part"] for row in rows))
     base = alt.Chart(alt.Data(values=list(rows))).encode(
-        y=alt.Y(
-            "part:N", sort=list(dict.fromkeys(row["part"] for row in rows)), title=None, axis=alt.Axis(labelLimit=180)
-        ),
+        y=alt.Y("part:N", sort=parts, title=None, axis=alt.Axis(labelLimit=180)),
         yOffset=alt.YOffset("estimate:N", sort=[RAW, SECOND, MODEL]),
         color=alt.Color("estimate:N", scale=ESTIMATES, title=None, legend=alt.Legend(orient="top", symbolSize=90)),
         tooltip=[
             "part:N",
             "estimate:N",
-            alt.Tooltip("rate:Q", format=".1%"),
-            alt.Tooltip("low:Q", format=".1%"),
-            alt.Tooltip("high:Q", format=".1%"),
+            alt.Tooltip("times:Q", format=".2f"),
+            alt.Tooltip("low:Q", format=".2f"),
+            alt.Tooltip("high:Q", format=".2f"),
         ],
     )
-    axis = alt.Axis(format="%", tickCount=6)
-    whisker = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", axis=axis), x2="high:Q")
+    whisker = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
     point = base.mark_point(filled=True, size=70, opacity=1).encode(
-        x=alt.X("rate:Q", title="share that fails", axis=axis, scale=alt.Scale(zero=True)),
+        x=alt.X("times:Q", title="failures, times the usual", scale=alt.Scale(zero=True)),
         shape=alt.Shape("estimate:N", scale=SHAPES, title=None),
     )
-    line = alt.Chart(alt.Data(values=[{"all": rate}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="all:Q")
+    line = alt.Chart(alt.Data(values=[{"usual": 1}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="usual:Q")
     return styled(alt.layer(line, whisker, point).properties(width="container", height=alt.Step(18)))

@@ -118,7 +118,7 @@ def effect(curve: Curve, rows: Sequence[dict[str, Any]], hour: int, place: int) 
     here = base.mark_point(color=INK, filled=True, size=70).encode(y=y).transform_filter(f"datum.hour == {hour}")
     title = alt.TitleParams(curve.factor, anchor="start", color=INK, fontSize=13)
     layers = alt.layer(band, line, asked_rule(hour), here)
-    return styled(layers.properties(width="container", height=110, title=title))
+    return styled(layers.properties(width="container", height=170, title=title))
 
 
 def rug(rows: Sequence[dict[str, Any]], hour: int, zone: str) -> alt.LayerChart:
@@ -135,7 +135,7 @@ def rug(rows: Sequence[dict[str, Any]], hour: int, zone: str) -> alt.LayerChart:
     )
     title = alt.TitleParams("past deployments (× where some failed)", anchor="start", color=INK, fontSize=13)
     layers = alt.layer(bars, failed.transform_filter("datum.failed > 0"), asked_rule(hour))
-    return styled(layers.properties(width="container", height=90, title=title))
+    return styled(layers.properties(width="container", height=160, title=title))
 
 
 def week_axis(title: str | None) -> alt.X:
@@ -148,10 +148,16 @@ def asked_rule(hour: int) -> alt.Chart:
     return alt.Chart(data).mark_rule(color=INK, strokeDash=DASHES[2]).encode(x="hour:Q")
 
 
-def effects_said(curves: Sequence[Curve], shipped: Sequence[Shipped], hour: int) -> str:
-    n, failed = sum(one.n for one in shipped), sum(one.failed for one in shipped)
+def effects_said(curves: Sequence[Curve], hour: int) -> str:
     return (
         f"{plural(len(curves), 'factor')} of the cost over the week, with 95 % intervals; the dotted line is "
-        f"{hour_said(hour)}, the hour asked about, in which {plural(shipped[hour].n, 'past deployment')} started. "
-        f"Below, all {n:,} that have settled, {failed:,} of which failed."
+        f"{hour_said(hour)}, the hour asked about."
+    )
+
+
+def rug_said(shipped: Sequence[Shipped], hour: int) -> str:
+    n, failed = sum(one.n for one in shipped), sum(one.failed for one in shipped)
+    return (
+        f"Below, {plural(n, 'past deployment')} that have settled by the hour they started in, {failed:,} of which "
+        f"failed; {shipped[hour].n:,} of them started on {hour_said(hour)}."
     )

@@ -134,7 +134,7 @@ def hour_or_mix(view: View) -> None:
     cards.text(found.sentence)
     rows = charts.driver_rows(found.parts)
     cards.chart(
-        charts.drivers(rows, found.rate),
+        charts.drivers(rows),
         drivers_said(found),
         ["part of the week", "raw, as shipped", "n", "adjusted, second estimate", "adjusted, model", "usual of these"],
         [
@@ -162,8 +162,9 @@ def hour_or_mix(view: View) -> None:
 def drivers_said(found: Drivers) -> str:
     return (
         f"All services in production together, {plural(found.n, 'deployment')} known and settled at "
-        f"{found.cut_off:%-d %b %Y %H:%M} (UTC), whatever the filters say; intervals hold 95 %, the dotted line is the "
-        f"share of all that failed, {share(found.rate)}."
+        f"{found.cut_off:%-d %b %Y %H:%M} (UTC), whatever the filters say; intervals hold 95 %. The dotted line is the "
+        f"usual: for the raw rates that of all, {share(found.rate)}, for the adjusted ones that of the changes that "
+        "might well have shipped then."
     )
 
 

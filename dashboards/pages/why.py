@@ -13,7 +13,7 @@ from shipcast.answers.failures import hour_said
 from shipcast.answers.inquiry import Details
 from shipcast.answers.why import most_deployed, offered, shipped
 from shipcast.answers.windows import approvals_said
-from shipcast.answers.words import local_time, plural, share
+from shipcast.answers.words import local_time, plural, share, times
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts import why as charts
 from shipcast.dashboards.view import View
@@ -196,11 +196,22 @@ def from_the_usual(view: View, answer: ExplainAnswer) -> None:
     cards.chart(
         charts.waterfall(rows),
         said,
-        ["step", "against the usual", f"in {unit}"],
-        [[row["step"], row["said"], in_unit((row["to"] - row["from"]) * usual)] for row in rows],
+        ["step", "against the usual", f"in {unit}", "the factor, of its usual (95 %)"],
+        [
+            [row["step"], row["said"], in_unit((row["to"] - row["from"]) * usual), ratio_said(answer, row["step"])]
+            for row in rows
+        ],
         "from-the-usual",
         numbers=("against the usual", f"in {unit}"),
     )
+
+
+def ratio_said(answer: ExplainAnswer, step: str) -> str:
+    """How the factor of a step stands to its usual, with its interval; empty: the step is no factor."""
+    for one in answer.factors:
+        if one.factor == step:
+            return f"{times(one.ratio)} times ({times(one.ratio_low)} to {times(one.ratio_high)}), {one.compared}"
+    return ""
 
 
 def in_unit(value: float) -> str:
@@ -259,13 +270,14 @@ def over_the_week(view: View, answer: ExplainAnswer) -> None:
     local = answer.items[0].start.astimezone(ZoneInfo(answer.business_zone))
     hour = local.weekday() * 24 + local.hour
     rows = charts.curve_rows(answer.curves, past)
+    cards.note(charts.effects_said(answer.curves, hour))
     for place, curve in enumerate(answer.curves):
         own = [row for row in rows if row["factor"] == curve.factor]
         alt = f"{curve.factor} over the week"
         st.altair_chart(charts.effect(curve, own, hour, place), alt=alt, theme=None, key=f"why-curve-{place}")
     cards.chart(
         charts.rug(rows[: len(past)], hour, answer.business_zone),
-        charts.effects_said(answer.curves, past, hour),
+        charts.rug_said(past, hour),
         ["start", *(f"{curve.factor}, {curve.unit}" for curve in answer.curves), "deployed", "failed"],
         [
             [hour_said(one.hour), *(range_said(curve, one.hour) for curve in answer.curves), one.n, one.failed]
