@@ -92,20 +92,29 @@ class Scope:
         return f"(select * from {rows} as dated asof join weeks on dated.{instant} >= weeks.week_at)"
 
 
-def deployments(scope: Scope) -> str:
-    """Deployments completed in the period (running ones: started in it), counted by how they ended."""
-    return f"""
-with {scope.weeks()}
-deployments_at as (
-    select service, team, environment, {PLACED_AT} as placed_at, status,
+def placed(scope: Scope, columns: str = "*") -> str:
+    """The tables `deployments_at` and `placed`: deployments as known, and those of the period, with what each is.
+
+    Completed ones are of the period that they ended in, running ones of that in which they started. The rates of a
+    period rest on these rows, and so does every list of them.
+    """
+    return f"""deployments_at as (
+    select {columns}, {PLACED_AT} as placed_at,
         {IS_COMPLETED} as is_completed, {IS_COUNTED} as is_counted, {IS_FAILED} as is_failed,
-        {IS_ROLLED_BACK} as is_rolled_back, {IS_REWORK} as is_rework, settled_at > $as_of as is_unsettled, is_proxy
+        {IS_ROLLED_BACK} as is_rolled_back, {IS_REWORK} as is_rework, settled_at > $as_of as is_unsettled
     from fct_deployments
     where started_at <= $as_of and {scope.places()} and {scope.owners()}
 ),
 placed as (
     select * from deployments_at where placed_at >= $period_start and placed_at < $period_end
-)
+)"""
+
+
+def deployments(scope: Scope) -> str:
+    """Deployments completed in the period (running ones: started in it), counted by how they ended."""
+    return f"""
+with {scope.weeks()}
+{placed(scope, "service, team, environment, status, is_proxy")}
 select {scope.key()} as key,
     count(*) filter (is_counted) as counted,
     count(*) filter (is_counted and status != 'failed') as landed,

@@ -14,7 +14,7 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, local_time
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.filters import asked_at, bar, chosen
-from shipcast.dashboards.pages import delivery, glossary, outlook, release, shared_calendar
+from shipcast.dashboards.pages import delivery, deployment, failures, glossary, outlook, release, shared_calendar, why
 from shipcast.dashboards.served import served
 from shipcast.dashboards.style import CSS
 from shipcast.dashboards.view import Source, View, source
@@ -22,8 +22,9 @@ from shipcast.settings.errors import ShipcastError
 from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current
 
-ALL = (outlook, release, shared_calendar, delivery, glossary)
+ALL = (outlook, release, shared_calendar, why, delivery, failures, glossary, deployment)
 PAGES: Mapping[str, ModuleType] = {page.PATH: page for page in ALL}
+LINKED_ONLY = (deployment,)  # pages that nobody goes to but from a page that names what they are about
 LOOK_AGAIN = "60s"
 
 
@@ -33,7 +34,13 @@ def draw() -> None:
     st.html(CSS)
     frame, first = Frame(), next(iter(PAGES))
     linked = {
-        path: st.Page(partial(frame.draw, page), title=page.TITLE, url_path=path, default=path == first)
+        path: st.Page(
+            partial(frame.draw, page),
+            title=page.TITLE,
+            url_path=path,
+            default=path == first,
+            visibility="hidden" if page in LINKED_ONLY else "visible",
+        )
         for path, page in PAGES.items()
     }
     links.remember(linked)

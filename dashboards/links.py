@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
+from shipcast.dashboards.cards import Html
 from shipcast.dashboards.filters import KEYS
 
 GOING, PAGES = "going", "pages"
@@ -22,6 +25,13 @@ def link(path: str, words: str, **given: str) -> None:
     if path in pages:
         unset = {key: value for key, value in given.items() if key not in st.query_params}
         st.page_link(pages[path], label=words, query_params=unset)
+
+
+def cell(path: str, words: str, **given: str) -> Html:
+    """A link as a cell of a table; filters that are set go along, but for those set anew."""
+    set_already = {key: value for key, value in st.query_params.items() if key in KEYS}
+    target = f"{path}?{urlencode({**set_already, **given})}"
+    return Html(f'<a href="{escape(target)}" target="_self">{escape(words)}</a>')
 
 
 def go(path: str, **given: str) -> None:

@@ -72,6 +72,7 @@ CSS = f"""
     vertical-align: top; max-width: 28rem; overflow-wrap: anywhere; }}
   .sc-table td.sc-number, .sc-table th.sc-number {{ text-align: right; font-variant-numeric: tabular-nums;
     white-space: nowrap; }}
+  .sc-table a {{ color: {ACCENT}; }}
   .sc-level {{ border-radius: .25rem; padding: 0 .4rem; white-space: nowrap; }}
   .sc-empty {{ border: 1px dashed {HATCH}; border-radius: .4rem; padding: .8rem 1rem; }}
   .sc-empty.sc-none {{ border-style: solid; }}

@@ -6,16 +6,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shipcast.answers.comparison import changes
+from shipcast.answers.deployment_list import BEHIND, deployment_list
 from shipcast.answers.metrics import MetricItem, MetricsAnswer, metrics
 from shipcast.answers.periods import iso_week
 from shipcast.answers.words import plural
-from shipcast.dashboards import cards
+from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts.metrics import weekly
+from shipcast.dashboards.deployment_rows import KINDS, deployment_table
 from shipcast.dashboards.filters import select
 from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
 from shipcast.dashboards.view import View
 
 TITLE, PATH = "Delivery", "delivery"
+COUNTED = "What the number counts"
 
 
 def draw(view: View) -> None:
@@ -32,6 +35,8 @@ def draw(view: View) -> None:
         by_service(view, name)
     with cards.card("How was this computed?"):
         how(next(item for item in answer.items if item.metric == name))
+    with cards.card("The deployments behind it"):
+        behind(view, name)
     cards.notes(answer.warnings)
 
 
@@ -115,13 +120,42 @@ def by_service(view: View, name: str) -> None:
     cards.table(
         ["service", "value", "95 % interval", "n", "open"],
         [
-            [item.service, value_said(item), interval_said(item), f"{item.n:,}", counted(item.censored)]
+            [
+                service_cell(view, item, name),
+                value_said(item),
+                interval_said(item),
+                f"{item.n:,}",
+                counted(item.censored),
+            ]
             for item in answer.items
         ],
         f"{view.titles[name]} by service",
         numbers=("value", "n", "open"),
         download=f"{name}-by-service",
     )
+
+
+def service_cell(view: View, item: MetricItem, name: str) -> object:
+    """The service, as a way to the same page about it alone."""
+    if item.service is None:
+        return None
+    return links.cell(PATH, item.service, service=item.service, metric=view.titles[name])
+
+
+def behind(view: View, name: str) -> None:
+    """The deployments that the number rests on, each a way to what became of it."""
+    if name not in BEHIND:
+        cards.note("This metric is not about deployments.")
+        return
+    shown = select("Show", "rows", [COUNTED, *KINDS], width=320)
+    kind = BEHIND[name] if shown == COUNTED else KINDS[shown]
+    if name == "lead_time":
+        cards.note("Lead time is of changes: the page of each deployment names those that went live with it.")
+    found = view.ask(deployment_list, kind=kind, **view.filters.scope, **view.filters.period)
+    if not found.items:
+        cards.empty(f"None of the deployments of this period is of that kind: {kind}.", "none")
+        return
+    deployment_table(view, found, "deployments-behind")
 
 
 def how(item: MetricItem) -> None:
