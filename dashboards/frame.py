@@ -14,7 +14,15 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, local_time
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.filters import asked_at, bar, chosen
-from shipcast.dashboards.pages import delivery, glossary, outlook
+from shipcast.dashboards.pages import (
+    data_health,
+    delivery,
+    environments,
+    forecast_quality,
+    glossary,
+    outlook,
+    trained_models,
+)
 from shipcast.dashboards.served import served
 from shipcast.dashboards.style import CSS
 from shipcast.dashboards.view import Source, View, source
@@ -24,8 +32,8 @@ from shipcast.warehouse.snapshot import current
 
 SECTIONS: Mapping[str, Sequence[ModuleType]] = {
     "When to ship": (outlook,),
-    "How we ship": (delivery,),
-    "How sure": (glossary,),
+    "How we ship": (delivery, environments),
+    "How sure": (forecast_quality, trained_models, data_health, glossary),
 }
 PAGES: Mapping[str, ModuleType] = {page.PATH: page for pages in SECTIONS.values() for page in pages}
 LOOK_AGAIN = "60s"
