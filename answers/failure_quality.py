@@ -12,7 +12,7 @@ from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
 from shipcast.answers.backtest import Summary, against_base, scored
 from shipcast.answers.kept import kept
 from shipcast.answers.statistics import wilson
-from shipcast.answers.words import in_hundred, plural, share
+from shipcast.answers.words import plural, share
 from shipcast.features.history import History
 from shipcast.models.registry import Champion
 from shipcast.models.scores import Group, bands, bias
@@ -266,14 +266,14 @@ def band_told(found: Band) -> str:
     ...     observed=0.097, observed_low=0.068, observed_high=0.14))
     'When it said about 13 in 100, 28 of 289 deployments failed: about 10 in 100 (7 to 14).'
     """
-    word = verdict(found)
-    missed = f", so it said {word}" if word else ""
+    word, per = verdict(found), 1000 if 0 < min(found.forecast, found.observed or 1) < 0.01 else 100
+    said, came, low, high = (
+        round(value * per) for value in (found.forecast, found.observed, found.observed_low, found.observed_high)
+    )
+    ended = f"{found.failures:,} of {plural(found.n, 'deployment')} failed: about {came} in {per:,} ({low} to {high})"
     if not found.failures:
-        said_of = f"none of {plural(found.n, 'deployment')} failed: at most {share(found.observed_high)}"
-    else:
-        came = in_hundred(found.observed, found.observed_low, found.observed_high)
-        said_of = f"{found.failures:,} of {plural(found.n, 'deployment')} failed: {came}"
-    return f"When it said {in_hundred(found.forecast)}, {said_of}{missed}."
+        ended = f"none of {plural(found.n, 'deployment')} failed: at most {share(found.observed_high)}"
+    return f"When it said about {said} in {per:,}, {ended}{f', so it said {word}' if word else ''}."
 
 
 def on_the_whole(found: FailureQuality) -> str:

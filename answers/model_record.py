@@ -217,10 +217,10 @@ def skill_over_time(reader: Reader) -> tuple[SkillSpan, ...]:
     settled = "" if entry is None else settled_of(history_of(reader), reader.settings.home, entry)
     if isinstance(settled, str):
         return ()
-    first: datetime = settled["started_at"].min()  # type: ignore[assignment]
-    number = ((pl.col("started_at") - first) // SPAN).alias("number")
-    spans = settled.with_columns(number).sort("number", "started_at").partition_by("number", maintain_order=True)
-    return tuple(skill_span(first + rows["number"][0] * SPAN, rows) for rows in spans)
+    first = settled["started_at"].min()
+    passed = (pl.col("started_at") - first).dt.total_microseconds() // (SPAN // timedelta(microseconds=1))
+    spans = settled.with_columns(span=passed).partition_by("span", as_dict=True)
+    return tuple(skill_span(first + number * SPAN, spans[number,]) for (number,) in sorted(spans))
 
 
 def skill_span(start: datetime, rows: pl.DataFrame) -> SkillSpan:

@@ -15,7 +15,7 @@ from shipcast.answers.metric_queries import Scope
 from shipcast.answers.metrics import IdleSpell, Question, asked, metrics
 from shipcast.answers.periods import days_said
 from shipcast.answers.reading import Reader
-from shipcast.answers.words import count, hours, plural, share
+from shipcast.answers.words import age, count, hours, plural, share
 
 HOUR = timedelta(hours=1)
 STRETCHES = tuple(timedelta(days=days) for days in (28, 14, 7, 3, 1))
@@ -81,6 +81,8 @@ class Occupancy:
 
     Parameters
     ----------
+    is_known
+        Whether any record is of the period or later: else nobody can say that they stood idle.
     shown_from, uses
         The uses of its end, from there on: as many days of it as have 400 uses at most.
     shown
@@ -91,6 +93,7 @@ class Occupancy:
         Reservations that end after `shown_from`, those to come too.
     """
 
+    is_known: bool
     period_start: datetime
     period_end: datetime
     environments: tuple[EnvironmentUse, ...]
@@ -144,7 +147,9 @@ def occupancy(
     )
     shown = most_idle(environments)
     shown_from, uses = last_uses(reader, question, shown)
+    is_known = reader.data_as_of is not None and reader.data_as_of >= period.start
     return Occupancy(
+        is_known=is_known,
         period_start=period.start,
         period_end=period.end,
         environments=environments,
@@ -159,7 +164,9 @@ def occupancy(
             whole.idle_spells,
             period.end - period.start,
             days_said(period, ZoneInfo(reader.settings.tz)),
-        ),
+        )
+        if is_known
+        else f"Nothing is known of environments since {period.start:%-d %b %Y}; {newest_said(reader)}.",
     )
 
 
@@ -229,6 +236,12 @@ def sentence(
     cost = f", {plural(round(idle), 'hour')}{cost_said(environments)}"
     longest = f"; the longest spell was {hours(spells[0].hours)} in {spells[0].environment}" if spells else ""
     return f"{told} {period}{cost}{longest}."
+
+
+def newest_said(reader: Reader) -> str:
+    if reader.data_as_of is None:
+        return "no record is known at all"
+    return f"the newest record is {age(reader.as_of - reader.data_as_of)} old"
 
 
 def cost_said(environments: Sequence[EnvironmentUse]) -> str:

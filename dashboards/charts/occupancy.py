@@ -53,7 +53,7 @@ def bar(kind: str, environment: str, start: datetime, end: datetime, said: str, 
 
 def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str], zone: str) -> alt.LayerChart:
     """Full where it is in use, a dashed frame where it stood idle for over a day, a heavy one where it is reserved."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = alt.Chart().encode(
         y=alt.Y(
             "environment:N", sort=list(environments), title=None, axis=alt.Axis(labelLimit=200, ticks=False, grid=True)
         ),
@@ -74,4 +74,5 @@ def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str],
     )
     words = base.transform_filter(alt.datum.said != "").mark_text(align="left", dx=4, fontSize=11, color=INK)
     words = words.encode(text="said:N")
-    return styled(alt.layer(idle, used, kept, words).properties(width="container", height=alt.Step(28)))
+    layers = alt.layer(idle, used, kept, words, data=alt.Data(values=list(rows)))
+    return styled(layers.properties(width="container", height=alt.Step(28)))

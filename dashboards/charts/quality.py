@@ -12,7 +12,7 @@ from shipcast.answers.model_record import SkillSpan
 from shipcast.dashboards.charts.style import styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED
 
-TICKS = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
+TICKS = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1]
 SHARE = "format(datum.value * 100, '.3~g') + ' %'"
 
 
@@ -36,11 +36,11 @@ def reliability(bands: Sequence[Band]) -> alt.LayerChart:
     points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(
         y="observed:Q", tooltip=[alt.Tooltip("said:N", title="failed"), "forecast:Q", "observed:Q", "low:Q", "high:Q"]
     )
-    words = base.mark_text(align="left", dx=8, dy=-10, color=INK).encode(y="observed:Q", text="said:N")
+    words = base.mark_text(dy=-9, color=INK).encode(y="high:Q", text="said:N")
     ends = alt.Chart(alt.Data(values=[{"at": 0.0}, {"at": most}])).encode(x="at:Q", y="at:Q")
     line = ends.mark_line(color=INK, strokeDash=[6, 4], strokeWidth=1)
     corner = alt.Chart(alt.Data(values=[{"at": most, "text": "as it was said"}])).encode(x="at:Q", y="at:Q")
-    label = corner.mark_text(align="right", dx=-8, dy=22, color=INK).encode(text="text:N")
+    label = corner.mark_text(align="right", dx=-30, dy=4, color=INK).encode(text="text:N")
     return styled(alt.layer(line, label, whiskers, points, words).properties(width="container", height=360))
 
 

@@ -154,7 +154,7 @@ def findings(view: View) -> None:
     cards.text(findings_said(found))
     cards.table(
         ["", "what", "found", "what mends it"],
-        [[one.state, one.subject, one.finding, code(one.remedy)] for one in found],
+        [[one.state, one.subject, one.finding, code(one.remedy if one.state != "good" else None)] for one in found],
         "What was looked at",
         download="findings",
     )

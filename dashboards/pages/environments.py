@@ -25,10 +25,11 @@ def draw(view: View) -> None:
     cards.note(scope_said(view, one))
     with cards.card("When they were in use"):
         when_in_use(view, found)
-    with cards.card("Idle time and its cost"):
-        idle_time(found)
-    with cards.card("The longest idle spells"):
-        longest(view, found)
+    if found.is_known and found.environments:
+        with cards.card("Idle time and its cost"):
+            idle_time(found)
+        with cards.card("The longest idle spells"):
+            longest(view, found)
     with cards.card("Reservations"):
         reservations(view, found)
     cards.notes(found.warnings)
@@ -46,6 +47,12 @@ def when_in_use(view: View, found: Occupancy) -> None:
     if not found.environments:
         cards.empty(
             "No environment is known. They come with deployments: `shipcast ingest files DIR` with `deployments.csv`."
+        )
+        return
+    if not found.is_known:
+        cards.empty(
+            "No record is of this period. Choose a longer one, or load newer exports: `shipcast ingest files DIR`, "
+            "then `shipcast build`."
         )
         return
     if not found.uses:
@@ -105,7 +112,7 @@ def idle_time(found: Occupancy) -> None:
             "No session of anybody is known, so idle time counts deployments alone, and says too much. "
             "Load `environment_usage.csv` with `shipcast ingest files DIR`, then `shipcast build`."
         )
-    if found.environments and all(one.cost_per_hour is None for one in found.environments):
+    if all(one.cost_per_hour is None for one in found.environments):
         cards.empty("What an hour costs is not known. It is the column `cost_per_hour` of `environments.csv`.")
     link("glossary", "How idle time is counted")
 

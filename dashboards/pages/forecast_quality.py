@@ -39,10 +39,11 @@ def draw(view: View) -> None:
     cards.note("All services in production, as known at the time of the question: the filters do not narrow this page.")
     with cards.card("What was said, and what came"):
         what_came(found)
-    with cards.card("Better than the base rate?"):
-        against_the_base(view, found)
-    with cards.card("Did calmer times fail less?"):
-        by_level(found)
+    if found.model is not None:
+        with cards.card("Better than the base rate?"):
+            against_the_base(view, found)
+        with cards.card("Did calmer times fail less?"):
+            by_level(found)
     with cards.card("Was the advice followed, and what was it worth?"):
         decisions(found)
     with cards.card("Time to restore"):
@@ -52,10 +53,11 @@ def draw(view: View) -> None:
             cards.text(restore_said(found.restore))
     with cards.card("Load"):
         load(view)
-    with cards.card("The effect of the hour, checked a second way"):
-        hours(found)
-    with cards.card("For the statistician"):
-        scores(found)
+    if found.model is not None:
+        with cards.card("The effect of the hour, checked a second way"):
+            hours(found)
+        with cards.card("For the statistician"):
+            scores(found)
     cards.notes(found.warnings)
 
 

@@ -38,12 +38,14 @@ def draw(view: View) -> None:
     cards.headline(TITLE, found.sentence if found.model is None else serving_said(found.model))
     with cards.card("Is it time to train again?"):
         due(found)
-    with cards.card("Champions"):
-        served(view)
+    if found.model is not None:
+        with cards.card("Champions"):
+            served(view)
     with cards.card("Commands"):
         commands()
-    with cards.card("Trainings and their gates"):
-        trained(view)
+    if (view.settings.home / FOLDER / STORE).exists():
+        with cards.card("Trainings and their gates"):
+            trained(view)
     cards.notes(found.warnings)
 
 
@@ -55,7 +57,9 @@ def due(found: QualityAnswer) -> None:
     model = found.model
     word = "It is due to be trained again." if model.is_due else "It is not due to be trained again."
     after = (
-        f"it is due at {model.retrain_days:g} (setting `retrain_days`)" if model.retrain_days else "age never counts"
+        f"it is due at {model.retrain_days:g} days (setting `retrain_days`)"
+        if model.retrain_days
+        else "age never counts"
     )
     cards.text(
         f"{word} Its data ends {age(timedelta(days=model.age_days))} before; {after}, or when deployments drift."
@@ -89,9 +93,6 @@ def due(found: QualityAnswer) -> None:
 def served(view: View) -> None:
     """Who served questions, as of their cut-offs, and how each did by what has settled."""
     found = view.ask(champions)
-    if not found:
-        cards.empty(NONE_YET)
-        return
     cards.text(champions_said(found))
     zone = view.filters.zone
     cards.table(
@@ -127,11 +128,7 @@ def commands() -> None:
 
 def trained(view: View) -> None:
     """What the registry keeps; MLflow reads it, and is slow at first."""
-    home = view.settings.home
-    store = home / FOLDER / STORE
-    if not store.exists():
-        cards.empty(NONE_YET)
-        return
+    store = view.settings.home / FOLDER / STORE
     with st.spinner("Reading the registry"):
         found = view.ask(trainings, beside=(store,))
     if not found:
