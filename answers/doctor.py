@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
 from pydantic import Field
@@ -89,7 +90,17 @@ def doctor(settings: Settings, as_of: datetime, repaired: Sequence[str] = ()) ->
     )
 
 
-def sentence(findings: list[Finding]) -> str:
+def findings_beside_runs(reader: Reader) -> tuple[Finding, ...]:
+    """What can be looked at while a run is at work, and lets one begin: all but the files that a run writes.
+
+    Whether these are whole, and whether loaded data waits for a build, is only `doctor` to say.
+    """
+    settings = reader.settings
+    looked_at = (home_findings(settings), code_findings(settings), ledger_findings(settings))
+    return (*chain(*looked_at), *snapshot_findings(settings, reader), *model_findings(reader))
+
+
+def sentence(findings: Sequence[Finding]) -> str:
     wrong = [finding for finding in findings if finding.state != "good"]
     if not wrong:
         return f"All is well: {plural(len(findings), 'check')}, nothing missing, stale or broken."

@@ -113,20 +113,18 @@ class FailureQuality(Part):
 
 def failure_quality(history: History, home: Path, entry: Champion) -> FailureQuality | str:
     """The quality of the champion's forecasts by the outcomes known at the history's instant, or why it is unknown."""
-    forecasts = kept(home, entry, FILE, stored)
-    if isinstance(forecasts, str):
-        return forecasts
-    outcomes = history.frame(OUTCOMES, since=forecasts["started_at"].min() or history.at)
-    known = forecasts.join(outcomes, on="deployment_id", how="left", maintain_order="left")
-    settled = relative(known).filter(pl.col("is_settled").fill_null(False))
+    known = judged(history, home, entry)
+    if isinstance(known, str):
+        return known
+    settled = relative(known).filter("is_settled")
     if not len(settled):
-        return f"None of the {plural(len(forecasts), 'deployment')} that the model was judged by has settled."
+        return f"None of the {plural(len(known), 'deployment')} that the model was judged by has settled."
     first, last = settled.select(first=pl.min("started_at"), last=pl.max("started_at")).row(0)
     summary = told(scored(settled))
     return FailureQuality(
         period_start=utc(first),
         period_end=utc(last),
-        unsettled=len(forecasts) - len(settled),
+        unsettled=len(known) - len(settled),
         forecast=settled.select(pl.mean("chance")).item(),
         observed=summary.failures / summary.n,
         **apart(settled, summary),
@@ -136,6 +134,16 @@ def failure_quality(history: History, home: Path, entry: Champion) -> FailureQua
         how=HOW,
         sentence=sentence(summary, entry.recipe, first, last),
     )
+
+
+def judged(history: History, home: Path, entry: Champion) -> pl.DataFrame | str:
+    """The forecasts that the champion is judged by with what became of each, or why there are none."""
+    forecasts = kept(home, entry, FILE, stored)
+    if isinstance(forecasts, str):
+        return forecasts
+    outcomes = history.frame(OUTCOMES, since=forecasts["started_at"].min() or history.at)
+    known = forecasts.join(outcomes, on="deployment_id", how="left", maintain_order="left")
+    return known.with_columns(pl.col("is_settled").fill_null(False))
 
 
 def stored(path: Path) -> pl.DataFrame | str:
@@ -259,6 +267,23 @@ def verdict(found: Band) -> str:
     if found.observed_low <= found.forecast <= found.observed_high:
         return ""
     return "too high" if found.forecast > found.observed_high else "too low"
+
+
+def band_told(found: Band) -> str:
+    """What was said of some deployments and what became of them, in one sentence of whole numbers.
+
+    >>> band_told(Band(said_from=0.1, said_to=0.2, forecast=0.13, n=289, failures=28,
+    ...     observed=0.097, observed_low=0.068, observed_high=0.14))
+    'When it said about 13 in 100, 28 of 289 deployments failed: about 10 in 100 (7 to 14).'
+    """
+    word, per = verdict(found), 1000 if 0 < min(found.forecast, found.observed or 1) < 0.01 else 100
+    said, came, low, high = (
+        round(value * per) for value in (found.forecast, found.observed, found.observed_low, found.observed_high)
+    )
+    ended = f"{found.failures:,} of {plural(found.n, 'deployment')} failed: about {came} in {per:,} ({low} to {high})"
+    if not found.failures:
+        ended = f"none of {plural(found.n, 'deployment')} failed: at most {share(found.observed_high)}"
+    return f"When it said about {said} in {per:,}, {ended}{f', so it said {word}' if word else ''}."
 
 
 def on_the_whole(found: FailureQuality) -> str:

@@ -372,6 +372,17 @@ order by hours desc, environment, idle_from_at
 """
 
 
+def spells_of_use(scope: Scope) -> str:
+    """The stretches of use that touch [`$shown_from`, `$known_end`), cut to it, of the environments in `$shown`."""
+    return f"""
+with {use_spells(scope)}
+select environment, greatest(started_at, $shown_from) as started_at, least(ended_at, $known_end) as ended_at
+from spells
+where ended_at > $shown_from and started_at < $known_end and list_contains($shown::varchar[], environment)
+order by started_at, environment
+"""
+
+
 def use_spells(scope: Scope) -> str:
     """The tables `environments` and `spells`: each environment's stretches of use that touch the period.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ from shipcast.settings.errors import ModelError
 ENVIRONMENT = "production"  # models are trained for no other
 DAY = timedelta(days=1)
 NOT_TRAINED = "No model was trained on what was known by then."
+NOT_ASKED = "It was not asked for."
+PARTS = ("failure", "drift", "hours", "load", "restore", "decisions")
 
 
 class ServingModel(Part):
@@ -72,8 +74,15 @@ class QualityAnswer(Answer):
     missing: dict[str, str]
 
 
-def quality(reader: Reader, progress: Callable[[str], None] = lambda message: None) -> QualityAnswer:
+def quality(
+    reader: Reader, progress: Callable[[str], None] = lambda message: None, parts: Collection[str] = PARTS
+) -> QualityAnswer:
     """How the three forecasts of production did, as known at the reader's `as_of`.
+
+    Parameters
+    ----------
+    parts
+        Those of `PARTS` that are wanted; the others are missing. To forecast the load takes seconds.
 
     Raises
     ------
@@ -82,16 +91,17 @@ def quality(reader: Reader, progress: Callable[[str], None] = lambda message: No
     """
     history = History(reader.connection, reader.at, ENVIRONMENT, reader.settings.tz)
     entry = champion(reader.settings.home, reader.at)
-    parts: dict[str, Any] = {
-        "failure": NOT_TRAINED if entry is None else failure_quality(history, reader.settings.home, entry),
-        "drift": NOT_TRAINED if entry is None else drift_of(history, reader.settings),
-        "hours": NOT_TRAINED if entry is None else hour_quality(reader.settings.home, entry),
-        "load": load_quality(history, progress),
-        "restore": restore_quality(history),
-        "decisions": decision_quality(reader),
+    judges: dict[str, Callable[[], Any]] = {
+        "failure": lambda: NOT_TRAINED if entry is None else failure_quality(history, reader.settings.home, entry),
+        "drift": lambda: NOT_TRAINED if entry is None else drift_of(history, reader.settings),
+        "hours": lambda: NOT_TRAINED if entry is None else hour_quality(reader.settings.home, entry),
+        "load": lambda: load_quality(history, progress),
+        "restore": lambda: restore_quality(history),
+        "decisions": lambda: decision_quality(reader),
     }
-    missing = {name: part for name, part in parts.items() if isinstance(part, str)}
-    known: dict[str, Any] = {name: None if name in missing else part for name, part in parts.items()}
+    found = {name: judge() if name in parts else NOT_ASKED for name, judge in judges.items()}
+    missing = {name: part for name, part in found.items() if isinstance(part, str)}
+    known: dict[str, Any] = {name: None if name in missing else part for name, part in found.items()}
     moved: Drift | None = known["drift"]
     model = None if entry is None else serving(reader, entry, moved)
     failure: FailureQuality | None = known["failure"]

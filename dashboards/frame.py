@@ -14,7 +14,20 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, local_time
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.filters import asked_at, bar, chosen
-from shipcast.dashboards.pages import delivery, deployment, failures, glossary, outlook, release, shared_calendar, why
+from shipcast.dashboards.pages import (
+    data_health,
+    delivery,
+    deployment,
+    environments,
+    failures,
+    forecast_quality,
+    glossary,
+    outlook,
+    release,
+    shared_calendar,
+    trained_models,
+    why,
+)
 from shipcast.dashboards.served import served
 from shipcast.dashboards.style import CSS
 from shipcast.dashboards.view import Source, View, source
@@ -22,7 +35,12 @@ from shipcast.settings.errors import ShipcastError
 from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current
 
-ALL = (outlook, release, shared_calendar, why, delivery, failures, glossary, deployment)
+ALL = (
+    *(outlook, release, shared_calendar, why),
+    *(delivery, failures, environments),
+    *(forecast_quality, trained_models, data_health, glossary),
+    deployment,
+)
 PAGES: Mapping[str, ModuleType] = {page.PATH: page for page in ALL}
 LINKED_ONLY = (deployment,)  # pages that nobody goes to but from a page that names what they are about
 LOOK_AGAIN = "60s"

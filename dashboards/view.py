@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,10 +48,17 @@ class Source:
     connection: duckdb.DuckDBPyConnection
     stamp: Stamp
 
-    def ask(self, question: Callable[..., Found], **given: Any) -> Found:
-        """What a function of a reader answers; computed once for all viewers, while nothing it depends on changes."""
+    def ask(self, question: Callable[..., Found], *, beside: Sequence[Path] = (), **given: Any) -> Found:
+        """What a function of a reader answers; computed once for all viewers, while nothing it depends on changes.
+
+        Parameters
+        ----------
+        beside
+            Further files that the answer depends on.
+        """
         name = f"{question.__module__}.{question.__qualname__}"
-        key = (self.snapshot.snapshot_id, self.stamp, self.as_of, name, repr(sorted(given.items())))
+        stamp = (*self.stamp, *stamp_of(beside))
+        key = (self.snapshot.snapshot_id, stamp, self.as_of, name, repr(sorted(given.items())))
         found: Found = kept(key, lambda: self.answer(question, given))
         return found
 
@@ -76,9 +83,13 @@ def source(settings: Settings, as_of: datetime | None) -> Source:
 
 
 def home_stamp(settings: Settings) -> Stamp:
-    """The files beside the snapshot that answers depend on: name, time of the last change (ns), and size."""
+    """The files beside the snapshot that answers depend on."""
     home = settings.home
-    paths = (home / "models" / CHAMPIONS, home / LEDGER_FILE, *calendar_files(home))
+    return stamp_of((home / "models" / CHAMPIONS, home / LEDGER_FILE, *calendar_files(home)))
+
+
+def stamp_of(paths: Sequence[Path]) -> Stamp:
+    """Of those that there are: name, time of the last change (ns), and size."""
     found = [(path, path.stat()) for path in paths if path.is_file()]
     return tuple((str(path), facts.st_mtime_ns, facts.st_size) for path, facts in found)
 
@@ -112,5 +123,5 @@ class View:
         """What each metric is called."""
         return {one.metric: one.title for one in self.ask(definitions)}
 
-    def ask(self, question: Callable[..., Found], **given: Any) -> Found:
-        return self.source.ask(question, **given)
+    def ask(self, question: Callable[..., Found], *, beside: Sequence[Path] = (), **given: Any) -> Found:
+        return self.source.ask(question, beside=beside, **given)

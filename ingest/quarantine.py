@@ -65,13 +65,16 @@ FIELDS = "quarantine_id, table_name, file, line, column_name, rule, reason, head
 
 
 def quarantined(
-    connection: duckdb.DuckDBPyConnection, table: str | None = None, limit: int | None = None
+    connection: duckdb.DuckDBPyConnection,
+    table: str | None = None,
+    limit: int | None = None,
+    rule: str | None = None,
 ) -> list[QuarantinedRow]:
-    """The rows in quarantine, by table, file and line; those of one table if it is named."""
+    """The rows in quarantine, by table, file and line; those of one table, or by one rule, if it is named."""
     rows = connection.execute(
-        f"select {FIELDS} from raw._quarantine where ? is null or table_name = ? "
+        f"select {FIELDS} from raw._quarantine where (? is null or table_name = ?) and (? is null or rule = ?) "
         "order by table_name, file, line, quarantine_id limit ?",
-        [table, table, limit],
+        [table, table, rule, rule, limit],
     ).fetchall()
     return [QuarantinedRow(*row) for row in rows]
 

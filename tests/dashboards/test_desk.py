@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shipcast.answers.answer import rfc3339
 from shipcast.dashboards.desk import Desk, Wish, is_present
 from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.settings import Settings

@@ -1,0 +1,78 @@
+"""When environments were in use: a row an environment, bars where somebody was in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import altair as alt
+
+from shipcast.answers.occupancy import Occupancy
+from shipcast.answers.words import hours
+from shipcast.dashboards.charts.style import styled
+from shipcast.dashboards.style import INK, LINES
+
+DAYS = "%a %-d %b"
+USED, IDLE, RESERVED = "in use", "idle for more than a day", "reserved"
+KINDS = (USED, IDLE, RESERVED)
+LABELLED = 1 / 16  # of the width, from which a bar has room for words
+
+
+def occupancy_rows(found: Occupancy, zone: str, until: datetime) -> list[dict[str, Any]]:
+    """One row per bar, on the reader's clock; what reaches beyond `until` is cut."""
+    room = (until - found.shown_from) * LABELLED
+    rows = [bar(USED, one.environment, one.start, one.end, "", zone) for one in found.uses]
+    rows += [
+        bar(IDLE, one.environment, start, one.end, hours(one.hours) if one.end - start > room else "", zone)
+        for one in found.idle_spells
+        if one.environment in found.shown and one.end > (start := max(one.start, found.shown_from))
+    ]
+    rows += [
+        bar(RESERVED, one.environment, start, end, f"{RESERVED}{f' for {one.team}' if one.team else ''}", zone)
+        for one in found.reserved
+        if (start := max(one.start, found.shown_from)) < (end := min(one.end, until))
+    ]
+    return rows
+
+
+def bar(kind: str, environment: str, start: datetime, end: datetime, said: str, zone: str) -> dict[str, Any]:
+    first, last = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
+    return {
+        "kind": kind,
+        "environment": environment,
+        "start": first.strftime("%Y-%m-%dT%H:%M:%S"),
+        "end": last.strftime("%Y-%m-%dT%H:%M:%S"),
+        "from": f"{first:%a %-d %b %H:%M}",
+        "to": f"{last:%a %-d %b %H:%M}",
+        "lasted": hours((end - start).total_seconds() / 3600),
+        "said": said,
+    }
+
+
+def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str], zone: str) -> alt.LayerChart:
+    """Full where it is in use, a dashed frame where it stood idle for over a day, a heavy one where it is reserved."""
+    base = alt.Chart().encode(
+        y=alt.Y(
+            "environment:N", sort=list(environments), title=None, axis=alt.Axis(labelLimit=200, ticks=False, grid=True)
+        ),
+        x=alt.X(
+            "start:T",
+            title=f"on the clock of {zone}",
+            axis=alt.Axis(format=DAYS, labelOverlap=True, labelSeparation=12),
+        ),
+        x2="end:T",
+        tooltip=["environment:N", "kind:N", "from:N", "to:N", "lasted:N", alt.Tooltip("said:N", title="")],
+    )
+    used = base.transform_filter(alt.datum.kind == USED).mark_bar(height=16, color=LINES[0])
+    idle = base.transform_filter(alt.datum.kind == IDLE).mark_bar(
+        height=16, filled=False, stroke=LINES[1], strokeDash=[4, 3]
+    )
+    kept = base.transform_filter(alt.datum.kind == RESERVED).mark_bar(
+        height=22, filled=False, stroke=INK, strokeWidth=2.5
+    )
+    words = base.transform_filter(alt.datum.said != "").mark_text(align="left", dx=4, fontSize=11, color=INK)
+    words = words.encode(text="said:N")
+    layers = alt.layer(idle, used, kept, words, data=alt.Data(values=list(rows)))
+    return styled(layers.properties(width="container", height=alt.Step(28)))
