@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from shipcast.answers.company import approvals_said
 from shipcast.answers.explain import Curve, ExplainAnswer, alike_said, calmer_said, explain
 from shipcast.answers.failures import hour_said
 from shipcast.answers.inquiry import Details
 from shipcast.answers.why import most_deployed, offered, shipped
-from shipcast.answers.windows import approvals_said
 from shipcast.answers.words import local_time, plural, share, times
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts import why as charts
