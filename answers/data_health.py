@@ -45,10 +45,47 @@ TABLES: Mapping[str, str] = {
     "approvals": "fct_approvals",
     "holds": "fct_holds",
 }
-OWN_ROWS: Mapping[str, str] = {"environment_usage": "source = 'session'", "deployments": "not is_proxy"}
+OWN_ROWS: Mapping[str, str] = {"environment_usage": "source = 'session'"}
 ENDED = re.compile(r"^Done\. PASS=(\d+) WARN=(\d+) ERROR=(\d+) SKIP=(\d+)", re.MULTILINE)
-TEST = re.compile(r"^\d+ of \d+ (PASS|WARN|FAIL|ERROR)(?: \d+)? (\S+) \.*", re.MULTILINE)
+TEST = re.compile(r"^\d+ of \d+ (PASS|WARN|FAIL|ERROR)(?: \d+)?(?: creating sql \w+ model)? (\S+)", re.MULTILINE)
 WRONG = ("FAIL", "ERROR")
+INGEST = "`shipcast ingest files DIR` with `{file}`, then `shipcast build`"
+MISSING = (  # a table, the page that lacks it, and what that cannot say
+    ("deployments", "all pages", "nothing can be said"),
+    ("incidents", "Delivery", "no time to recover, and a failure is known by its status alone"),
+    ("incidents", "Outlook, Plan", "the time to restore is assumed, not forecast"),
+    ("changes", "Delivery", "no lead time"),
+    ("load", "Outlook, Plan", "costs are in minutes of disruption, not in requests"),
+    ("load", "Forecast quality", "nothing to judge forecasts of the load by"),
+    ("environment_usage", "Environments", "idle time counts deployments alone"),
+    ("approvals", "Why", "who approved a change is not known"),
+)
+COLUMNS = (
+    (
+        "select count(*) > 0 and count(cost_per_hour) = 0 from dim_environments",
+        "Environments",
+        "what an idle hour costs is not known",
+        INGEST.format(file="environments.csv"),
+    ),
+    (
+        "select count(*) > 0 and count(business_zone) = 0 from dim_services",
+        "Outlook, Plan",
+        "no service has a zone of its own: its working hours are taken for those of the reports",
+        INGEST.format(file="services.csv"),
+    ),
+    (
+        "select count(*) > 0 and count(team) = 0 from dim_services",
+        "all pages",
+        "no service has a team: there is none to filter by",
+        INGEST.format(file="services.csv"),
+    ),
+    (
+        "select count(*) > 0 and count(lines_changed) = 0 from fct_deployments where started_at <= $as_of",
+        "Outlook, Plan",
+        "the size of a change is not known: a small one is forecast like a large one",
+        "`shipcast ingest git REPO`, or the column `lines_changed`",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -201,9 +238,6 @@ def sentence(reader: Reader, tables: tuple[Loaded, ...], refused: tuple[RefusedR
     return f"{plural(read, 'row')} of {plural(len(tables), 'table')} were read; {told}, and {old}."
 
 
-INGEST = "`shipcast ingest files DIR` with `{file}`, then `shipcast build`"
-
-
 def lacks(reader: Reader, rows: Mapping[str, int]) -> Iterator[Lack]:
     """What is missing, page by page, the gravest first."""
     for table, page, says in MISSING:
@@ -218,44 +252,6 @@ def lacks(reader: Reader, rows: Mapping[str, int]) -> Iterator[Lack]:
     if not calendar_files(reader.settings.home):
         says = "no freeze, approval board or capacity is known: any hour may be shipped in"
         yield Lack("Calendar, Plan", says, "a file `calendar.toml` in the home; `shipcast calendar import FILE`")
-
-
-MISSING = (
-    ("deployments", "all pages", "nothing can be said"),
-    ("incidents", "Delivery", "no time to recover, and a failure is known by its status alone"),
-    ("incidents", "Outlook, Plan", "the time to restore is assumed, not forecast"),
-    ("changes", "Delivery", "no lead time"),
-    ("load", "Outlook, Plan", "costs are in minutes of disruption, not in requests"),
-    ("load", "Forecast quality", "nothing to judge forecasts of the load by"),
-    ("environment_usage", "Environments", "idle time counts deployments alone"),
-    ("approvals", "Why", "who approved a change is not known"),
-)
-COLUMNS = (
-    (
-        "select count(*) > 0 and count(cost_per_hour) = 0 from dim_environments",
-        "Environments",
-        "what an idle hour costs is not known",
-        INGEST.format(file="environments.csv"),
-    ),
-    (
-        "select count(*) > 0 and count(business_zone) = 0 from dim_services",
-        "Outlook, Plan",
-        "no service has a zone of its own: its working hours are taken for those of the reports",
-        INGEST.format(file="services.csv"),
-    ),
-    (
-        "select count(*) > 0 and count(team) = 0 from dim_services",
-        "all pages",
-        "no service has a team: there is none to filter by",
-        INGEST.format(file="services.csv"),
-    ),
-    (
-        "select count(*) > 0 and count(lines_changed) = 0 from fct_deployments where started_at <= $as_of",
-        "Outlook, Plan",
-        "the size of a change is not known: a small one is forecast like a large one",
-        "`shipcast ingest git REPO`, or the column `lines_changed`",
-    ),
-)
 
 
 def has_model(reader: Reader) -> bool:

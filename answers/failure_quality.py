@@ -277,13 +277,13 @@ def band_told(found: Band) -> str:
     'When it said about 13 in 100, 28 of 289 deployments failed: about 10 in 100 (7 to 14).'
     """
     word, per = verdict(found), 1000 if 0 < min(found.forecast, found.observed or 1) < 0.01 else 100
-    said, came, low, high = (
+    chance, came, low, high = (
         round(value * per) for value in (found.forecast, found.observed, found.observed_low, found.observed_high)
     )
     ended = f"{found.failures:,} of {plural(found.n, 'deployment')} failed: about {came} in {per:,} ({low} to {high})"
     if not found.failures:
         ended = f"none of {plural(found.n, 'deployment')} failed: at most {share(found.observed_high)}"
-    return f"When it said about {said} in {per:,}, {ended}{f', so it said {word}' if word else ''}."
+    return f"When it said about {chance} in {per:,}, {ended}{f', so it said {word}' if word else ''}."
 
 
 def on_the_whole(found: FailureQuality) -> str:

@@ -65,14 +65,17 @@ def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str],
         x2="end:T",
         tooltip=["environment:N", "kind:N", "from:N", "to:N", "lasted:N", alt.Tooltip("said:N", title="")],
     )
-    used = base.transform_filter(alt.datum.kind == USED).mark_bar(height=16, color=LINES[0])
-    idle = base.transform_filter(alt.datum.kind == IDLE).mark_bar(
-        height=16, filled=False, stroke=LINES[1], strokeDash=[4, 3]
-    )
-    kept = base.transform_filter(alt.datum.kind == RESERVED).mark_bar(
-        height=22, filled=False, stroke=INK, strokeWidth=2.5
-    )
-    words = base.transform_filter(alt.datum.said != "").mark_text(align="left", dx=4, fontSize=11, color=INK)
-    words = words.encode(text="said:N")
-    layers = alt.layer(idle, used, kept, words, data=alt.Data(values=list(rows)))
+    marks = {
+        IDLE: {"height": 16, "filled": False, "stroke": LINES[1], "strokeDash": [4, 3]},
+        USED: {"height": 16, "color": LINES[0]},
+        RESERVED: {"height": 22, "filled": False, "stroke": INK, "strokeWidth": 2.5},
+    }
+    there = {row["kind"] for row in rows}
+    drawn = [
+        base.transform_filter(alt.datum.kind == kind).mark_bar(**look) for kind, look in marks.items() if kind in there
+    ]
+    if any(row["said"] for row in rows):
+        words = base.transform_filter(alt.datum.said != "").mark_text(align="left", dx=4, fontSize=11, color=INK)
+        drawn.append(words.encode(text="said:N"))
+    layers = alt.layer(*drawn, data=alt.Data(values=list(rows)))
     return styled(layers.properties(width="container", height=alt.Step(28)))

@@ -14,6 +14,7 @@ from shipcast.dashboards import cards
 from shipcast.dashboards.filters import ALL, select
 from shipcast.dashboards.view import View
 from shipcast.warehouse.connection import LOG_FILE, WORK_FILE
+from shipcast.warehouse.transform import LOG
 
 TITLE, PATH = "Data health", "data"
 ROWS = 100
@@ -21,7 +22,7 @@ COUNTS = ("read", "inserted", "updated", "unchanged", "merged", "quarantined")
 
 
 def draw(view: View) -> None:
-    found = view.ask(data_health)
+    found = view.ask(data_health, beside=(view.settings.home / LOG,))
     cards.headline(TITLE, found.sentence)
     cards.text(view.ask(what_can_be_said))
     with cards.card("How new the data is"):
@@ -42,7 +43,7 @@ def draw(view: View) -> None:
 def how_new(view: View, found: DataHealth) -> None:
     zone = view.filters.zone
     cards.table(
-        ["table", "rows known", f"newest record ({zone})", "age", ""],
+        ["table", "rows known", f"newest record ({zone})", "age", "state"],
         [
             [
                 one.table,
@@ -153,7 +154,7 @@ def findings(view: View) -> None:
     found = view.ask(findings_beside_runs)
     cards.text(findings_said(found))
     cards.table(
-        ["", "what", "found", "what mends it"],
+        ["state", "what", "found", "what mends it"],
         [[one.state, one.subject, one.finding, code(one.remedy if one.state != "good" else None)] for one in found],
         "What was looked at",
         download="findings",

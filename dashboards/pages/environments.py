@@ -64,7 +64,7 @@ def when_in_use(view: View, found: Occupancy) -> None:
     cards.chart(
         occupancy_chart(rows, found.shown, view.filters.zone),
         in_use_said(view, found),
-        ["environment", "what", "from", "to", "lasted", ""],
+        ["environment", "what", "from", "to", "lasted", "note"],
         [[row[name] for name in ("environment", "kind", "from", "to", "lasted", "said")] for row in rows],
         "occupancy",
     )
@@ -152,7 +152,7 @@ def reservations(view: View, found: Occupancy) -> None:
         return
     zone = view.filters.zone
     cards.table(
-        ["", "environment", f"from ({zone})", f"to ({zone})", "for", "purpose", "recorded by"],
+        ["state", "environment", f"from ({zone})", f"to ({zone})", "for", "purpose", "recorded by"],
         [
             [
                 state_of(view, one),

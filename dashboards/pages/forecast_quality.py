@@ -229,7 +229,7 @@ def hours(found: QualityAnswer) -> None:
 
 def parts_of_week(found: HourQuality) -> None:
     cards.table(
-        ["the hour", "n", "failed", "that is", "usual", "by the model", "second estimate", ""],
+        ["the hour", "n", "failed", "that is", "usual", "by the model", "second estimate", "the two"],
         [
             [
                 part.part,
@@ -239,7 +239,7 @@ def parts_of_week(found: HourQuality) -> None:
                 share(part.usual),
                 risk_said(part.model, part.model_low, part.model_high) or "not known",
                 risk_said(part.second, part.second_low, part.second_high) or "not known",
-                "disagree" if part.disagrees else "",
+                "disagree" if part.disagrees else "" if part.disagrees is None else "no clear difference",
             ]
             for part in found.parts
         ],

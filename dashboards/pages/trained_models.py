@@ -71,7 +71,7 @@ def due(found: QualityAnswer) -> None:
     for line in found.drift.untold:
         cards.note(line)
     cards.table(
-        ["feature", "what it is", "PSI", "at most before", "deployments since", ""],
+        ["feature", "what it is", "PSI", "at most before", "deployments since", "moved"],
         [
             [
                 one.feature,

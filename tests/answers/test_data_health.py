@@ -20,15 +20,16 @@ def home(built_once):
     return built_once("places", PLACES)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def reader(home):
     with open_reader(home, AS_OF) as reader:
         yield reader
 
 
 @pytest.fixture(scope="module")
-def found(reader):
-    return data_health(reader)
+def found(home):
+    with open_reader(home, AS_OF) as reader:
+        return data_health(reader)
 
 
 def test_what_was_read_is_the_sum_of_what_became_of_it(found):
@@ -79,8 +80,8 @@ def test_refused_rows_are_not_read_while_a_command_writes(home, reader):
         refused_rows(reader, None, None, limit=10)
 
 
-def test_what_can_be_looked_at_beside_a_run_is_what_the_doctor_says(home, reader):
-    with run_lock(home.home, "build"):
+def test_what_can_be_looked_at_beside_a_run_is_what_the_doctor_says(home):
+    with run_lock(home.home, "build"), open_reader(home, AS_OF) as reader:
         beside = findings_beside_runs(reader)
     told = doctor(home, AS_OF).items
 

@@ -27,7 +27,7 @@ def test_refused_rows_are_shown_when_asked_for_and_as_text(home):
 
 def test_while_a_command_writes_the_page_says_so_and_shows_the_rest(home):
     with run_lock(home.home, "build"):
-        page = drawn(home, "data", AS_OF)
+        page = drawn(home, "data", AS_OF, refused_rule="unknown_status")
         page.toggle(key="refused_rows").set_value(True).run()
 
     assert not is_broken(page)
