@@ -75,8 +75,10 @@ def dbt(empty):
         dbt_home = empty.settings.home / "dbt"
         folders = ["--target-path", str(dbt_home / "target"), "--log-path", str(dbt_home / "logs")]
         project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        quiet = ["--log-level-file", "none", "--no-write-json"]
+        code = "import gc; gc.disable(); from dbt.cli.main import cli; cli()"
         return subprocess.run(
-            [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *command, *project, *folders],
+            [sys.executable, "-P", "-c", code, *command, *project, *folders, *quiet],
             cwd=empty.settings.home,
             capture_output=True,
             text=True,
