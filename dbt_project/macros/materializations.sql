@@ -1,5 +1,5 @@
-{#- How models become tables and views in DuckDB, which replaces either in one statement within the transaction: dbt's own
-    way, to build beside the old and to rename twice, took two fifths of a small build. -#}
+{#- How models become tables and views in DuckDB, which replaces either in one statement within a transaction. dbt's own
+    way is to build beside the old, to rename twice and to drop. -#}
 
 {% materialization view, adapter='duckdb' %}
     {{ return(replaced('view')) }}

@@ -306,9 +306,10 @@ def test_init_writes_once_and_never_overwrites(tmp_path, capsys):
 
 
 def test_the_demo_ends_in_an_answer_says_that_it_is_simulated_and_writes_into_its_home_alone(
-    tmp_path, monkeypatch, capsys
+    parsed, tmp_path, monkeypatch, capsys
 ):
     home = tmp_path / "elsewhere" / "home"
+    parsed(home / "demo")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
 
