@@ -166,7 +166,7 @@ def start_of(answer: WindowsAnswer) -> NDArray[np.datetime64]:
 
 
 def clear(settings: Settings) -> None:
-    """Remove what an earlier demo left; the lock's own files stay.
+    """Remove what an earlier demo left; the lock's own files stay, and the parsed models, which are those of any home.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def clear(settings: Settings) -> None:
     """
     from shipcast.simulator import simulated
 
-    found = [path for path in settings.home.iterdir() if not path.name.startswith("run.")]
+    found = [path for path in settings.home.iterdir() if path.name != "dbt" and not path.name.startswith("run.")]
     if found and not simulated(settings.home / "company"):
         raise InputRefused(
             f"{settings.home} holds files that no demo made; nothing was touched.",

@@ -30,6 +30,8 @@ def add_query(self, sql, *arguments, **more):
 
 SQLConnectionManager.add_query = add_query
 from dbt.cli.main import cli
+from shipcast.warehouse.dbt_process import pass_over_what_is_not_told
+pass_over_what_is_not_told()
 cli()
 """
 
@@ -74,8 +76,6 @@ def replay(connection, statements):
         answer = connection.execute(statement)
         if is_test(statement):
             assert answer.fetchone()[0] == 0, statement
-    for (name,) in connection.execute("select table_name from duckdb_tables() where temporary").fetchall():
-        connection.execute(f'drop table temp."{name}"')
 
 
 def without_tests(statements):

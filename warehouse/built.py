@@ -52,16 +52,19 @@ def built_load(connection: duckdb.DuckDBPyConnection, project: Path, settings: S
 
 def noted(connection: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
     """What was noted of the last build; None: the marts are not known to be whole."""
-    if not connection.execute("select 1 from duckdb_tables() where table_name = '_facts'").fetchall():
-        return None
-    rows = connection.execute("select value from raw._facts where name = ?", [NOTE]).fetchall()
+    try:
+        rows = connection.execute("select value from raw._facts where name = ?", [NOTE]).fetchall()
+    except duckdb.CatalogException:
+        return None  # nothing was ever loaded
     return json.loads(rows[0][0]) if rows else None
 
 
 def stored_settings(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """The settings of the last build; none where nothing was built yet."""
-    there = connection.execute("select 1 from duckdb_tables() where table_name = '_settings'").fetchall()
-    return connection.execute(SETTINGS).fetchall() if there else []
+    try:
+        return connection.execute(SETTINGS).fetchall()
+    except duckdb.CatalogException:
+        return []
 
 
 def note_built(connection: duckdb.DuckDBPyConnection, project: Path, load_id: int) -> None:

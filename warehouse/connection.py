@@ -19,7 +19,7 @@ from shipcast.settings import Settings
 from shipcast.settings.files import fsync, put_in_place
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, is_fault_of_storage, storage_error, told
 from shipcast.warehouse.errors import DamagedFile
-from shipcast.warehouse.migration import FORMAT, check_format, migrate, stamp, stored_format
+from shipcast.warehouse.migration import FORMAT, check_format, is_stamped, migrate, stamp, stored_format
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
 __all__ = ["MARTS_FILE", "WORK_FILE", "checkpoint", "open_beside", "open_built", "open_read_only", "open_work",
@@ -91,10 +91,11 @@ def open_work(home: Path, settings: Settings | None = None) -> Iterator[duckdb.D
     path = home / WORK_FILE
     clear_spilled(home)
     with told_of_work(path):
-        if path.exists() and (problem := log_problem(path)):
+        if path.exists() and path.with_name(LOG_FILE).exists() and (problem := log_problem(path)):
             set_log_aside(problem)
         connection = duckdb.connect(str(path), config=limits(home, settings))
         try:
+            check_format(connection, path)
             prepare(connection)
             yield connection
         finally:
@@ -195,19 +196,31 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Every raw table in its present form: an older home is migrated whole or not at all."""
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = true")
-    is_older = stored_format(connection) not in (None, FORMAT)
+    if is_prepared(connection):
+        return
+    found = stored_format(connection) or FORMAT
     try:
         connection.execute("begin")
-        migrate(connection)
+        migrate(connection, found)
         create_raw(connection)
         stamp(connection)
         connection.execute("commit")
-        if is_older:
+        if found != FORMAT:
             connection.execute("checkpoint")
     except BaseException:
         with suppress(duckdb.Error):
             connection.execute("rollback")
         raise
+
+
+def is_prepared(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether this version left every raw table; asking costs less than offering to create each."""
+    names = (*(table.name for table in TABLES), "_loads", "_quarantine", "_corrected", "_facts", "_cursors", "_salt")
+    try:
+        connection.execute(" union all ".join(f"(select 1 from raw.{name} limit 0)" for name in names)).fetchall()
+    except duckdb.CatalogException:
+        return False
+    return is_stamped(connection)
 
 
 def create_raw(connection: duckdb.DuckDBPyConnection) -> None:

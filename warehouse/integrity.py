@@ -66,9 +66,15 @@ def work_faults(home: Path) -> Iterator[Fault]:
         yield Fault("database", f"damaged: {', '.join(raw[:NAMED])}", RELOAD)
     elif damaged:
         yield Fault("marts", f"damaged, and can be built again: {', '.join(damaged[:NAMED])}", MEND)
-    elif is_built(path) and not (home / MARTS_FILE).exists():
+    elif is_built(path):
+        yield from marts_faults(home / MARTS_FILE)
+
+
+def marts_faults(marts: Path) -> Iterator[Fault]:
+    """What is wrong with the marts of a home that says that they are whole."""
+    if not marts.exists():
         yield Fault("marts", f"{MARTS_FILE} is not there; the next build makes it", "shipcast build", is_broken=False)
-    elif is_built(path) and not is_whole(home / MARTS_FILE):
+    elif not is_whole(marts):
         yield Fault("marts", f"{MARTS_FILE} is damaged, and can be built again", MEND)
 
 
@@ -86,29 +92,46 @@ def unreadable(path: Path) -> list[str]:
     duckdb.Error
         The file cannot be opened at all.
     """
-    names = table_names(path)
-    return [] if are_readable(path, names) else [name for name in names if not are_readable(path, [name])]
+    names, are_readable = looked_through(path)
+    return [] if are_readable else [name for name in names if not is_readable(path, name)]
 
 
-def table_names(path: Path) -> list[str]:
-    with open_beside(path) as connection:
-        rows = connection.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal order by all"
-        ).fetchall()
+def looked_through(path: Path) -> tuple[list[str], bool]:
+    """The tables of a database file, and whether every row of all of them can be read."""
+    names: list[str] = []
+    try:
+        with open_beside(path) as connection:
+            names += table_names(connection)
+            read_through(connection, names)
+    except duckdb.Error as error:
+        if names and is_fault_of_storage(error):
+            return names, False
+        raise
+    return names, True
+
+
+def table_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where not internal order by all"
+    ).fetchall()
     return [f"{schema}.{table}" for schema, table in rows]
 
 
-def are_readable(path: Path, names: list[str]) -> bool:
-    """Whether every row of the tables can be read, by a connection of their own, since damage ends a connection."""
+def is_readable(path: Path, name: str) -> bool:
+    """Whether every row of a table can be read, by a connection of its own, since damage ends a connection."""
     try:
         with open_beside(path) as connection:
-            for schema, table in (name.split(".", 1) for name in names):
-                connection.execute(f'select count(*), bit_xor(hash(t)) from "{schema}"."{table}" t').fetchall()
+            read_through(connection, [name])
     except duckdb.Error as error:
         if is_fault_of_storage(error):
             return False
         raise
     return True
+
+
+def read_through(connection: duckdb.DuckDBPyConnection, names: list[str]) -> None:
+    for schema, table in (name.split(".", 1) for name in names):
+        connection.execute(f'select count(*), bit_xor(hash(t)) from "{schema}"."{table}" t').fetchall()
 
 
 def snapshot_faults(home: Path) -> Iterator[Fault]:
@@ -132,9 +155,10 @@ def snapshot_faults(home: Path) -> Iterator[Fault]:
 def is_whole(path: Path) -> bool:
     """Whether the file is a database with tables, every one of which can be read."""
     try:
-        return bool(table_names(path)) and not unreadable(path)
+        names, are_readable = looked_through(path)
     except (duckdb.Error, OSError):
         return False
+    return bool(names) and are_readable
 
 
 def newest_whole(home: Path) -> Path | None:

@@ -11,6 +11,7 @@ in a backup. A published snapshot is never migrated: the next build replaces it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,6 +32,7 @@ ADDED = (
 Migration = Callable[[duckdb.DuckDBPyConnection], None]
 
 
+@cache
 def written_by() -> str:
     """The program and version that writes, as stored beside the format."""
     return f"shipcast {version('shipcast')}"
@@ -38,10 +40,10 @@ def written_by() -> str:
 
 def stored_format(connection: duckdb.DuckDBPyConnection) -> int | None:
     """The format of an open work database; None where nothing is in it yet."""
-    tables = raw_tables(connection)
-    if "_facts" not in tables:
-        return FIRST_FORMAT if tables else None
-    rows = connection.execute("select value from raw._facts where name = 'format'").fetchall()
+    try:
+        rows = connection.execute("select value from raw._facts where name = 'format'").fetchall()
+    except duckdb.CatalogException:
+        return FIRST_FORMAT if raw_tables(connection) else None
     return int(rows[0][0]) if rows else FIRST_FORMAT
 
 
@@ -74,20 +76,23 @@ def newer(path: Path, found: int, writer: str) -> NewerHome:
     )
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Take an older work database to the present format, step by step, within the caller's transaction."""
-    found = stored_format(connection)
-    for step in range(found or FORMAT, FORMAT):
+def migrate(connection: duckdb.DuckDBPyConnection, found: int) -> None:
+    """Take a work database of an older format to the present one, step by step, within the caller's transaction."""
+    for step in range(found, FORMAT):
         MIGRATIONS[step](connection)
+
+
+def is_stamped(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether this very version stored its format; `raw._facts` exists."""
+    rows = connection.execute("select name, value from raw._facts where name in ('format', 'written_by')").fetchall()
+    return dict(rows) == {"format": str(FORMAT), "written_by": written_by()}
 
 
 def stamp(connection: duckdb.DuckDBPyConnection) -> None:
     """Store the present format, and who wrote it, where another one stands; `raw._facts` exists."""
-    present = {"format": str(FORMAT), "written_by": written_by()}
-    rows = connection.execute("select name, value from raw._facts where name in ('format', 'written_by')").fetchall()
-    if dict(rows) != present:
+    if not is_stamped(connection):
         connection.execute("delete from raw._facts where name in ('format', 'written_by')")
-        connection.executemany("insert into raw._facts values (?, ?)", list(present.items()))
+        connection.execute("insert into raw._facts values ('format', ?), ('written_by', ?)", [FORMAT, written_by()])
 
 
 def add_changed_ids(connection: duckdb.DuckDBPyConnection) -> None:

@@ -11,6 +11,15 @@ from shipcast.settings import Settings
 from shipcast.warehouse.connection import open_built, open_work
 from shipcast.warehouse.transform import PROJECT
 
+CLI = """
+import gc
+gc.disable()
+from dbt.cli.main import cli
+from shipcast.warehouse.dbt_process import pass_over_what_is_not_told
+pass_over_what_is_not_told()
+cli()
+"""
+
 
 def insert(connection, table, rows):
     """Rows into a raw table; the columns they leave out are null."""
@@ -75,8 +84,9 @@ def dbt(empty):
         dbt_home = empty.settings.home / "dbt"
         folders = ["--target-path", str(dbt_home / "target"), "--log-path", str(dbt_home / "logs")]
         project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        quiet = ["--log-level-file", "none", "--no-write-json"]
         return subprocess.run(
-            [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *command, *project, *folders],
+            [sys.executable, "-P", "-c", CLI, *command, *project, *folders, *quiet],
             cwd=empty.settings.home,
             capture_output=True,
             text=True,

@@ -1,5 +1,6 @@
 """The command line as its users type it: one small company, every verb, every kind of mistake."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -196,13 +197,14 @@ def test_a_home_that_is_a_file_is_a_storage_error(company, tmp_path, capsys, ver
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_in_the_middle_of_a_load_ends_it_and_a_rerun_works(tmp_path, number, code):
-    rows = (f"d{i},pay,prod,2025-01-01T00:00Z,succeeded\n" for i in range(400_000))
+    rows = (f"d{i},pay,prod,2025-01-01T00:00Z,succeeded\n" for i in range(200_000))
     (tmp_path / "deployments.csv").write_text("id,service,environment,started_at,status\n" + "".join(rows))
     home = tmp_path / "home"
     command = [sys.executable, "-m", "shipcast", "--home", str(home), "ingest", "files", str(tmp_path)]
     loading = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while not (home / "scratch.duckdb").exists():
-        assert loading.poll() is None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise AssertionError(f"ended with {loading.wait(timeout=0.01)}")
     loading.send_signal(number)
     _, said = loading.communicate()
 
@@ -304,9 +306,10 @@ def test_init_writes_once_and_never_overwrites(tmp_path, capsys):
 
 
 def test_the_demo_ends_in_an_answer_says_that_it_is_simulated_and_writes_into_its_home_alone(
-    tmp_path, monkeypatch, capsys
+    parsed, tmp_path, monkeypatch, capsys
 ):
     home = tmp_path / "elsewhere" / "home"
+    parsed(home / "demo")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
 

@@ -88,3 +88,10 @@ def test_a_newer_home_is_named_and_not_touched(tmp_path):
 
     assert caught.value.exit_code == 7
     assert (tmp_path / "work.duckdb").read_bytes() == before
+
+
+def test_a_table_that_a_home_of_this_version_lacks_is_made_when_it_is_opened(tmp_path):
+    with open_work(tmp_path) as connection:
+        connection.execute("drop table raw.holds")
+
+    assert rows(tmp_path, "select count(*) from raw.holds") == [(0,)]
