@@ -25,8 +25,8 @@ def test_a_raw_rate_that_hides_a_risk_is_said_to_flatter():
     assert (found.raw, found.adjusted) == ("lower", "higher")
     assert found.said == (
         "As shipped 30 of 1,000 failed (3 %; lower than the whole week); had all changes that might have shipped then "
-        "done so, 8 % would have failed, 1.6 times the usual (1.1 to 2.3; higher than usual). What ships then fails less "
-        "than other changes would, which flatters the raw rate."
+        "done so, 8 % would have failed, 1.6 times the usual (1.1 to 2.3; higher than usual). What ships then fails "
+        "less than other changes would, which flatters the raw rate."
     )
 
 
