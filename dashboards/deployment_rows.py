@@ -19,41 +19,30 @@ KINDS = {  # as the page calls them
     "Not settled yet": "unsettled",
     "Left out": "left out",
 }
+COMMON = ("environment", "counted as")
 CSV = ("deployment", "service", "environment", "started", "outcome", "counted as", "incidents", "restore hours")
 
 
 def deployment_table(view: View, found: DeploymentList, name: str) -> None:
-    """The newest of them, each a link to what became of it; where all are of one environment, that is not repeated."""
-    several = len({one.environment for one in found.items}) > 1
-    of_all = f"the newest {MOST} of {found.total:,}" if found.total > len(found.items) else f"{found.total:,}"
-    cards.table(
-        ["deployment", "service", *(["environment"] if several else []), *columns(view)],
-        [
-            [
-                links.cell("deployment", one.deployment_id, deployment=one.deployment_id),
-                one.service,
-                *([one.environment] if several else []),
-                *row(view, one),
-            ]
-            for one in found.items
+    """The newest of them, each a link to what became of it; what is the same of all is said of none."""
+    zone, of_all = view.filters.zone, f"{found.total:,}"
+    if found.total > len(found.items):
+        of_all = f"the newest {MOST} of {of_all}"
+    columns: dict[str, list[object]] = {
+        "deployment": [
+            links.cell("deployment", one.deployment_id, deployment=one.deployment_id) for one in found.items
         ],
-        f"Deployments, newest first: {of_all}",
-    )
+        "service": [one.service for one in found.items],
+        "environment": [one.environment for one in found.items],
+        f"started ({zone})": [local_time(one.started_at, zone, view.as_of) for one in found.items],
+        "outcome": [outcome(one) for one in found.items],
+        "counted as": [counted_as(one) for one in found.items],
+        "incidents": [", ".join(one.incidents) for one in found.items],
+        "restored in": [restored(one) for one in found.items],
+    }
+    kept = {title: cells for title, cells in columns.items() if title not in COMMON or len(set(cells)) > 1}
+    cards.table(list(kept), list(zip(*kept.values(), strict=True)), f"Deployments, newest first: {of_all}")
     cards.csv_button(CSV, [csv_row(one) for one in found.items], name)
-
-
-def columns(view: View) -> list[str]:
-    return [f"started ({view.filters.zone})", "outcome", "counted as", "incidents", "restored in"]
-
-
-def row(view: View, one: Listed) -> list[object]:
-    return [
-        local_time(one.started_at, view.filters.zone, view.as_of),
-        outcome(one),
-        counted_as(one),
-        ", ".join(one.incidents),
-        restored(one),
-    ]
 
 
 def csv_row(one: Listed) -> Sequence[object]:

@@ -14,6 +14,7 @@ from shipcast.dashboards.charts.style import styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED, RULE
 
 SCALE = ["#F7F3EA", LEVELS["rough"].fill, LEVELS["storm"].fill]
+FARTHEST = 4.0  # times the usual, at which the axis ends
 DARK = 0.7  # of the highest rate, from which words on a cell are white
 RAW, SECOND, MODEL = "raw, as shipped", "adjusted, second estimate", "adjusted, model"
 ESTIMATES = alt.Scale(domain=[RAW, SECOND, MODEL], range=[MUTED, LINES[0], LINES[1]])
@@ -153,9 +154,11 @@ def drivers(rows: Sequence[dict[str, Any]]) -> alt.LayerChart:
             alt.Tooltip("high:Q", format=".2f"),
         ],
     )
-    whisker = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
+    top = min(FARTHEST, max([1.5, *(row["high"] for row in rows)]))
+    scale = alt.Scale(domain=[0, top], clamp=True)
+    whisker = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     point = base.mark_point(filled=True, size=70, opacity=1).encode(
-        x=alt.X("times:Q", title="failures, times the usual", scale=alt.Scale(zero=True)),
+        x=alt.X("times:Q", title="failures, times the usual", scale=scale),
         shape=alt.Shape("estimate:N", scale=SHAPES, title=None),
     )
     line = alt.Chart(alt.Data(values=[{"usual": 1}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="usual:Q")

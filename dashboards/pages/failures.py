@@ -164,7 +164,7 @@ def drivers_said(found: Drivers) -> str:
         f"All services in production together, {plural(found.n, 'deployment')} known and settled at "
         f"{found.cut_off:%-d %b %Y %H:%M} (UTC), whatever the filters say; intervals hold 95 %. The dotted line is the "
         f"usual: for the raw rates that of all, {share(found.rate)}, for the adjusted ones that of the changes that "
-        "might well have shipped then."
+        f"might well have shipped then. The axis ends at {charts.FARTHEST:g} times; the table has all."
     )
 
 
