@@ -84,7 +84,7 @@ def draw(view: View) -> None:
         cards.headline(TITLE, answer.sentence)
         said(view)
     offered(view, form, answer)
-    with cards.card("The time around them"):
+    with cards.card("The hours around the windows"):
         around(view, form, answer)
     if answer.alternatives:
         with cards.card("What if"):
@@ -135,7 +135,7 @@ def whole(label: str, key: str, placeholder: str, least: int, most: int) -> int 
 
 def moment(label: str, key: str, zone: str) -> datetime | None:
     """A time on the reader's clock; null: not said."""
-    given = st.datetime_input(label, value=None, key=key, bind="query-params", width=175)
+    given = st.datetime_input(label, value=None, key=key, bind="query-params", width=225)
     return given.replace(tzinfo=ZoneInfo(zone)) if isinstance(given, datetime) else None
 
 
@@ -174,6 +174,8 @@ def offered(view: View, form: Form, answer: WindowsAnswer) -> None:
             return
         end = max(one.end for one in answer.items)
         booked = view.ask(bookings_between, since=answer.as_of, until=end, environment=answer.environment)
+        if answer.verdict == "no_clear_difference":
+            cards.text("Any time that is allowed is about as good: take one that suits the people who ship.")
         ranked(view, answer, booked)
         number = chosen(view, answer)
         window = answer.items[number - 1]
@@ -206,7 +208,7 @@ def ranked(view: View, answer: WindowsAnswer, booked: Sequence[Booked]) -> None:
             "",
             *(f"start ({zone})" for zone in zones),
             "level",
-            "of the usual cost",
+            "of usual cost",
             "chance of failure",
             UNITS[answer.unit],
             "at the same time",
@@ -230,7 +232,6 @@ def ranked(view: View, answer: WindowsAnswer, booked: Sequence[Booked]) -> None:
         f"{plural(len(answer.items), 'window')} of {answer.duration_minutes:g} minutes for {answer.service}; "
         f"intervals hold 95 %, and rest on {plural(answer.n, 'settled deployment')} of it "
         f"and {answer.n_pooled:,} of all services",
-        numbers=("of the usual cost",),
         download="windows",
     )
 
