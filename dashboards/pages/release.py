@@ -16,7 +16,15 @@ from shipcast.answers.calendar_week import Booked, bookings_between
 from shipcast.answers.forecast import FARTHEST_HOURS, forecast
 from shipcast.answers.usual import most_deployed, usual_length
 from shipcast.answers.window_file import window_ics
-from shipcast.answers.window_words import UNITS, approval_said, chance_said, cost_said, of_usual, reasons_in_words
+from shipcast.answers.window_words import (
+    UNITS,
+    approval_said,
+    basis_said,
+    chance_said,
+    cost_said,
+    of_usual,
+    reasons_in_words,
+)
 from shipcast.answers.windows import Window, WindowsAnswer, approvals_said, windows
 from shipcast.answers.words import in_hundred, listing, local_time, plural
 from shipcast.dashboards import cards
@@ -230,10 +238,10 @@ def ranked(view: View, answer: WindowsAnswer, booked: Sequence[Booked]) -> None:
             for number, one in enumerate(answer.items, start=1)
         ],
         f"{plural(len(answer.items), 'window')} of {answer.duration_minutes:g} minutes for {answer.service}; "
-        f"intervals hold 95 %, and rest on {plural(answer.n, 'settled deployment')} of it "
-        f"and {answer.n_pooled:,} of all services",
+        "intervals hold 95 %",
         download="windows",
     )
+    cards.note(basis_said(answer))
 
 
 def beside(window: Window, booked: Sequence[Booked]) -> list[str]:
@@ -289,7 +297,9 @@ def said(view: View) -> None:
             cards.text(found.made.sentence)
             cards.notes(found.made.warnings)
             st.button("Undo this booking", on_click=found.undo, args=(view.settings,), key="undo")
-            link("calendar", "See it in the calendar")
+            start = found.made.items[0].start or view.as_of
+            day = f"{start.astimezone(ZoneInfo(view.filters.zone)):%Y-%m-%d}"
+            link("calendar", "See it in the calendar", week="The week of a day", day=day)
     elif found.undone is not None:
         with cards.card("Taken back"):
             cards.text(found.undone.sentence)
