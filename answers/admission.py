@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from shipcast.answers.answer import Instant, Part, utc
 from shipcast.answers.company import Approval, approval
 from shipcast.features.clock import Instants
-from shipcast.scheduling.calendar.calendar import Closure, as_datetime
-from shipcast.scheduling.calendar.spans import Flags
+from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar, Closure, as_datetime
+from shipcast.scheduling.calendar.scope import Subject, is_about
+from shipcast.scheduling.calendar.spans import Flags, merged
 from shipcast.scheduling.planner.reasons import Standing, reserve_name
 from shipcast.scheduling.wanted import Constraints, Grid, Wanted, problem
 from shipcast.scheduling.windows import SLOT, candidate_starts
 
+MINUTE = timedelta(minutes=1)
+MOST_NAMED = 3
 BEYOND = (timedelta(days=60), timedelta(days=366))  # how far ahead a first start is looked for
 
 
@@ -92,6 +95,34 @@ class Admission:
             if found.is_open.any():
                 return as_datetime(found.starts[int(found.is_open.argmax())])
         return None
+
+    def never(self) -> str:
+        """Why no start within a year is open, in a sentence; empty: one is."""
+        begins = as_datetime(self.starts[-1]) + SLOT
+        starts = candidate_starts(begins, begins + BEYOND[-1], self.wanted.duration)
+        found = admission(self.constraints, self.wanted, starts)
+        if found.is_open.any():
+            return ""
+        longest = longest_opening(self.constraints.calendar, self.wanted.subject, begins)
+        if OUTSIDE in found.names and longest is not None and longest < self.wanted.duration:
+            open_for = f"{longest / MINUTE:g} minutes at once at most" if longest else "no time in that year"
+            return f"Its allow windows are open for {open_for}, and it takes {self.wanted.duration / MINUTE:g} minutes."
+        counts = most(found.blocked())
+        whole = [rule for rule, count in counts.items() if count == len(starts)]
+        if whole:
+            return f"On its own, {whole[0]} blocks every start of that year."
+        return f"What blocks most of that year: {', '.join(list(counts)[:MOST_NAMED])}."
+
+
+def longest_opening(calendar: Calendar, subject: Subject, begins: datetime) -> timedelta | None:
+    """For how long the allow windows about a subject are open at once in the coming year; None: there are none."""
+    rules = [one for one in calendar.windows if one.kind == "allow" and is_about(one, subject)]
+    if not rules:
+        return None
+    period = np.datetime64(begins, "us"), np.datetime64(begins + BEYOND[-1], "us")
+    spans = [one.spans(*period) for one in rules]
+    whole = merged(np.concatenate([one.starts for one in spans]), np.concatenate([one.ends for one in spans]))
+    return timedelta() if not len(whole) else timedelta(microseconds=int((whole.ends - whole.starts).max().astype(int)))
 
 
 def admission(constraints: Constraints, wanted: Wanted, starts: Instants) -> Admission:

@@ -4,7 +4,7 @@ against it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,16 +13,25 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from shipcast.answers.answer import Answer, in_utc, utc
+from shipcast.answers.answer import Answer, in_utc, naive, rfc3339, utc
 from shipcast.answers.calendar import subject_warnings
-from shipcast.answers.company import Known, known_services
+from shipcast.answers.company import Approval as ApprovalNeeded
+from shipcast.answers.company import (
+    Known,
+    approval,
+    approvals_said,
+    known_services,
+    region_warnings,
+    unsaid_type_warnings,
+)
 from shipcast.answers.company_calendar import combined
 from shipcast.answers.entries import ConflictItem, Recorded, conflict_item, conflict_items, recorded, title
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.operations import envelope
-from shipcast.answers.words import listing, plural, span
+from shipcast.answers.words import listing, plural, sentence_case, span
 from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar
 from shipcast.scheduling.calendar.files import calendar_files
+from shipcast.scheduling.calendar.meetings import meetings_before
 from shipcast.scheduling.calendar.rules import Freeze
 from shipcast.scheduling.ledger.conflicts import (
     Conflict,
@@ -51,10 +60,10 @@ from shipcast.scheduling.ledger.entries import (
 from shipcast.scheduling.ledger.errors import EntryRefused
 from shipcast.scheduling.ledger.ledger import Writer, writing
 from shipcast.scheduling.ledger.rules import RESERVED, ids
-from shipcast.scheduling.ledger.state import State, grant
+from shipcast.scheduling.ledger.state import State, grant, is_permitted
 from shipcast.settings import Settings
 
-WIDTH, LINES = 100, 7  # of the conflicts in an error, which has ten lines in all
+WIDTH, LINES = 100, 6  # of the conflicts in an error, which has ten lines in all
 
 
 class LedgerAnswer(Answer):
@@ -72,7 +81,16 @@ class LedgerAnswer(Answer):
 
 
 class ReserveAnswer(LedgerAnswer):
+    """What was booked.
+
+    Parameters
+    ----------
+    approvals
+        The boards that have to decide on it still, each with the first meeting before its start that can.
+    """
+
     schema_name: Literal["shipcast/reserve/1"] = Field("shipcast/reserve/1", alias="schema")
+    approvals: tuple[ApprovalNeeded, ...] = ()
 
 
 class FreezeAddAnswer(LedgerAnswer):
@@ -139,16 +157,35 @@ def reserve(
         entry = ledger.append(wanted.model_copy(update={"override": waiver}), who)
     against = f", against {listing(rules)}" if rules else ""
     vain = ["Nothing stood against it, so no override was recorded."] if override is not None and not rules else []
-    warnings = subject_warnings(calendar, [change_of(wanted).subject], known)
+    subject = change_of(wanted).subject
+    warnings = [*subject_warnings(calendar, [subject], known), *unsaid_type_warnings(calendar, subject)]
+    boards = boards_to_ask(change_of(wanted, entry.number), calendar, ledger.state, naive(as_of))
     marked = [f"It was marked: {title(one, settings.tz)}." for one in at_once(wanted, ledger.state.marks)]
     return ReserveAnswer(
         **envelope(as_of),
         sentence=f"Booked {wanted.service} to {wanted.environment}, {when(wanted, settings.tz)}{against}; "
-        f"it is entry {entry.number}, by {who}.",
+        f"it is entry {entry.number}, by {who}.{boards_said(boards, settings.tz, as_of)}",
         items=(recorded(entry),),
         conflicts=conflict_items(found, calendar, settings.tz),
+        approvals=tuple(boards),
         warnings=(*vain, *in_the_past(wanted.start, as_of), *marked, *warnings),
     )
+
+
+def boards_to_ask(change: Change, calendar: Calendar, state: State, as_of: datetime) -> list[ApprovalNeeded]:
+    """The boards that decide on a change and did not yet, each with its first meeting before the start that can."""
+    meetings = meetings_before(calendar, change.subject, as_of, change.start)
+    return [approval(one) for one in meetings if not is_permitted(state, change, one.cab, is_block=False)]
+
+
+def boards_said(boards: Sequence[ApprovalNeeded], zone: str, as_of: datetime) -> str:
+    """What boards have to decide on it still; empty: none."""
+    late = [one.rule for one in boards if one.meeting is None]
+    said = approvals_said([one for one in boards if one.meeting is not None], zone, as_of)
+    if not late:
+        return said
+    decide = "decides" if len(late) == 1 else "decide"
+    return f"{said} {sentence_case(listing(late))} {decide} on it, but no meeting before it can."
 
 
 def not_booked(
@@ -156,9 +193,8 @@ def not_booked(
 ) -> EntryRefused:
     at = "" if free is None else f"It can go {when(free, zone)}."
     refusal = f"{wanted.service} was not booked to {wanted.environment}, {when(wanted, zone)}"
-    error = refused(refusal, items, way_out(items, override), at)
-    error.facts["next_free"] = None if free is None else utc(free.start)
-    return error
+    times = {} if free is None else {"free": (rfc3339(utc(free.start)), rfc3339(utc(free.end)))}
+    return refused(refusal, items, way_out(items, override), at, **times)
 
 
 def when(body: Lasting | Change, zone: str) -> str:
@@ -169,14 +205,24 @@ def in_the_past(start: datetime, as_of: datetime) -> list[str]:
     return ["It starts in the past."] if utc(start) < in_utc(as_of) else []
 
 
-def refused(refusal: str, items: Sequence[ConflictItem], next_step: str, instead: str = "") -> EntryRefused:
-    """The error that names what stands against it, as much as its lines hold, and holds all of it as a fact."""
+def refused(
+    refusal: str, items: Sequence[ConflictItem], next_step: str, instead: str = "", **facts: object
+) -> EntryRefused:
+    """The error that names what stands against it, as much as its lines hold, and holds all of it as a fact.
+
+    Parameters
+    ----------
+    facts
+        `free`: the start and the end at which nothing stands against it.
+    """
     told = [line for one in items for line in wrap(f"- {one.says}.", WIDTH, subsequent_indent="    ")]
     cut = [*told[: LINES - 1], "- and more; --json names all"] if len(told) > LINES else told
     return EntryRefused(
-        "\n".join(filter(None, [f"{refusal}: {plural(len(items), 'conflict')}.", *cut, instead])),
+        f"{refusal}: {plural(len(items), 'conflict')}.",
+        lines=[*cut, *filter(None, [instead])],
         next_step=next_step,
         conflicts=[one.model_dump(mode="json") for one in items],
+        **facts,
     )
 
 
@@ -184,8 +230,8 @@ def way_out(items: Sequence[ConflictItem], override: str | None) -> str:
     """What to do about a refusal, beside going at another time."""
     hard = next((one for one in items if one.rule is None), None)
     if hard is not None:
-        vain = "" if override is None else " No override helps against who was there first."
-        return f"Give the other one back with: shipcast undo {hard.parties[0].number}.{vain}"
+        vain = "" if override is None else "No override helps against who was there first. "
+        return f"{vain}Give the other one back with: shipcast undo {hard.parties[0].number}"
     if all(one.kind == "approval" for one in items):
         return "Have it approved (shipcast approve), or go against the rules: --override --reason TEXT."
     return "Go against the rules with: --override --reason TEXT."
@@ -240,7 +286,10 @@ def add_freeze(
         f"it is entry {entry.number}, by {who}.{lie}",
         items=(item,),
         conflicts=found,
-        warnings=("It is over already.",) if item.end <= in_utc(as_of) else (),
+        warnings=(
+            *(["It is over already."] if item.end <= in_utc(as_of) else []),
+            *region_warnings(Calendar(freezes=(wanted,)), [], known_services(settings, as_of)),
+        ),
     )
 
 
@@ -261,8 +310,8 @@ def check_id(wanted: str, calendar: Calendar, state: State) -> None:
         raise EntryRefused(f"The id {wanted!r} is one of a reservation.", next_step="Choose another --id.")
     if wanted in calendar.ids:
         holder = f"entry {taken} of the ledger" if taken else "a rule of the calendar"
-        instead = f", or take that one back first: shipcast undo {taken}" if taken else ""
-        raise EntryRefused(f"The id {wanted!r} is taken by {holder}.", next_step=f"Choose another --id{instead}.")
+        instead = f", or take that one back first: shipcast undo {taken}" if taken else "."
+        raise EntryRefused(f"The id {wanted!r} is taken by {holder}.", next_step=f"Choose another --id{instead}")
 
 
 def approve(
@@ -347,7 +396,7 @@ def override(
         check_rules(calendar, wanted.rules)
         entry = ledger.append(wanted, who)
         state = ledger.state
-    found = (*against_rules(change, calendar, state), *over_capacity(change, calendar, state))
+    found = (*against_rules(change, calendar, state), *crowding(change, calendar, state))
     return OverrideAnswer(
         **envelope(as_of),
         sentence=f"{wanted.service} may go to {wanted.environment} against {listing(wanted.rules)}, "
@@ -356,6 +405,15 @@ def override(
         conflicts=conflict_items(found, calendar, settings.tz),
         warnings=tuple(subject_warnings(calendar, [change.subject], known)),
     )
+
+
+def crowding(change: Change, calendar: Calendar, state: State) -> Iterator[Conflict]:
+    """The capacities in which others leave it no room; a booking of its service and environment then is its own."""
+    own = at_once(change, state.bookings)
+    others = replace(state, bookings=tuple(one for one in state.bookings if one not in own))
+    for one in over_capacity(change, calendar, others):
+        if one.rule is not None and not is_permitted(state, change, one.rule, is_block=True):
+            yield one
 
 
 def mark_unusable(settings: Settings, as_of: datetime, who: str, wanted: Unusable) -> UnusableAnswer:

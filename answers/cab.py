@@ -26,8 +26,7 @@ from shipcast.answers.approvals import (
     survival,
     unknown_words,
 )
-from shipcast.answers.company import Service, known_in
-from shipcast.answers.company_calendar import company_calendar
+from shipcast.answers.company import Service, company_rules, known_in
 from shipcast.answers.errors import listed
 from shipcast.answers.metrics import LeftOut, check
 from shipcast.answers.pending import (
@@ -45,7 +44,7 @@ from shipcast.answers.standard_changes import FEWEST, SIZES, Candidate, Looks, s
 from shipcast.answers.survival import Survival
 from shipcast.answers.words import local_time, plural, share
 from shipcast.scheduling.calendar.calendar import Calendar
-from shipcast.scheduling.calendar.files import FILE_NAME, calendar_files
+from shipcast.scheduling.calendar.files import FILE_NAME
 from shipcast.scheduling.calendar.scope import Scope
 from shipcast.settings.errors import UsageError
 
@@ -149,8 +148,8 @@ def cab(
     """
     scope = scope_asked(reader, service, team)
     period = period_asked(reader, period_from, period_to)
-    files = calendar_files(reader.settings.home, calendar_file)
-    calendar = company_calendar(reader.settings, reader.as_of, calendar_file)
+    rules = company_rules(reader.settings, reader.as_of, calendar_file)
+    calendar = rules.calendar
     known = scope.of(approvals_known(reader, period))
     measured = asked_in(known, period)
     apart = differences(reader, measured)
@@ -175,12 +174,12 @@ def cab(
         candidates=shown,
         looks=looks,
         sizes=dict(SIZES),
-        files=tuple(str(path) for path in files),
+        files=tuple(str(path) for path in rules.files),
         warnings=(
             *reader.warnings(),
             *lacking_approvals(reader, scope, measured),
             *words_left_out(measured),
-            *lacking_boards(calendar, files),
+            *lacking_boards(calendar, rules.files),
             *pending_warnings(pending, found),
         ),
     )

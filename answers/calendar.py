@@ -11,12 +11,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Part, naive, optional_utc, utc
-from shipcast.answers.company import Approval, Known, approval, known_services
-from shipcast.answers.company_calendar import combined, company_calendar, ledger_state, reason
-from shipcast.answers.entries import ConflictItem, standing_items
+from shipcast.answers.company import Approval, Known, approval, company_rules, known_services, region_warnings
+from shipcast.answers.company_calendar import combined, reason
+from shipcast.answers.entries import ConflictItem, in_brackets, standing_items
 from shipcast.answers.errors import nearest
 from shipcast.answers.words import listing, local_time, plural
-from shipcast.scheduling.calendar.calendar import Calendar, unknown_regions
+from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.files import FILE_NAME, IMPORTED, calendar_files
 from shipcast.scheduling.calendar.meetings import meetings_before
@@ -25,14 +25,33 @@ from shipcast.scheduling.calendar.policy import Verdict
 from shipcast.scheduling.calendar.questions import Question
 from shipcast.scheduling.calendar.rules import Effect
 from shipcast.scheduling.calendar.scope import Subject
-from shipcast.scheduling.ledger.conflicts import lifted_by
-from shipcast.scheduling.ledger.entries import Change
+from shipcast.scheduling.ledger.conflicts import lifted
+from shipcast.scheduling.ledger.entries import Approval as Permission
+from shipcast.scheduling.ledger.entries import Booking, Change, Entry
 from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.scheduling.ledger.occurrences import booked_within, occurrence
-from shipcast.scheduling.ledger.state import State
+from shipcast.scheduling.ledger.state import State, grantors
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 from shipcast.settings.files import write_whole
+
+
+class Lifting(Part):
+    """An entry of the ledger by which a change may go against rules.
+
+    Parameters
+    ----------
+    kind
+        approval, override, or a booking that was made against the rules.
+    reason
+        Of an approval: the role in which it was given; may be empty.
+    """
+
+    number: Count
+    kind: str
+    who: str
+    rules: tuple[str, ...]
+    reason: str
 
 
 class Checked(Part):
@@ -59,6 +78,8 @@ class Checked(Part):
     lifted_by
         The entries of the ledger, approvals and overrides, by which it may go against all that refuses it; none where
         nothing refuses, or these do not do.
+    lifting
+        The same entries, each with who recorded it, which rules it lifts, and why.
     """
 
     id: str | None
@@ -77,6 +98,7 @@ class Checked(Part):
     reason: str
     approvals: tuple[Approval, ...]
     lifted_by: tuple[Count, ...]
+    lifting: tuple[Lifting, ...]
 
 
 class CalendarCheckAnswer(Answer):
@@ -159,24 +181,22 @@ def check(
     CalendarError
         The calendar cannot be used.
     """
-    files = calendar_files(settings.home, calendar_file)
-    state = ledger_state(settings, as_of)
-    calendar = combined(files, state)
-    known = known_services(settings, as_of)
+    rules = company_rules(settings, as_of, calendar_file)
+    calendar, known = rules.calendar, known_services(settings, as_of)
     asked = [known.completed(one) for one in questions]
     at = naive(as_of)
-    items = tuple(checked(calendar, state, one, at) for one in asked)
+    items = tuple(checked(calendar, rules.state, one, at) for one in asked)
     left_out = [f"Keys of no use to a question were left out: {', '.join(unknown_keys)}."] if unknown_keys else []
     return CalendarCheckAnswer(
         **envelope(as_of, known),
         sentence=sentence(items, known, settings.tz, as_of),
         items=items,
         warnings=(
-            *notes(calendar, files),
+            *notes(calendar, rules.files),
             *left_out,
             *subject_warnings(calendar, [one.subject for one in asked], known),
         ),
-        files=tuple(str(path) for path in files),
+        files=tuple(str(path) for path in rules.files),
     )
 
 
@@ -188,6 +208,7 @@ def checked(calendar: Calendar, state: State, question: Question, as_of: datetim
     subject = question.subject
     found = calendar.decide(subject, question.start, question.end)
     change = Change(subject, question.start, question.end)
+    lifts = {} if found.decision == "allowed" else lifted(change, calendar, state)
     meetings = meetings_before(calendar, subject, as_of, question.start)
     return Checked(
         id=question.id,
@@ -205,8 +226,16 @@ def checked(calendar: Calendar, state: State, question: Question, as_of: datetim
         rules=found.rules,
         reason=reason(calendar, found.rule),
         approvals=tuple(approval(one) for one in meetings),
-        lifted_by=() if found.decision == "allowed" else lifted_by(change, calendar, state),
+        lifted_by=tuple(sorted(lifts)),
+        lifting=tuple(lifting(one, lifts[one.number]) for one in grantors(state) if one.number in lifts),
     )
+
+
+def lifting(entry: Entry[Any], rules: Sequence[str]) -> Lifting:
+    body = entry.body
+    reason = body.override.reason if isinstance(body, Booking) and body.override else getattr(body, "reason", "")
+    said = f"as {body.role}" if isinstance(body, Permission) and body.role else reason
+    return Lifting(number=entry.number, kind=entry.kind, who=entry.who, rules=tuple(rules), reason=said)
 
 
 def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
@@ -217,9 +246,7 @@ def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
 
 def subject_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
     """What is not known of the services asked about, where that could matter."""
-    warnings = []
-    if lacking := unknown_regions(calendar, subjects):
-        warnings.append(f"No region is known of {', '.join(lacking)}: rules about regions were left out.")
+    warnings = region_warnings(calendar, subjects, known)
     strangers = sorted({one.service for one in subjects} - known.services.keys()) if known.services else []
     for name in strangers:
         near = nearest(name, list(known.services))
@@ -245,10 +272,18 @@ def sentence(items: Sequence[Checked], known: Known, zone: str, as_of: datetime)
     if item.decision == "allowed":
         return said
     if item.lifted_by:
-        return f"{said} It may all the same, by entry {listing([str(n) for n in item.lifted_by])} of the ledger."
+        return f"{said} It may all the same: {'; '.join(lifting_said(one) for one in item.lifting)}."
     if item.next_allowed is None:
         return f"{said} No time within 20 years is allowed for so long."
     return f"{said} It may from {local_time(item.next_allowed, clock, as_of)}."
+
+
+def lifting_said(one: Lifting) -> str:
+    """
+    >>> lifting_said(Lifting(number=3, kind="override", who="ana", rules=("night",), reason="outage"))
+    'override 3 by ana lifts night (outage)'
+    """
+    return f"{one.kind} {one.number} by {one.who} lifts {listing(one.rules)}{in_brackets(one.reason)}"
 
 
 WORDS: Mapping[Verdict, str] = {
@@ -293,9 +328,17 @@ def in_force(
 
 @dataclass(frozen=True)
 class Listed:
-    """What is in force as an answer, the occurrences that it lists, and the bookings that were undone."""
+    """What is in force as an answer, the occurrences that it lists, and the bookings that were undone.
+
+    Parameters
+    ----------
+    calendar, about
+        The rules, and whom they were asked about; None: everybody.
+    """
 
     answer: CalendarListAnswer
+    calendar: Calendar
+    about: Subject | None
     found: list[Occurrence]
     given_back: list[Occurrence]
 
@@ -308,9 +351,8 @@ def listed(
     calendar_file: Path | None,
     subject: Subject | None,
 ) -> Listed:
-    files = calendar_files(settings.home, calendar_file)
-    state = ledger_state(settings, as_of)
-    calendar = combined(files, state)
+    in_force = company_rules(settings, as_of, calendar_file)
+    calendar, state = in_force.calendar, in_force.state
     known = known_services(settings, as_of)
     period = naive_period(since, until)
     about = None if subject is None else known.subject_of(subject)
@@ -323,12 +365,12 @@ def listed(
         sentence=listed_sentence(rules, len(booked), len(conflicts)),
         items=tuple(item(one) for one in found),
         conflicts=conflicts,
-        warnings=notes(calendar, files),
-        files=tuple(str(path) for path in files),
+        warnings=(*notes(calendar, in_force.files), *region_warnings(calendar, [about] if about else [], known)),
+        files=tuple(str(path) for path in in_force.files),
         period_start=since,
         period_end=until,
     )
-    return Listed(answer, found, [occurrence(one) for one in state.given_back])
+    return Listed(answer, calendar, about, found, [occurrence(one) for one in state.given_back])
 
 
 def listed_sentence(rules: Sequence[Occurrence], booked: int, conflicts: int) -> str:
@@ -454,7 +496,7 @@ def export(
     if form == "ics":
         text = events(whole, as_of, target)
     else:
-        text, said = argo_windows(settings, as_of, since, until, calendar_file, subject)
+        text, said = argo_windows(whole)
     if target is not None:
         write_whole(target, [text])
     where = "" if target is None else f" Wrote {target}."
@@ -479,22 +521,14 @@ def events(whole: Listed, as_of: datetime, target: Path | None) -> str:
     return occurrences_ics(whole.found, as_of, earlier, whole.given_back).decode("utf-8")
 
 
-def argo_windows(
-    settings: Settings,
-    as_of: datetime,
-    since: datetime,
-    until: datetime,
-    calendar_file: Path | None,
-    subject: Subject | None,
-) -> tuple[str, tuple[str, ...]]:
+def argo_windows(whole: Listed) -> tuple[str, tuple[str, ...]]:
     """As a manifest of Argo CD's sync windows; and what these don't say."""
     from shipcast.scheduling.calendar.argo import sync_windows, year_after
 
-    begins, ends = naive_period(since, until)
+    begins, ends = naive(whole.answer.period_start), naive(whole.answer.period_end)
     if ends > year_after(begins):
         raise UsageError("For Argo CD the period is a year at most: its cron names no year.")
-    about = None if subject is None else known_services(settings, as_of).subject_of(subject)
-    found = sync_windows(company_calendar(settings, as_of, calendar_file), begins, ends, about)
+    found = sync_windows(whole.calendar, begins, ends, whole.about)
     return found.manifest(), found.notes
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from shipcast.answers import metric_queries as queries
 from shipcast.answers.answer import Instant, Part, utc
 from shipcast.answers.company_calendar import combined, ledger_state
+from shipcast.answers.errors import listed
 from shipcast.answers.reading import Reader, open_reader
+from shipcast.answers.words import local_time, sentence_case
 from shipcast.features.history import History
-from shipcast.scheduling.calendar.calendar import Calendar
+from shipcast.scheduling.calendar.calendar import Calendar, strange_regions, unknown_regions, vain_regions
 from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.calendar.meetings import Meeting
 from shipcast.scheduling.calendar.questions import Question
-from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.calendar.scope import Subject, is_about
 from shipcast.scheduling.ledger.state import State
 from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
@@ -68,6 +71,11 @@ class Known:
     services: Mapping[str, Service] = field(default_factory=dict)
     data_as_of: datetime | None = None
 
+    @cached_property
+    def regions(self) -> frozenset[str]:
+        """All in which a service runs."""
+        return frozenset(region for one in self.services.values() for region in one.regions)
+
     def completed(self, question: Question) -> Question:
         """The question with what is known of its service where the asker didn't say."""
         service = self.service(question.subject.service)
@@ -106,24 +114,68 @@ def known_services(settings: Settings, as_of: datetime) -> Known:
 
 @dataclass(frozen=True)
 class Rules:
-    """The calendar in force, and what the ledger holds."""
+    """The calendar in force, what the ledger holds, and the files that the calendar was read from."""
 
     calendar: Calendar
     state: State
+    files: tuple[Path, ...] = ()
 
 
 def company_rules(settings: Settings, as_of: datetime, calendar_file: Path | None = None) -> Rules:
-    """Both as known at `as_of` (aware); see `company_calendar`.
+    """The rules as known at `as_of` (aware).
+
+    Parameters
+    ----------
+    calendar_file
+        In place of the home's or the current folder's, and of what was imported; the ledger counts with it too.
 
     Raises
     ------
     CalendarError
-        The calendar cannot be used.
+        A file cannot be used, or has an id that the ledger has.
     LedgerBroken
         An entry of the ledger is not as it was written.
     """
     state = ledger_state(settings, as_of)
-    return Rules(combined(calendar_files(settings.home, calendar_file), state), state)
+    files = tuple(calendar_files(settings.home, calendar_file))
+    return Rules(combined(files, state), state, files)
+
+
+def region_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
+    """Regions that are not known of a service, and those, asked about or of a rule, in which no service is known."""
+    lacking = unknown_regions(calendar, subjects)
+    said = [f"No region is known of {listed(lacking)}: rules about regions were left out."] if lacking else []
+    served = known.regions
+    if not served:
+        return said
+    where = f"in which no service is known (known: {listed(sorted(served))})"
+    said += [f"{name} is a region {where}." for name in strange_regions(subjects, served)]
+    return said + [f"Rule {rule} is about region {name}, {where}." for rule, name in vain_regions(calendar, served)]
+
+
+def approvals_said(needed: Sequence[Approval], zone: str, as_of: datetime) -> str:
+    """Whose approval a start needs, and until when a board has to be asked; empty: nobody's.
+
+    >>> approvals_said([Approval(rule="soft-freeze")], "UTC", datetime(2025, 12, 14))
+    ' It needs an approval (soft-freeze).'
+    """
+    rules = [one.rule for one in needed if one.meeting is None]
+    boards = [
+        f"{one.rule} decides on {local_time(one.meeting, zone, as_of)}, hand it in by "
+        f"{local_time(one.deadline, zone, as_of)}"
+        for one in needed
+        if one.meeting is not None and one.deadline is not None
+    ]
+    whose = f" It needs an approval ({', '.join(rules)})." if rules else ""
+    return f"{whose} {sentence_case('; '.join(boards))}." if boards else whose
+
+
+def unsaid_type_warnings(calendar: Calendar, subject: Subject) -> list[str]:
+    """That boards may have to decide, where it is not said whether the change is a normal one."""
+    boards = [cab.id for cab in calendar.cabs if is_about(cab.scope, subject)]
+    if not boards or subject.change_type is not None:
+        return []
+    return [f"The type is not said: of normal changes {', '.join(boards)} would have to decide."]
 
 
 def company_constraints(

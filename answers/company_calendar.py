@@ -8,30 +8,11 @@ from pathlib import Path
 
 from shipcast.answers.answer import naive
 from shipcast.scheduling.calendar.calendar import Calendar
-from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.scheduling.ledger.rules import ids, with_ledger
 from shipcast.scheduling.ledger.state import State
 from shipcast.settings import Settings
-
-
-def company_calendar(settings: Settings, as_of: datetime, calendar_file: Path | None = None) -> Calendar:
-    """The calendar as known at `as_of` (aware).
-
-    Parameters
-    ----------
-    calendar_file
-        In place of the home's or the current folder's, and of what was imported; the ledger counts with it too.
-
-    Raises
-    ------
-    CalendarError
-        A file cannot be used, or has an id that the ledger has.
-    LedgerBroken
-        An entry of the ledger is not as it was written.
-    """
-    return combined(calendar_files(settings.home, calendar_file), ledger_state(settings, as_of))
 
 
 def ledger_state(settings: Settings, as_of: datetime) -> State:

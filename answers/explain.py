@@ -12,10 +12,10 @@ from typing import Literal, Unpack
 
 import numpy as np
 from pydantic import Field
-from scipy.special import expit
 
 from shipcast.answers.admission import Admission
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, naive, rfc3339, utc
+from shipcast.answers.company import approvals_said
 from shipcast.answers.ground import Ground
 from shipcast.answers.hour_quality import PartOfWeek, estimates, start_said
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
@@ -34,7 +34,6 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.windows import (
     PricedAnswer,
     Window,
-    approvals_said,
     basis,
     ground_warnings,
     model_warnings,
@@ -46,6 +45,7 @@ from shipcast.answers.windows import (
 from shipcast.answers.words import in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
 from shipcast.models.doubly_robust import part_numbers
+from shipcast.models.odds import expit
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws, factors

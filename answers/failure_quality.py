@@ -218,7 +218,17 @@ def sentence(summary: Summary, recipe: str, first: datetime, last: datetime) -> 
         return f"Forecasts of {of}, cannot be judged: that takes {least}."
     if recipe == "rate":
         return f"The base rate itself was forecast for {of}: it tells no good time from a bad one."
-    return f"Forecasts of {of}, were {against_base(summary.skill, summary.skill_low, summary.skill_high)}."
+    found = against_base(summary.skill, summary.skill_low, summary.skill_high)
+    return f"{belief(summary.skill_low, summary.skill_high)}: forecasts of {of}, were {found}."
+
+
+def belief(low: float, high: float) -> str:
+    """What an interval of the skill means to somebody who has to pick a time."""
+    if low > 0:
+        return "The chances of failure can be used to tell risky changes and times from safe ones"
+    if high < 0:
+        return "Do not go by the chances of failure: saying the same for every change would have been better"
+    return "The chances of failure may be no better than saying the same for every change"
 
 
 def ranking(found: FailureQuality) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Unpack, get_args
@@ -12,7 +13,6 @@ from pydantic import Field
 from shipcast.answers.answer import Answer, Instant, Number, in_utc, naive, utc
 from shipcast.answers.calendar import notes
 from shipcast.answers.company import Known, company_rules
-from shipcast.answers.company_calendar import company_calendar
 from shipcast.answers.explain import check_ahead, period, quarter_of
 from shipcast.answers.gate_checks import (
     Check,
@@ -30,7 +30,7 @@ from shipcast.answers.inquiry import Details, inquiry
 from shipcast.answers.pricing import ASSUMED_DURATION, check_length
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.windows import ground_warnings
-from shipcast.scheduling.calendar.files import calendar_files
+from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.scope import ChangeType, Subject
 from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
@@ -39,6 +39,31 @@ from shipcast.settings.errors import StorageError, UsageError
 OnUnknown = Literal["hold", "go"]
 
 EXIT_CODES: Mapping[Verdict, int] = {"go": 0, "hold": 10, "unknown": 11}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """When a change is to ship, and what the verdict on it goes by.
+
+    Parameters
+    ----------
+    at
+        When it starts (aware); null: at `as_of`.
+    duration
+        Null: the median of the service's past deployments.
+    max_level
+        The worst level that may ship.
+    on_unknown
+        What an unknown verdict is turned into; null: it stays unknown.
+    """
+
+    at: datetime | None = None
+    duration: timedelta | None = None
+    max_level: Level = "fair"
+    on_unknown: OnUnknown | None = None
+
+
+DEFAULTS = Terms()
 
 
 class GateAnswer(Answer):
@@ -87,27 +112,12 @@ def gate(
     settings: Settings,
     as_of: datetime,
     service: str,
-    *,
-    at: datetime | None = None,
-    duration: timedelta | None = None,
-    max_level: Level = "fair",
-    on_unknown: OnUnknown | None = None,
+    terms: Terms = DEFAULTS,
     **details: Unpack[Details],
 ) -> GateAnswer:
     """Whether a change of `service` may ship, as known at `as_of`.
 
     A home that cannot be read makes the verdict unknown; the calendar is kept even then, and may hold.
-
-    Parameters
-    ----------
-    at
-        When it starts (aware); null: at `as_of`.
-    duration
-        Null: the median of the service's past deployments.
-    max_level
-        The worst level that may ship.
-    on_unknown
-        What an unknown verdict is turned into; null: it stays unknown.
 
     Raises
     ------
@@ -116,42 +126,31 @@ def gate(
     ConfigurationError
         The calendar, or a file of one's own features, cannot be used.
     """
-    given: dict[str, Any] = {"at": at, "duration": duration, "max_level": max_level, "on_unknown": on_unknown}
     try:
         with open_reader(settings, as_of) as reader:
-            return gate_in(reader, service, **given, **details)
+            return gate_in(reader, service, terms, **details)
     except StorageError as error:
-        return unread(settings, as_of, service, error, **given, **details)
+        return unread(settings, as_of, service, error, terms, **details)
 
 
-def gate_in(
-    reader: Reader,
-    service: str,
-    *,
-    at: datetime | None = None,
-    duration: timedelta | None = None,
-    max_level: Level = "fair",
-    on_unknown: OnUnknown | None = None,
-    **details: Unpack[Details],
-) -> GateAnswer:
+def gate_in(reader: Reader, service: str, terms: Terms = DEFAULTS, **details: Unpack[Details]) -> GateAnswer:
     """The same of a snapshot that is open; `StorageError` where it turns out not to be readable."""
-    check_terms(max_level, on_unknown, details.get("change_type"))
-    start = reader.as_of if at is None else in_utc(at)
+    check_terms(terms, details.get("change_type"))
+    start = reader.as_of if terms.at is None else in_utc(terms.at)
     quarter = quarter_of(reader, start)
-    asked = inquiry(reader, service, duration, lambda length: period(reader, quarter, length), **details)
+    asked = inquiry(reader, service, terms.duration, lambda length: period(reader, quarter, length), **details)
     deployment = deployed(
         asked.constraints, asked.wanted.subject, start, asked.wanted.duration, asked.question.change.zone
     )
-    level, outlook, warnings = level_check(asked, max_level)
+    level, outlook, warnings = level_check(asked, terms.max_level)
     return judged(
         deployment,
         (calendar_check(deployment), approvals_check(deployment), level, holds_check(asked)),
-        on_unknown,
+        terms,
         **reader.envelope(),
-        max_level=max_level,
         outlook=outlook,
         warnings=(
-            *missing_calendar(reader.settings, reader.as_of, details.get("calendar_file")),
+            *missing_calendar(asked.constraints.calendar, asked.files),
             *ground_warnings(asked),
             *warnings,
         ),
@@ -163,40 +162,36 @@ def unread(
     as_of: datetime,
     service: str,
     error: StorageError,
+    terms: Terms,
     *,
-    at: datetime | None,
-    duration: timedelta | None,
-    max_level: Level,
-    on_unknown: OnUnknown | None,
     environment: str = "production",
     change_type: str | None = None,
     calendar_file: Path | None = None,
     **sizes: object,
 ) -> GateAnswer:
     """What can be said where the home cannot be read: whether the calendar is against it."""
-    check_terms(max_level, on_unknown, change_type)
-    start = as_of if at is None else in_utc(at)
+    check_terms(terms, change_type)
+    start = as_of if terms.at is None else in_utc(terms.at)
     check_ahead(as_of, start)
-    length, assumed = assumed_length(duration)
+    length, assumed = assumed_length(terms.duration)
     rules = company_rules(settings, as_of, calendar_file)
     constraints = Constraints(rules.calendar, naive(as_of), rules.state)
     deployment = deployed(constraints, Known().subject(service, environment, change_type), start, length, settings.tz)
     return judged(
         deployment,
         (calendar_check(deployment), approvals_check(deployment), *unread_checks(error)),
-        on_unknown,
+        terms,
         generated_at=datetime.now(UTC),
         as_of=as_of,
         data_as_of=None,
-        max_level=max_level,
-        warnings=(*missing_calendar(settings, as_of, calendar_file), *rules.calendar.notes, *assumed),
+        warnings=(*missing_calendar(rules.calendar, rules.files), *rules.calendar.notes, *assumed),
     )
 
 
-def check_terms(max_level: str, on_unknown: str | None, change_type: str | None) -> None:
+def check_terms(terms: Terms, change_type: str | None) -> None:
     for name, value, known in (
-        ("--max-level", max_level, get_args(Level)),
-        ("--on-unknown", on_unknown, get_args(OnUnknown)),
+        ("--max-level", terms.max_level, get_args(Level)),
+        ("--on-unknown", terms.on_unknown, get_args(OnUnknown)),
         ("--type", change_type, get_args(ChangeType)),
     ):
         if value is not None and value not in known:
@@ -211,10 +206,9 @@ def assumed_length(duration: timedelta | None) -> tuple[timedelta, list[str]]:
     return duration, []
 
 
-def missing_calendar(settings: Settings, as_of: datetime, given: Path | None) -> tuple[str, ...]:
+def missing_calendar(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
     """That there is no calendar at all, where there is none."""
-    files = calendar_files(settings.home, given)
-    return () if files else notes(company_calendar(settings, as_of, given), files)
+    return () if files else notes(calendar, files)
 
 
 def deployed(constraints: Constraints, subject: Subject, start: datetime, length: timedelta, zone: str) -> Deployment:
@@ -222,15 +216,14 @@ def deployed(constraints: Constraints, subject: Subject, start: datetime, length
     return Deployment(constraints, subject, begins, begins + length, zone)
 
 
-def judged(
-    deployment: Deployment, checks: tuple[Check, ...], on_unknown: OnUnknown | None, **fields: Any
-) -> GateAnswer:
+def judged(deployment: Deployment, checks: tuple[Check, ...], terms: Terms, **fields: Any) -> GateAnswer:
     """The answer that the checks add up to."""
-    found = verdict_of(checks)
+    found, on_unknown = verdict_of(checks), terms.on_unknown
     answer = GateAnswer(
         verdict=on_unknown if on_unknown and found == "unknown" else found,
         found=found,
         on_unknown=on_unknown,
+        max_level=terms.max_level,
         reasons=reasons(checks, found),
         service=deployment.subject.service,
         environment=deployment.subject.environment,

@@ -16,8 +16,8 @@ from shipcast.answers.calendar import Checked, checked, decided
 from shipcast.answers.doubt import boards_in_doubt, rules_in_doubt
 from shipcast.answers.inquiry import Inquiry
 from shipcast.answers.pricing import priced
-from shipcast.answers.windows import model_warnings, rare_warnings, sentence_case, window
-from shipcast.answers.words import in_hundred, listing, local_time
+from shipcast.answers.windows import model_warnings, rare_warnings, window
+from shipcast.answers.words import in_hundred, listing, local_time, sentence_case
 from shipcast.scheduling.calendar.calendar import DEFAULT, OUTSIDE
 from shipcast.scheduling.calendar.meetings import first_meeting
 from shipcast.scheduling.calendar.questions import Question

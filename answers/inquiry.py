@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypedDict, get_args
 
 from shipcast.answers.admission import Admission, admission
-from shipcast.answers.company import company_constraints, company_rules, known_in
+from shipcast.answers.company import Known, company_constraints, company_rules, known_in
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.pricing import Forecaster, Models, Question, asked, known_change, known_duration
 from shipcast.answers.reading import Reader
@@ -50,6 +50,8 @@ class Inquiry:
 
     Attributes
     ----------
+    known, files
+        The company's services, and the files that its calendar was read from.
     assumed
         What was taken as typical since it was not said, in sentences.
     """
@@ -59,6 +61,8 @@ class Inquiry:
     question: Question
     constraints: Constraints
     wanted: Wanted
+    known: Known
+    files: tuple[Path, ...]
     assumed: tuple[str, ...] = ()
 
     @cached_property
@@ -108,7 +112,8 @@ def inquiry(
     rules = company_rules(reader.settings, reader.as_of, calendar_file)
     length, assumed = known_duration(history, service, duration)
     question = asked(reader, change, environment, length, *period(length), top)
-    subject = known_in(reader).subject(service, environment, change_type)
+    known = known_in(reader)
+    subject = known.subject(service, environment, change_type)
     wanted = Wanted(service, subject, length, question.earliest, question.latest)
     return Inquiry(
         reader,
@@ -116,6 +121,8 @@ def inquiry(
         question,
         company_constraints(reader, [history], [service], rules),
         wanted,
+        known,
+        rules.files,
         tuple(assumed),
     )
 

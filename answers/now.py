@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from shipcast.answers.admission import Admission
-from shipcast.answers.answer import Instant, Number, optional_utc, utc
+from shipcast.answers.answer import Instant, Number, utc
 from shipcast.answers.inquiry import Details, Inquiry, Period, inquiry
 from shipcast.answers.pricing import Prices, interval, priced
 from shipcast.answers.reading import Reader
@@ -19,6 +19,7 @@ from shipcast.answers.windows import (
     PricedAnswer,
     Window,
     basis,
+    following,
     ground_warnings,
     model_warnings,
     next_said,
@@ -118,7 +119,7 @@ def now(reader: Reader, service: str, *, duration: timedelta | None = None, **de
         warnings=tuple(ground_warnings(asked)),
     )
     if not admitted.is_free.any():
-        return said(answer, next_start=optional_utc(admitted.next_open()))
+        return said(answer, **following(admitted))
     if asked.history.started() == 0:
         return nothing_known(answer, admitted)
     return decided(asked, admitted, answer)

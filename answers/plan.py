@@ -13,7 +13,14 @@ import numpy as np
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, naive, utc
-from shipcast.answers.company import Rules, company_constraints, company_rules, known_in, known_services
+from shipcast.answers.company import (
+    Rules,
+    company_constraints,
+    company_rules,
+    known_in,
+    known_services,
+    region_warnings,
+)
 from shipcast.answers.errors import listed
 from shipcast.answers.operations import envelope
 from shipcast.answers.priced_requests import Asked, Unit, asked
@@ -21,7 +28,7 @@ from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.words import plural
 from shipcast.features.history import History
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar, unknown_regions
+from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.rules import Reserve
 from shipcast.scheduling.calendar.scope import is_about
@@ -267,7 +274,7 @@ def plan(
             *warnings,
             *calendar.notes,
             *board_warnings(calendar, found),
-            *region_warnings(calendar, found),
+            *region_warnings(calendar, [one.subject for one in found.wanted], known),
             *left_out(file),
         ),
     )
@@ -446,11 +453,6 @@ def board_warnings(calendar: Calendar, found: Asked) -> list[str]:
         return []
     boards = ", ".join(cab.id for cab in calendar.cabs)
     return [f"The type of {listed(unsaid)} is not said: if it is normal, {boards} would have to decide first."]
-
-
-def region_warnings(calendar: Calendar, found: Asked) -> list[str]:
-    lacking = unknown_regions(calendar, [one.subject for one in found.wanted])
-    return [f"No region is known of {listed(lacking)}: rules about regions were left out."] if lacking else []
 
 
 def left_out(file: RequestFile) -> list[str]:

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 import numpy as np
 import polars as pl
-from scipy.special import expit
 
 from shipcast.answers.pricing import Forecaster, Models, Question, downtime, hours_begun, quarters
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants
 from shipcast.models.load import LoadModel
+from shipcast.models.odds import expit
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.risk import OUTAGE_QUARTERS, outages_of
+from shipcast.scheduling.risk import OUTAGE_QUARTERS, Medians, outages_of
 from shipcast.scheduling.windows import SLOT
 
 AT_ONCE = 64  # changes of one service, whose draws are held together
@@ -118,8 +118,8 @@ class Impacts:
         count = len(self.starts) + self.longest // SLOT
         begin = quarters(self.starts[0] + np.timedelta64(past_quarter, "us"), count)
         restore, load = self.models.restore, self.models.load
-        drawn, outages = restore.draws(self.change, begin), outages_of(restore.spread_)
+        medians, outages = Medians.of(restore.draws(self.change, begin)), outages_of(restore.spread_)
         if not load.is_known:
-            return outages.minutes(drawn), np.ones_like(drawn)
+            return outages.minutes(medians), np.ones_like(medians.share)
         error = load.draws(begin)
-        return outages.met(drawn, load.predict(quarters(begin[0], count + OUTAGE_QUARTERS))) * error, error
+        return outages.met(medians, load.predict(quarters(begin[0], count + OUTAGE_QUARTERS))) * error, error

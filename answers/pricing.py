@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from shipcast.answers.answer import naive, rfc3339, utc
 from shipcast.answers.errors import UnknownName
@@ -26,6 +25,7 @@ from shipcast.features.own import enter_files
 from shipcast.features.past import NOTHING
 from shipcast.models.candidates import Candidate, Regression
 from shipcast.models.load import LoadModel
+from shipcast.models.odds import expit
 from shipcast.models.posterior import Floats
 from shipcast.models.registry import Champion
 from shipcast.models.restore import RestoreModel
@@ -122,8 +122,21 @@ def asked(
         raise UsageError(f"At least one window must be asked for; got {top}.", next_step="Ask with --top 3.")
     begins = max(naive(earliest), reader.at) if earliest else reader.at
     ends = naive(latest) if latest else reader.at + WEEK
+    check_order(begins, ends, earliest, latest)
     check_reach(reader, ends, "--latest")
     return Question(change, environment, duration, begins, ends, top)
+
+
+def check_order(begins: datetime, ends: datetime, earliest: datetime | None, latest: datetime | None) -> None:
+    """Nothing, if the period that was asked for (naive, UTC) begins before it ends."""
+    if begins < ends:
+        return
+    first, last = rfc3339(utc(begins)), rfc3339(utc(ends))
+    begin = (
+        f"--earliest {first}" if earliest is not None and naive(earliest) == begins else f"the time asked at, {first}"
+    )
+    end = f"--latest {last}" if latest is not None else f"--latest, which is {last} where it is not given"
+    raise UsageError(f"{end} does not come after {begin}.", next_step="Ask with a later --latest.")
 
 
 def check_length(duration: timedelta) -> None:

@@ -16,15 +16,13 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Part, Share
 from shipcast.answers.calendar import envelope, subject_warnings
-from shipcast.answers.company import Known, known_in
-from shipcast.answers.company_calendar import combined, ledger_state
+from shipcast.answers.company import Known, company_rules, known_in
 from shipcast.answers.failure_quality import interval_said
 from shipcast.answers.metric_queries import IS_FAILED
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.statistics import wilson
 from shipcast.answers.words import listing, plural, share
 from shipcast.scheduling.calendar.calendar import Calendar
-from shipcast.scheduling.calendar.files import calendar_files
 from shipcast.scheduling.calendar.policy import BLOCKED
 from shipcast.scheduling.calendar.rules import Window
 from shipcast.scheduling.calendar.zones import microseconds
@@ -136,18 +134,17 @@ def propose(
     LedgerBroken
         An entry of the ledger is not as it was written.
     """
-    state = ledger_state(settings, as_of)
-    calendar = combined(calendar_files(settings.home, calendar_file), state)
+    rules = company_rules(settings, as_of, calendar_file)
     marks = [
         one
-        for one in state.marks
+        for one in rules.state.marks
         if service in (None, one.body.service) and environment in (None, one.body.environment)
     ]
     try:
         with open_reader(settings, as_of) as reader:
-            return proposed(settings, as_of, marks, calendar, least, service, reader)
+            return proposed(settings, as_of, marks, rules.calendar, least, service, reader)
     except NothingPublished:
-        return proposed(settings, as_of, marks, calendar, least, service, None)
+        return proposed(settings, as_of, marks, rules.calendar, least, service, None)
 
 
 def proposed(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shipcast.answers.company import Approval
-from shipcast.answers.windows import PricedAnswer, Unit, Window
+from shipcast.answers.windows import PricedAnswer, Unit, Window, model_said
 from shipcast.answers.words import amount, in_hundred, local_time, plural
 
 UNITS: dict[Unit, str] = {"requests": "requests affected", "disruption_minutes": "minutes of disruption"}
@@ -73,9 +73,6 @@ def basis_said(answer: PricedAnswer) -> str:
     if answer.period_start is not None and answer.period_end is not None:
         period = f", {answer.period_start:%-d %b %Y} to {answer.period_end:%-d %b %Y}"
     others = f", and on {answer.n_pooled:,} of all services"
-    model = "fitted when it was asked" if answer.model is None else f"{answer.model.recipe} {answer.model.version}"
     known = "" if answer.data_as_of is None else f", on data up to {answer.data_as_of:%-d %b %Y %H:%M} UTC"
-    return (
-        f"The chances of failure rest on {rests}{period}{others}; model: {model}. Asked at "
-        f"{answer.as_of:%-d %b %Y %H:%M} UTC{known}."
-    )
+    asked = f"Asked at {answer.as_of:%-d %b %Y %H:%M} UTC{known}."
+    return f"The chances of failure rest on {rests}{period}{others}. {model_said(answer)} {asked}"

@@ -12,7 +12,7 @@ from pydantic import Field
 from shipcast.answers.admission import Admission, Blocked, most
 from shipcast.answers.alternatives import Alternative, alternatives
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, optional_utc, rfc3339, utc
-from shipcast.answers.company import Approval
+from shipcast.answers.company import Approval, approvals_said, region_warnings, unsaid_type_warnings
 from shipcast.answers.ground import Ground
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.metric_queries import PROXIES, Scope
@@ -26,8 +26,7 @@ from shipcast.features.history import LOAD_WEEKS, History
 from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
-from shipcast.scheduling.calendar.calendar import as_datetime, unknown_regions
-from shipcast.scheduling.calendar.scope import is_about
+from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.scheduling.recommend import diverse, is_clearly_better, level, robust_costs
 from shipcast.scheduling.windows import candidate_starts
 
@@ -119,6 +118,8 @@ class PricedAnswer(Answer):
         The coming week, hour by hour; null: nothing is known.
     next_start
         Where no start that was asked about is allowed: the next one that is. Null: none within a year.
+    never
+        Where none within a year is allowed: why, in a sentence. Else empty.
     """
 
     service: str
@@ -136,6 +137,7 @@ class PricedAnswer(Answer):
     blocked: tuple[Blocked, ...] = ()
     outlook: Outlook | None = None
     next_start: Instant | None = None
+    never: str = ""
 
 
 class WindowsAnswer(PricedAnswer):
@@ -202,10 +204,16 @@ def windows(
     admitted = asked.admission(starts)
     answer = answer.model_copy(update={"blocked": admitted.blocked()})
     if not admitted.is_open.any():
-        return said(answer, next_start=optional_utc(admitted.next_open()))
+        return said(answer, **following(admitted))
     if asked.history.started() == 0:
         return nothing_known(answer, admitted)
     return forecast(asked, admitted, answer, what_if)
+
+
+def following(admitted: Admission) -> dict[str, object]:
+    """When the next open start comes, or why none does."""
+    found = admitted.next_open()
+    return {"next_start": optional_utc(found), "never": "" if found else admitted.never()}
 
 
 def nothing_known(answer: WindowsAnswer, admitted: Admission) -> WindowsAnswer:
@@ -310,13 +318,8 @@ def ground_warnings(asked: Inquiry) -> list[str]:
 def calendar_warnings(asked: Inquiry) -> list[str]:
     """What of the calendar could not be kept since something is not known."""
     calendar, subject = asked.constraints.calendar, asked.wanted.subject
-    said = [*calendar.notes]
-    if unknown_regions(calendar, [subject]):
-        said.append(f"No region is known of {subject.service}: rules about regions were left out.")
-    boards = [cab.id for cab in calendar.cabs if is_about(cab.scope, subject)]
-    if boards and subject.change_type is None:
-        said.append(f"The type is not said: of normal changes {', '.join(boards)} would have to decide.")
-    return said
+    regions = region_warnings(calendar, [subject], asked.known)
+    return [*calendar.notes, *regions, *unsaid_type_warnings(calendar, subject)]
 
 
 def hold_warnings(service: str, holds: Sequence[tuple[str | None, datetime]]) -> list[str]:
@@ -452,6 +455,15 @@ def basis(question: Question, models: Models) -> dict[str, Any]:
     }
 
 
+def model_said(answer: PricedAnswer) -> str:
+    """Which model gave the chances of failure, in a sentence."""
+    found = answer.model
+    if found is None:
+        return "Chances by the built-in estimate, made when it was asked: no trained model serves."
+    learned = f"trained on what was known by {found.cut_off:%-d %b %Y %H:%M} UTC"
+    return f"Chances by the champion, version {found.version} ({found.recipe}), {learned}."
+
+
 def trained_model(served: Champion | None) -> TrainedModel | None:
     if served is None:
         return None
@@ -481,27 +493,6 @@ def sentence(answer: WindowsAnswer, zone: str | None = None) -> str:
     return f"Ship {answer.service} on {when}: {chance} would fail{usual}.{needed}"
 
 
-def approvals_said(needed: Sequence[Approval], zone: str, as_of: datetime) -> str:
-    """Whose approval a start needs, and until when a board has to be asked; empty: nobody's.
-
-    >>> approvals_said([Approval(rule="soft-freeze")], "UTC", datetime(2025, 12, 14))
-    ' It needs an approval (soft-freeze).'
-    """
-    rules = [one.rule for one in needed if one.meeting is None]
-    boards = [
-        f"{one.rule} decides on {local_time(one.meeting, zone, as_of)}, hand it in by "
-        f"{local_time(one.deadline, zone, as_of)}"
-        for one in needed
-        if one.meeting is not None and one.deadline is not None
-    ]
-    whose = f" It needs an approval ({', '.join(rules)})." if rules else ""
-    return f"{whose} {sentence_case('; '.join(boards))}." if boards else whose
-
-
-def sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def no_window_sentence(answer: WindowsAnswer, zone: str) -> str:
     if not answer.blocked:
         minutes = f"{answer.duration_minutes:g}"
@@ -518,5 +509,5 @@ def no_window_sentence(answer: WindowsAnswer, zone: str) -> str:
 def next_said(answer: PricedAnswer, zone: str) -> str:
     """When the next allowed start comes."""
     if answer.next_start is None:
-        return "No allowed start is known within a year."
+        return f"No start within a year is allowed. {answer.never}".strip()
     return f"The next allowed start is {local_time(answer.next_start, zone, answer.as_of)} ({zone})."

@@ -137,3 +137,7 @@ def listing(words: Sequence[str]) -> str:
     """
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache, wraps
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,9 @@ HOURS_OF_WEEK = 7 * DAY_HOURS
 WEEKEND_DAY = 5  # Saturday, as weekday() counts
 
 Instants = NDArray[np.datetime64]
+OnClock = Callable[[Instants, str], NDArray[Any]]
+
+LAST_ASKED = 64  # arrays of instants, of which the answers are kept
 
 
 def hour_of_week(instant: pl.Expr, zone: str) -> pl.Expr:
@@ -33,6 +37,26 @@ def hour_of_week_in(instant: pl.Expr, zone: pl.Expr, zones: Iterable[str]) -> pl
     return pl.coalesce(*local, pl.lit(None, dtype=pl.Int64))
 
 
+def kept_by_instants(function: OnClock) -> OnClock:
+    """A function of instants and a zone that knows its last answers, which nobody can write to.
+
+    A question asks of the same starts again and again; of the services of one zone all do.
+    """
+
+    @lru_cache(maxsize=LAST_ASKED)
+    def found(instants: bytes, zone: str) -> NDArray[Any]:
+        answer = function(np.frombuffer(instants, "datetime64[us]"), zone)
+        answer.flags.writeable = False
+        return answer
+
+    @wraps(function)
+    def of(instants: Instants, zone: str) -> NDArray[Any]:
+        return found(instants.astype("datetime64[us]").tobytes(), zone)
+
+    return of
+
+
+@kept_by_instants
 def hours_of_week(instants: Instants, zone: str) -> NDArray[np.int64]:
     """The same of an array of UTC instants.
 
@@ -42,8 +66,8 @@ def hours_of_week(instants: Instants, zone: str) -> NDArray[np.int64]:
     >>> hours_of_week(summer_begins, "Europe/London") - 6 * 24
     array([0, 2])
     """
-    frame = pl.DataFrame({"instant": instants.astype("datetime64[us]")})
-    return frame.select(hour_of_week(pl.col("instant"), zone)).to_series().to_numpy()
+    frame = pl.DataFrame({"instant": instants})
+    return frame.select(hour_of_week(pl.col("instant"), zone)).to_series().to_numpy(writable=True)
 
 
 def is_zone(name: str) -> bool:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
-from scipy.special import expit
 
 from shipcast.models.candidates import Candidate, Rate, RollbacksApart
+from shipcast.models.odds import expit
 
 TAIL = 0.025  # on either side of an interval, as in `windows`
 FORECASTS = {

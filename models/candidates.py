@@ -14,13 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
 from shipcast.features.clock import DAY_HOURS
 from shipcast.features.feature import Feature, catalogue
 from shipcast.models.encoding import Column, columns, encoded, unknown_to_a_request
 from shipcast.models.failure import ASSUMED_RATE, RATE_WORTH, FailureModel
+from shipcast.models.odds import expit, logit
 from shipcast.models.posterior import DRAWS, SEED, Floats
 
 ROLLBACK_WORTH = 5.0  # deployments that the rate of all others counts for, where a rollback is forecast

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, local_time, public_holidays
+from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, kept_by_instants, public_holidays
 from shipcast.models.hours import HourlySeries
 from shipcast.models.posterior import Floats
 
@@ -24,13 +24,14 @@ NO_GUIDE = 0.25  # the share from which holidays are no guide to other days
 FARTHEST = 1.5  # shares beyond a Sunday's, or away from it
 
 
+@kept_by_instants
 def on_holidays(instants: Instants, zone: str) -> NDArray[np.bool_]:
     """Whether each instant lies on a public holiday of the zone's country that is no Sunday."""
     if not len(instants):
         return np.zeros(0, dtype=bool)
-    days = local_time(pl.Series(instants.astype("datetime64[us]")), pl.Series([zone] * len(instants))).dt.date()
+    days = pl.Series(instants).dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.date()
     holidays = frozenset().union(*(public_holidays(zone, year) for year in days.dt.year().unique()))
-    return np.asarray(days.is_in(list(holidays)) & (days.dt.weekday() != SUNDAY + 1))
+    return (days.is_in(list(holidays)) & (days.dt.weekday() != SUNDAY + 1)).to_numpy(writable=True)
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import expit, logit, stdtr, stdtrit
 from threadpoolctl import threadpool_limits
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, WEEKEND_DAY
 from shipcast.features.feature import Feature, catalogue
 from shipcast.models.candidates import SUREST, Candidate
 from shipcast.models.encoding import columns, encoded
+from shipcast.models.odds import expit, logit
 from shipcast.models.posterior import DRAWS, Floats
 
 Integers = NDArray[np.int64]
@@ -394,7 +394,7 @@ def compared(counts: PartRisk, found: Standardised, drawn: Floats, failed: Float
     error, free = clustered(found.influence / found.risk, found.kept, days)
     own = found.influence / found.risk - np.where(found.kept, failed / usual - 1, 0.0)
     second_low, second_high = (
-        float(expit(logit(found.risk) + side * stdtrit(free, 1 - TAIL) * error / (1 - found.risk))) for side in (-1, 1)
+        float(expit(logit(found.risk) + side * errors_reached(free) * error / (1 - found.risk))) for side in (-1, 1)
     )
     ratio_low, ratio_high = around(found.risk / usual, *clustered(own, found.kept, days))
     apart_low, apart_high = around(found.risk / model, error, free)
@@ -414,7 +414,7 @@ def compared(counts: PartRisk, found: Standardised, drawn: Floats, failed: Float
         apart=found.risk / model,
         apart_low=apart_low,
         apart_high=apart_high,
-        p_value=2 * float(stdtr(free, -abs(np.log(found.risk / model)) / error)),
+        p_value=chance_beyond(free, np.log(found.risk / model) / error),
     )
 
 
@@ -427,8 +427,22 @@ def clustered(influence: Floats, kept: Booleans, days: Integers) -> tuple[float,
 
 def around(ratio: float, log_error: float, free: float) -> tuple[float, float]:
     """The 95 % interval of a ratio."""
-    reach = float(np.exp(stdtrit(free, 1 - TAIL) * log_error))
+    reach = float(np.exp(errors_reached(free) * log_error))
     return ratio / reach, ratio * reach
+
+
+def errors_reached(free: float) -> float:
+    """How many errors a 95 % interval reaches to either side (Student's t)."""
+    from scipy.special import stdtrit  # takes a quarter of a second, and only training needs it
+
+    return float(stdtrit(free, 1 - TAIL))
+
+
+def chance_beyond(free: float, errors: float) -> float:
+    """The chance of a value so many errors from 0, or farther, on either side (Student's t)."""
+    from scipy.special import stdtr  # as above
+
+    return 2 * float(stdtr(free, -abs(errors)))
 
 
 def held_apart(found: Sequence[PartRisk]) -> list[PartRisk]:

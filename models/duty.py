@@ -32,25 +32,26 @@ def weeks() -> tuple[Floats, Floats]:
     likelier than others, none is ruled out.
     """
     hour, day = np.arange(HOURS_OF_WEEK) % DAY_HOURS, np.arange(HOURS_OF_WEEK) // DAY_HOURS
-    rows: list[Floats] = [np.zeros(HOURS_OF_WEEK)]
-    beliefs = [0.0]
+    start, length = np.arange(DAY_HOURS), np.arange(SHORTEST_SHIFT, LONGEST_SHIFT + 1)
+    # What runs past midnight belongs to the day it began on.
+    begun = np.where(hour >= start[:, None], day, (day - 1) % 7)
+    is_shift = ((hour - start[:, None]) % DAY_HOURS)[:, None] < length[:, None]
+    likely_shift = np.outer(likely(start, USUAL_START, 1.5), likely(length, USUAL_LENGTH, 2.0))
+    rows: list[Floats] = [np.zeros((1, HOURS_OF_WEEK))]
+    beliefs: list[Floats] = [np.zeros(1)]
     for days, belief in DAYS:
-        for start in range(DAY_HOURS):
-            for length in range(SHORTEST_SHIFT, LONGEST_SHIFT + 1):
-                # What runs past midnight belongs to the day it began on.
-                begun = np.where(hour >= start, day, (day - 1) % 7)
-                is_staffed = ((hour - start) % DAY_HOURS < length) & np.isin(begun, list(days))
-                rows.append(np.asarray(1.0 - is_staffed))
-                beliefs.append(belief * likely(start, USUAL_START, 1.5) * likely(length, USUAL_LENGTH, 2.0))
-    chances = np.array(beliefs)
+        is_staffed = is_shift & np.isin(begun, list(days))[:, None]
+        rows.append(np.where(is_staffed, 0.0, 1.0).reshape(-1, HOURS_OF_WEEK))
+        beliefs.append(belief * likely_shift.ravel())
+    chances = np.concatenate(beliefs)
     chances *= (1 - ALWAYS) / chances.sum()
     chances[0] = ALWAYS
-    return np.array(rows), chances
+    return np.concatenate(rows), chances
 
 
-def likely(value: float, usual: float, spread: float) -> float:
+def likely(values: Integers, usual: float, spread: float) -> Floats:
     """A bell about what is usual, on a floor: nothing is ruled out."""
-    return float(np.exp(-0.5 * ((value - usual) / spread) ** 2) + 0.1)
+    return np.asarray(np.exp(-0.5 * ((values - usual) / spread) ** 2) + 0.1)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
 from shipcast.features.feature import Feature
 from shipcast.models.encoding import Column, columns, encoded, unknown_to_a_request
 from shipcast.models.grouped import GroupedPosterior, Levels, grouped_laplace
+from shipcast.models.odds import expit, logit
 from shipcast.models.posterior import DRAWS, SEED, Binomial, Floats, Mixture, averaged
 from shipcast.models.week import COMPANY, MIX_WORTH, OWN, service_means, week_basis
 

@@ -8,12 +8,12 @@ is. A series of less than three weeks has a week that repeats, or a day, each ho
 from __future__ import annotations
 
 from datetime import timedelta
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, hours_of_week
 from shipcast.features.history import History
@@ -34,7 +34,7 @@ WORTH = 20.0  # errors that those of the whole day count for, beside an hour's o
 WIDENING = np.array([1.4, 1.25, 0.0, 1.25, 1.4])
 TELLING = 0.5  # of the mean error: hours that are missed by less don't say how errors scatter
 UNSEEN = 0.5  # of the mean load, over the days known: the least that errors of a short series are taken for
-DEVIATES: Floats = ndtri(np.array(QUANTILES))
+DEVIATES: Floats = np.array([NormalDist().inv_cdf(share) for share in QUANTILES])
 NORMAL: Floats = DEVIATES * np.sqrt(np.pi / 2)  # quantiles of normal errors over their mean absolute one
 OUTAGE_HOURS = 4  # an outage meets the mean of some hours, of which errors are smaller than of one
 LARGEST_ERROR = 1.0  # in logs
@@ -199,7 +199,7 @@ class LoadModel:
     def spread(self, scale: Floats, instants: Instants) -> Floats:
         """The scale of errors at the hour of the day of each instant, as many days ahead as it lies."""
         of_day = hours_of_week(instants, self.zone) % DAY_HOURS
-        return scale[of_day] * self.growth_[self.day_ahead(self.series_.ahead(instants))]
+        return np.asarray(scale[of_day] * self.growth_[self.day_ahead(self.series_.ahead(instants))])
 
     def day_ahead(self, ahead: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.clip(ahead // DAY_HOURS, 0, len(self.growth_) - 1)

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+
+from shipcast.models.odds import expit
 
 Floats = NDArray[np.float64]
 DRAWS = 400

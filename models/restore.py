@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
 
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants, hours_of_week
 from shipcast.models.duty import SLOWER, Duty, duty, weeks
+from shipcast.models.odds import normal_hazard
 from shipcast.models.posterior import DRAWS, SEED, Floats
 
 ASSUMED_MINUTES, ASSUMED_DOUBT = 60.0, 1.2  # before any incident: 60 minutes, give or take a factor of 3
@@ -164,6 +164,5 @@ def beforehand(others: list[Duty]) -> tuple[Floats, float]:
 
 def expected_beyond(lower: Floats, centre: Floats, spread: float) -> Floats:
     """The mean of a normal value, given that it lies above `lower`; never past the longest that counts."""
-    distance = (lower - centre) / spread
-    hazard = np.exp(-0.5 * distance**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-distance))
-    return np.asarray(np.minimum(centre + spread * hazard, np.log(LONGEST_MINUTES)))
+    beyond = centre + spread * normal_hazard((lower - centre) / spread)
+    return np.asarray(np.minimum(beyond, np.log(LONGEST_MINUTES)))

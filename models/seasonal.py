@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter, mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,10 +100,11 @@ def continued(values: Floats, count: int, lags: Integers, bounds: tuple[float, f
     lagged = np.column_stack([values[longest - lag : len(values) - lag] for lag in lags])
     weights = least_squares(np.column_stack([lagged, np.ones(len(lagged))]), values[longest:])
     low, high = ((bound - centre) / spread for bound in bounds or (-np.inf, np.inf))
-    path = np.append(values[-longest:], np.zeros(count))
-    for place in range(longest, longest + count):
-        path[place] = min(max(float(path[place - lags] @ weights[:-1] + weights[-1]), low), high)
-    return centre + spread * path[longest:]
+    path, before = values[-longest:].tolist(), itemgetter(*(-lags).tolist())
+    *of_lags, constant = weights.tolist()
+    for _ in range(count):
+        path.append(min(max(sum(map(mul, of_lags, before(path)), constant), low), high))
+    return centre + spread * np.array(path[longest:])
 
 
 def least_squares(design: Floats, values: Floats) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,8 @@ from pydantic import (
 )
 
 from shipcast.scheduling.calendar.scope import ChangeType
+from shipcast.scheduling.faults import listed, shown, worded
+from shipcast.scheduling.json_objects import NoObject, read_object
 from shipcast.settings.errors import InputRefused
 
 FIRST_YEAR, LAST_YEAR = 2000, 2200
@@ -152,48 +153,51 @@ def read_requests(text: str, name: str, zone: str) -> RequestFile:
     InputRefused
         It is no such file, or a request cannot be; that one is named, and none is planned.
     """
-    whole = json_object(text, name)
+    try:
+        whole = read_object(text, '{"requests": [...]}')
+    except NoObject as error:
+        raise refused(name, f"{error}.") from error
     given = whole.get("requests")
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-        raise refused(name, 'it must hold {"requests": [{"id": ..., "service": ..., "duration_minutes": ...}, ...]}')
+        raise refused(name, 'it must hold {"requests": [{"id": ..., "service": ..., "duration_minutes": ...}, ...]}.')
     if len(given) > MOST_REQUESTS:
-        raise refused(name, f"it holds {len(given):,} requests; {MOST_REQUESTS:,} is the most")
-    requests = tuple(read_request(one, place, name, zone) for place, one in enumerate(given))
-    check_ids(requests, name)
+        raise refused(name, f"it holds {len(given):,} requests; {MOST_REQUESTS:,} is the most.")
+    requests = read_all(given, name, zone)
     unknown = {key for one in given for key in one} - PlanRequest.model_fields.keys()
     unknown |= whole.keys() - {"as_of", "requests"}
     return RequestFile(as_of=read_as_of(whole, name, zone), requests=requests, unknown_keys=tuple(sorted(unknown)))
 
 
-def json_object(text: str, name: str) -> dict[str, Any]:
-    try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise refused(name, f"it is no JSON: {str(error)[:100]}") from error
-    if not isinstance(whole, dict):
-        raise refused(name, 'it must be one object such as {"requests": [...]}')
-    return whole
+def read_all(given: Sequence[dict[str, Any]], name: str, zone: str) -> tuple[PlanRequest, ...]:
+    """The requests, or an error that holds all that is wrong with them."""
+    found: list[PlanRequest] = []
+    wrong: list[str] = []
+    for place, one in enumerate(given):
+        try:
+            request = read_request(one, zone)
+        except ValidationError as error:
+            said = [fault_said(fault) for fault in error.errors(include_url=False)]
+        else:
+            said = [*faults(request)]
+            found.append(request)
+        wrong += [f"{called(one, place)}: {fault}." for fault in said]
+    wrong = wrong or [f"{fault}." for fault in id_faults(found)]
+    if wrong:
+        raise refused(name, *wrong)
+    return tuple(found)
 
 
-def read_request(given: dict[str, Any], place: int, name: str, zone: str) -> PlanRequest:
-    try:
-        found = PlanRequest.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        value = str(first["input"])[:60]
-        raise refused(name, f"{called(given, place)}: {key}: {worded(first)}. Got {value!r} instead") from error
-    found = found.model_copy(
+def read_request(given: dict[str, Any], zone: str) -> PlanRequest:
+    found = PlanRequest.model_validate(given)
+    return found.model_copy(
         update={key: in_zone(getattr(found, key), zone) for key in ("earliest", "latest", "pinned_start")}
     )
-    for fault in faults(found):
-        raise refused(name, f"{called(given, place)}: {fault}")
-    return found
 
 
-def worded(error: Any) -> str:
-    """What is wrong with a value, without the library's own opening."""
-    return str(error["msg"]).removeprefix("Value error, ")
+def fault_said(fault: Any) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    got = "" if fault["type"] == "missing" else f". Got {shown(fault['input'])} instead"
+    return f"{key}: {worded(fault)}{got}"
 
 
 def faults(one: PlanRequest) -> Iterator[str]:
@@ -212,17 +216,18 @@ def called(given: dict[str, Any], place: int) -> str:
     return f"request {name}" if isinstance(name, str | int) and name != "" else f"request number {place + 1}"
 
 
-def check_ids(requests: Sequence[PlanRequest], name: str) -> None:
+def id_faults(requests: Sequence[PlanRequest]) -> Iterator[str]:
+    """Ids that are given twice, or that nothing has."""
     ids = Counter(one.id for one in requests)
     for twice in (one for one, count in ids.items() if count > 1):
-        raise refused(name, f"two requests are called {twice}")
+        yield f"two requests are called {twice}"
     for one in requests:
         for key, others in (("depends_on", one.depends_on or ()), ("excludes", one.excludes)):
             for other in others:
                 if other not in ids:
-                    raise refused(name, f"request {one.id}: {key}: there is no request {other}")
+                    yield f"request {one.id}: {key}: there is no request {other}"
                 if other == one.id:
-                    raise refused(name, f"request {one.id}: {key}: it names itself")
+                    yield f"request {one.id}: {key}: it names itself"
 
 
 def read_as_of(whole: dict[str, Any], name: str, zone: str) -> datetime | None:
@@ -233,7 +238,7 @@ def read_as_of(whole: dict[str, Any], name: str, zone: str) -> datetime | None:
         assert isinstance(moment, datetime)
         return in_zone(check_year(moment), zone)
     except ValueError as error:
-        raise refused(name, f"as_of {error}. Got {str(whole['as_of'])[:60]!r} instead") from error
+        raise refused(name, f"as_of {error}. Got {str(whole['as_of'])[:60]!r} instead.") from error
 
 
 def in_zone(moment: datetime | None, zone: str) -> datetime | None:
@@ -243,8 +248,12 @@ def in_zone(moment: datetime | None, zone: str) -> datetime | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
-def refused(name: str, fault: str) -> InputRefused:
-    return InputRefused(f"{name}: {fault}.", next_step="Nothing was planned.", file=name)
+def refused(name: str, *faults: str) -> InputRefused:
+    """The error that says what is wrong with a file, in sentences."""
+    next_step = "Nothing was planned."
+    if len(faults) == 1:
+        return InputRefused(f"{name}: {faults[0]}", next_step=next_step, file=name)
+    return InputRefused(f"{name}: {len(faults):,} faults.", lines=listed(faults), next_step=next_step, file=name)
 
 
 def request_text(path: Path) -> str:
@@ -259,4 +268,4 @@ def request_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         said = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
-        raise refused(str(path), said) from error
+        raise refused(str(path), f"{said}.") from error

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.fft import irfft, rfft
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
-from scipy.special import log_ndtr, ndtr
 
+from shipcast.models.odds import normal_below
 from shipcast.models.posterior import Floats
 
 QUARTER_MINUTES = 15
@@ -78,12 +78,13 @@ class Risk:
 def risk(forecast: Forecast) -> Risk:
     """The cost of every start under every draw, in requests, or in minutes where the load is unknown."""
     outages = outages_of(forecast.spread)
-    minutes = outages.minutes(forecast.restore)
+    medians = Medians.of(forecast.restore)
+    minutes = outages.minutes(medians)
     error = np.ones_like(forecast.failure) if forecast.load_error is None else forecast.load_error
     downtime = None if forecast.downtime is None else forecast.downtime * error
     if forecast.load is None:
         return Risk(forecast.failure, minutes, forecast.failure * minutes, downtime, has_load=False)
-    met = outages.met(forecast.restore, forecast.load)
+    met = outages.met(medians, forecast.load)
     return Risk(forecast.failure, minutes, forecast.failure * met * error, downtime, has_load=True)
 
 
@@ -107,6 +108,29 @@ def met_while_down(load: Floats | None, minutes: float, starts: int) -> Floats:
     return np.asarray(ends - so_far[:starts])
 
 
+@dataclass(frozen=True)
+class Medians:
+    """Where medians lie on the grid: the place of the one below each, and what share of the way to the next.
+
+    One row a draw, one column a quarter hour.
+    """
+
+    below: NDArray[np.int64]
+    share: Floats
+
+    @classmethod
+    def of(cls, log_median: Floats) -> Medians:
+        """Those of medians whose logarithms are given."""
+        log_first, step = np.log(MEDIANS[0]), np.log(MEDIANS[1] / MEDIANS[0])
+        below = np.clip((log_median - log_first) / step, 0, len(MEDIANS) - 2).astype(np.int64)
+        first, gap = MEDIANS[below], np.diff(MEDIANS)[below]
+        return cls(below, np.clip((np.exp(log_median) - first) / gap, 0, 1))
+
+    def between(self, below: Floats, above: Floats) -> Floats:
+        """What lies so far from what holds at the median below each to what holds at the next."""
+        return np.asarray(below * (1 - self.share) + above * self.share)
+
+
 class Outages:
     """Log-normal outages of one spread, and what they are expected to meet.
 
@@ -117,32 +141,32 @@ class Outages:
     def __init__(self, spread: float) -> None:
         self.spent = np.diff(limited_mean(OUTAGE_EDGES, MEDIANS[:, None], spread), axis=1)
         self.lasting = self.spent.sum(axis=1)
+        self.spectra: dict[int, NDArray[np.complex128]] = {}
 
-    def minutes(self, log_median: Floats) -> Floats:
+    def minutes(self, medians: Medians) -> Floats:
         """How long an outage of each median lasts, as far as it counts."""
-        below, share = between(log_median)
-        return np.asarray(self.lasting[below] * (1 - share) + self.lasting[below + 1] * share)
+        return medians.between(self.lasting[medians.below], self.lasting[1:][medians.below])
 
-    def met(self, log_median: Floats, per_hour: Floats) -> Floats:
+    def met(self, medians: Medians, per_hour: Floats) -> Floats:
         """What an outage meets of something that comes at a rate `per_hour` in every quarter hour.
 
         Parameters
         ----------
-        log_median
-            Of outages that begin with each quarter hour: one row a draw, one column a quarter hour.
+        medians
+            Of outages that begin with each quarter hour.
         per_hour
             14 days longer than there are columns.
         """
-        starts = log_median.shape[1]
         table = self.table(per_hour)
-        below, share = between(log_median)
-        column = np.arange(starts)
-        return np.asarray(table[below, column] * (1 - share) + table[below + 1, column] * share)
+        cell = medians.below * table.shape[1] + np.arange(table.shape[1])
+        return medians.between(table.take(cell), table.take(cell + table.shape[1]))
 
     def table(self, per_hour: Floats) -> Floats:
         """The same for every median of the grid: one row a median, one column a quarter hour."""
-        size = next_fast_len(len(per_hour), real=True)
-        ahead = np.conj(rfft(self.spent, size)) * rfft(per_hour / 60, size)
+        size = fast_size(len(per_hour))
+        if size not in self.spectra:
+            self.spectra[size] = np.conj(rfft(self.spent, size))
+        ahead = self.spectra[size] * rfft(per_hour / 60, size)
         return np.asarray(np.maximum(irfft(ahead, size)[:, : len(per_hour) - OUTAGE_QUARTERS], 0))
 
 
@@ -152,12 +176,15 @@ def outages_of(spread: float) -> Outages:
     return Outages(spread)
 
 
-def between(log_median: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """The place of the median of the grid below each, and what share of the way to the next it lies."""
-    log_first, step = np.log(MEDIANS[0]), np.log(MEDIANS[1] / MEDIANS[0])
-    below = np.clip((log_median - log_first) / step, 0, len(MEDIANS) - 2).astype(np.int64)
-    share = (np.exp(log_median) - MEDIANS[below]) / (MEDIANS[below + 1] - MEDIANS[below])
-    return below, np.clip(share, 0, 1)
+def fast_size(least: int) -> int:
+    """The first number of no other factors than 2, 3 and 5 from `least` on, of which transforms are fast.
+
+    >>> fast_size(4033)
+    4050
+    """
+    powers = range(least.bit_length())
+    odd: list[int] = [3**threes * 5**fives for threes in powers for fives in powers]
+    return min(one << (-(-least // one) - 1).bit_length() for one in odd)
 
 
 def limited_mean(limit: Floats, median: Floats, spread: float) -> Floats:
@@ -170,5 +197,5 @@ def limited_mean(limit: Floats, median: Floats, spread: float) -> Floats:
     """
     with np.errstate(divide="ignore"):
         distance = np.log(limit / median) / spread
-    below = median * np.exp(spread**2 / 2) * ndtr(distance - spread)
-    return np.asarray(below + np.where(limit > 0, limit * np.exp(log_ndtr(-distance)), 0))
+    below = median * np.exp(spread**2 / 2) * normal_below(distance - spread)
+    return np.asarray(below + np.where(limit > 0, limit * normal_below(-distance), 0))

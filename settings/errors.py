@@ -14,6 +14,7 @@ Each says where, what, why and what to do next, and knows its exit code; only th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -26,6 +27,8 @@ class ShipcastError(Exception):
         One or two sentences: where, what, why.
     next_step
         What to do about it, usually a command. Empty where nothing can be done.
+    lines
+        What belongs to it and stands on lines of its own, such as one fault each.
     facts
         The facts behind the words, kept as attributes for programs (`error.facts["file"]`).
     """
@@ -33,14 +36,15 @@ class ShipcastError(Exception):
     exit_code: ClassVar[int] = 1
     title: ClassVar[str] = "Shipcast failed"
 
-    def __init__(self, detail: str, *, next_step: str = "", **facts: Any) -> None:
+    def __init__(self, detail: str, *, next_step: str = "", lines: Sequence[str] = (), **facts: Any) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.lines = tuple(lines)
         self.next_step = next_step
         self.facts = facts
 
     def __str__(self) -> str:
-        return f"{self.detail} {self.next_step}".strip()
+        return f"{chr(10).join((self.detail, *self.lines))} {self.next_step}".strip()
 
 
 class UsageError(ShipcastError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import signal
 import sys
@@ -11,9 +12,12 @@ from types import FrameType
 
 from typer.exceptions import Abort, Exit, TyperException
 
+from shipcast.settings import tell_libraries
 from shipcast.settings.errors import ShipcastError, UsageError
 
 SIGNALLED = 128  # plus the signal's number
+GARBAGE = 500_000  # new objects after which unused ones are looked for: what an answer imports stays in use
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # of matrices: more wait longer than they work
 
 
 class Stopped(BaseException):
@@ -25,6 +29,8 @@ received: list[int] = []
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    tell_libraries(ONE_THREAD)
+    gc.set_threshold(GARBAGE)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     for stream in (sys.stdout, sys.stderr):
@@ -71,7 +77,9 @@ def outcome_of(arguments: list[str]) -> int:
 def say_warning(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
     """A warning about a home's files, for its user; those of libraries are for their developers."""
     if category.__name__ == "StorageWarning":
-        print(f"note: {message}", file=sys.stderr)  # noqa: T201
+        from shipcast.console import tell
+
+        tell(f"note: {message}", err=True)
 
 
 def stopped() -> int:

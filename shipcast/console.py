@@ -11,6 +11,7 @@ import textwrap
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -39,15 +40,22 @@ QUESTIONS = (
     "quality",
     "windows",
 )  # verbs whose answers are as of a time
+WITH_VALUE = ("--home", "--as-of", "--tz")
 LONGEST = 120
 SPARE_SECONDS = 1.0
+WORD = re.compile(r"(?:'[^']*'|[^ '])+|'")
 UNUSUAL = re.compile(r"[^ -~\n]")
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
     """The value on one line of so many characters at most, none of which does anything to a terminal."""
-    text = printable(str(value).replace("\n", "?"))
+    text = one_line(str(value))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def one_line(text: str) -> str:
+    """Text on one line that can do nothing to a terminal: control characters, line feeds too, become `?`."""
+    return printable(text.replace("\n", "?"))
 
 
 def nobody_reads() -> None:
@@ -121,7 +129,23 @@ def table(
 def hint(ask: Ask, command: str) -> None:
     """What to ask next, of the same home and as of the same time; nothing where the user wants quiet."""
     if not ask.quiet:
-        say(f"next: {with_flags(ask, command)}")
+        tell(folded(f"next: {with_flags(ask, command)}"))
+
+
+def folded(command: str) -> str:
+    """A command on lines that a shell takes as one.
+
+    >>> print(folded("shipcast reserve pay --for 'a b' " + "--region eu " * 7 + "--type normal"))
+    shipcast reserve pay --for 'a b' --region eu --region eu --region eu --region eu --region eu \\
+      --region eu --region eu --type normal
+    """
+    lines = [""]
+    for word in WORD.findall(one_line(command)):
+        if lines[-1] and len(lines[-1]) + len(word) + 1 > WIDTH - 2:
+            lines.append(f"  {word}")
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return " \\\n".join(lines)
 
 
 def with_flags(ask: Ask, command: str) -> str:
@@ -171,20 +195,56 @@ def show_error(error: ShipcastError, arguments: list[str]) -> None:
     if "--json" in arguments:
         typer.echo(escaped(json.dumps(problem(error, arguments), ensure_ascii=False)))
         return
-    lines = [f"error: {error.detail}", *([f"  {error.next_step}"] if error.next_step else [])]
-    text = "\n".join(lines).splitlines()
-    tell("\n".join(text[:ERROR_LINES]), err=True)
+    last = [f"  {next_step(error, arguments)}"] if error.next_step else []
+    if "free" in error.facts and "-q" not in arguments and "--quiet" not in arguments:
+        last += folded(f"next: {again(arguments, *error.facts['free'])}").splitlines()
+    lines = [f"error: {error.detail}", *error.lines][: ERROR_LINES - len(last)]
+    tell("\n".join(one_line(line) for line in (*lines, *last)), err=True)
+
+
+def next_step(error: ShipcastError, arguments: list[str]) -> str:
+    """What to do about it, its commands about the home that was asked, and as of the same time."""
+    if "--help" in error.next_step:
+        return error.next_step
+    return with_flags(Ask(home=said(arguments, "--home"), as_of_text=said(arguments, "--as-of")), error.next_step)
+
+
+def said(arguments: list[str], flag: str) -> str | None:
+    """The value that was given with a flag, the last where there are several; None: there is none.
+
+    >>> said(["--home", "a", "now", "--home=b"], "--home"), said(["now"], "--home")
+    ('b', None)
+    """
+    apart = [value for name, value in pairwise(arguments) if name == flag]
+    joined = [word.removeprefix(f"{flag}=") for word in arguments if word.startswith(f"{flag}=")]
+    return next(reversed([*apart, *joined]), None)
+
+
+def again(arguments: list[str], start: str, end: str) -> str:
+    """The same command for another time.
+
+    >>> again(["reserve", "pay", "--start", "2026-01-05", "--for=hot fix", "--duration=1h"], "2026-01-06", "2026-01-07")
+    "shipcast reserve pay --start 2026-01-06 '--for=hot fix' --duration=1h"
+    """
+    times = {"--start": start, "--end": end}
+    words = [
+        times.get(before)
+        or next((f"{flag}={time}" for flag, time in times.items() if word.startswith(f"{flag}=")), word)
+        for before, word in zip(("", *arguments), arguments, strict=False)
+    ]
+    return f"shipcast {shlex.join(words)}"
 
 
 def problem(error: ShipcastError, arguments: list[str]) -> dict[str, Any]:
     """The error as an RFC 9457 problem object; `status` is the exit code, `conflicts` what stands against a booking."""
     conflicts = {"conflicts": error.facts["conflicts"]} if "conflicts" in error.facts else {}
-    verb = next((word for word in arguments if not word.startswith("-")), "")
+    words = [word for before, word in zip(("", *arguments), arguments, strict=False) if before not in WITH_VALUE]
+    verb = next((word for word in words if not word.startswith("-")), "")
     return {
         "type": f"urn:shipcast:problem:{type(error).__name__.lower()}",
         "title": error.title,
         "status": error.exit_code,
-        "detail": str(error),
+        "detail": str(error).removesuffix(error.next_step) + next_step(error, arguments),
         "instance": f"shipcast {verb}".strip(),
         **conflicts,
     }

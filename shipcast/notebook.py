@@ -24,7 +24,7 @@ from shipcast.answers.backtest import BacktestAnswer, backtest
 from shipcast.answers.cab import CabAnswer, cab
 from shipcast.answers.explain import ExplainAnswer, explain
 from shipcast.answers.forecast import ForecastAnswer, forecast
-from shipcast.answers.gate import GateAnswer, OnUnknown, gate_in
+from shipcast.answers.gate import GateAnswer, OnUnknown, Terms, gate_in
 from shipcast.answers.gate_checks import Level
 from shipcast.answers.inquiry import Details
 from shipcast.answers.metrics import MetricsAnswer, metrics
@@ -229,10 +229,7 @@ class Notebook:
         return self.asked(
             gate_in,
             service,
-            at=self.instant(at, "at"),
-            duration=None if duration is None else as_duration(duration),
-            max_level=max_level,
-            on_unknown=on_unknown,
+            Terms(self.instant(at, "at"), None if duration is None else as_duration(duration), max_level, on_unknown),
             **details,
         )
 

@@ -79,6 +79,11 @@ def test_there_are_commands_to_run():
     assert commands(ROOT / "README.md")
 
 
+def is_too_wide(line):
+    """Whether it has over a hundred columns and could be broken: a path alone can't, and notes are left as they are."""
+    return len(line) > 100 and len(line.split()) > 1 and not line.startswith("note: ")
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
 def test_the_commands_of_a_page_run_as_written_and_answer_in_at_most_a_hundred_columns(
     page, parsed, simulated_exports, tmp_path, monkeypatch, capsys
@@ -95,7 +100,7 @@ def test_the_commands_of_a_page_run_as_written_and_answer_in_at_most_a_hundred_c
         ended = run(shlex.split(line)[1:])
         said = capsys.readouterr()
         failed += [] if ended == code else [(line, said.err)]
-        wide += [told for told in said.out.splitlines() if len(told) > 100 and not told.startswith("note: ")]
+        wide += [told for told in said.out.splitlines() if is_too_wide(told)]
 
     assert failed == []
     assert wide == []

@@ -13,6 +13,7 @@ import streamlit as st
 from shipcast.answers.answer import rfc3339
 from shipcast.answers.cab_summary import ChangeSaid, cab_summary
 from shipcast.answers.calendar_week import Booked, bookings_between
+from shipcast.answers.company import approvals_said
 from shipcast.answers.forecast import FARTHEST_HOURS, forecast
 from shipcast.answers.usual import most_deployed, usual_length
 from shipcast.answers.window_file import window_ics
@@ -25,7 +26,7 @@ from shipcast.answers.window_words import (
     of_usual,
     reasons_in_words,
 )
-from shipcast.answers.windows import Window, WindowsAnswer, approvals_said, windows
+from shipcast.answers.windows import Window, WindowsAnswer, windows
 from shipcast.answers.words import in_hundred, listing, local_time, plural
 from shipcast.dashboards import cards
 from shipcast.dashboards.charts import plan as charts
@@ -86,7 +87,7 @@ def draw(view: View) -> None:
     except ShipcastError as error:
         with top:
             cards.headline(TITLE, f"0 windows for {form.service} can be looked for as asked.")
-            cards.empty(on_page(f"{error.detail} {error.next_step}"))
+            cards.empty(on_page(f"{error.detail} {' '.join(error.lines)} {error.next_step}"))
         return
     with top:
         cards.headline(TITLE, answer.sentence)
@@ -311,11 +312,10 @@ def not_done(view: View, error: ShipcastError) -> None:
     if not isinstance(error, EntryRefused) or not error.facts.get("conflicts"):
         cards.refused(error)
         return
-    cards.text(error.detail.splitlines()[0])
+    cards.text(error.detail)
     cards.notes([one["says"] for one in error.facts["conflicts"]])
-    free = error.facts.get("next_free")
-    if free is not None:
-        zone = view.filters.zone
+    if "free" in error.facts:
+        zone, free = view.filters.zone, datetime.fromisoformat(error.facts["free"][0])
         cards.text(f"The next free time is {local_time(free, zone, view.as_of)} ({zone}).")
     cards.note(f"Or choose another window above. On the command line: {error.next_step}")
 

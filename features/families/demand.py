@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import polars as pl
 
 from shipcast.features.feature import feature
@@ -16,19 +14,12 @@ WEEKS = 8
 def usual_load(rows: pl.DataFrame, past: Past) -> pl.Series:
     """Load of this hour in the last 8 weeks over the service's mean load then, as a logarithm."""
     hours = rows.select("service", hour_at=pl.col("started_at").dt.truncate("1h"))
-    weeks = range(1, WEEKS + 1)
-    same_hour = mean_of(on_hour(hours, past.load, f"-{week}w") for week in weeks)
-    of_week = mean_of(on_hour(hours, past.weekly_load, f"-{week}w") for week in weeks)
-    loads = pl.DataFrame({"same_hour": same_hour, "of_week": of_week})
-    is_known = (pl.col("same_hour") > 0) & (pl.col("of_week") > 0)
-    return loads.select(pl.when(is_known).then((pl.col("same_hour") / pl.col("of_week")).log())).to_series()
-
-
-def mean_of(columns: Iterable[pl.Series]) -> pl.Series:
-    return pl.DataFrame(list(columns)).select(pl.mean_horizontal(pl.all())).to_series()
-
-
-def on_hour(hours: pl.DataFrame, load: pl.DataFrame, offset: str) -> pl.Series:
-    """The load of the hour so long before each row; null: not known."""
-    then = hours.with_columns(pl.col("hour_at").dt.offset_by(offset))
-    return then.join(load, on=["service", "hour_at"], how="left", maintain_order="left")["requests"].rename(offset)
+    asked = hours.unique().join(pl.DataFrame({"weeks": range(1, WEEKS + 1)}), how="cross")
+    then = asked.with_columns(then_at=pl.col("hour_at") - pl.duration(weeks="weeks"))
+    loads = past.load.join(past.weekly_load, on=["service", "hour_at"], suffix="_of_week")
+    known = then.join(loads, left_on=["service", "then_at"], right_on=["service", "hour_at"])
+    in_order = pl.col("requests", "requests_of_week").sort()  # so that equal loads have equal means to the last digit
+    means = known.group_by("service", "hour_at").agg(in_order.mean())
+    found = hours.join(means, on=["service", "hour_at"], how="left", maintain_order="left")
+    is_known = (pl.col("requests") > 0) & (pl.col("requests_of_week") > 0)
+    return found.select(pl.when(is_known).then((pl.col("requests") / pl.col("requests_of_week")).log())).to_series()

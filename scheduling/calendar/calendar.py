@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -35,7 +35,7 @@ from shipcast.scheduling.calendar.rules import (
     TimedRule,
     Window,
 )
-from shipcast.scheduling.calendar.scope import Subject
+from shipcast.scheduling.calendar.scope import Subject, fits
 from shipcast.scheduling.calendar.spans import Flags, Spans
 from shipcast.scheduling.calendar.zones import MICROSECONDS
 
@@ -339,3 +339,17 @@ def unknown_regions(calendar: Calendar, subjects: Sequence[Subject]) -> list[str
     """The services of which no region is known, though a rule is about regions."""
     regional = any(rule is not None and (rule.scope.region or getattr(rule, "region", ())) for rule in calendar.named)
     return sorted({one.service for one in subjects if not one.regions}) if regional else []
+
+
+def strange_regions(subjects: Sequence[Subject], served: Collection[str]) -> list[str]:
+    """The regions of subjects that are none of those in which services run."""
+    return sorted({region for one in subjects for region in one.regions} - set(served))
+
+
+def vain_regions(calendar: Calendar, served: Collection[str]) -> list[tuple[str, str]]:
+    """The regions of rules that are about none in which services run, each with the rule's id."""
+    rules = [rule for rule in (*calendar.named, *calendar.cabs, *calendar.capacities) if rule is not None]
+    asked = [(rule.id, globs) for rule in rules for globs in (rule.scope.region, getattr(rule, "region", ()))]
+    return [
+        (rule, glob) for rule, globs in asked for glob in globs if not any(fits(globs, region) for region in served)
+    ]

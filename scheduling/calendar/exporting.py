@@ -92,7 +92,9 @@ def occurrences_ics(
     return written([*entries, *(one for one in gone if one.uid in before)], stamp, before)
 
 
-def deployment_ics(service: str, environment: str, start: datetime, end: datetime, tz: str, stamp: datetime) -> bytes:
+def deployment_ics(
+    service: str, environment: str, start: datetime, end: datetime, tz: str, stamp: datetime, description: str = ""
+) -> bytes:
     """One deployment, [start, end) (naive, UTC), as an iCalendar file."""
     whole = Entry(
         ("deployment", service, environment, start.isoformat()),
@@ -100,7 +102,7 @@ def deployment_ics(service: str, environment: str, start: datetime, end: datetim
         end,
         tz,
         f"Ship {service} to {environment}",
-        "",
+        description,
         ("DEPLOYMENT",),
         is_busy=True,
     )

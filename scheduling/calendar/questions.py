@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,9 +11,11 @@ from zoneinfo import ZoneInfo
 from shipcast.scheduling.calendar.calendar import LONGEST
 from shipcast.scheduling.calendar.moments import FIRST_YEAR, LAST_YEAR
 from shipcast.scheduling.calendar.scope import ChangeType, Subject
+from shipcast.scheduling.json_objects import NoObject, read_object
 from shipcast.settings.errors import InputRefused
 
 KEYS = ("service", "environment", "regions", "team", "change_type", "start", "end", "id")
+EXAMPLE = '{"service": "pay", "start": "2026-01-05T10:00Z", ...}'
 
 
 @dataclass(frozen=True)
@@ -70,24 +71,14 @@ def read_questions(lines: Iterable[str], name: str, zone: str) -> tuple[list[Que
         if not line.strip():
             continue
         try:
-            given = question_object(line)
+            given = read_object(line, EXAMPLE)
             found.append(question(given, zone))
             unknown |= given.keys() - set(KEYS)
-        except WrongQuestion as error:
+        except (NoObject, WrongQuestion) as error:
             raise InputRefused(
                 f"{name}:{number}: {error}.", next_step="No question was answered.", file=name, line=number
             ) from error
     return found, sorted(unknown)
-
-
-def question_object(line: str) -> dict[str, Any]:
-    try:
-        given = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise WrongQuestion(f"it is no JSON: {str(error)[:100]}") from error
-    if not isinstance(given, dict):
-        raise WrongQuestion('it is no object such as {"service": "pay", "start": "2026-01-05T10:00Z", ...}')
-    return given
 
 
 def question(given: Mapping[str, Any], zone: str) -> Question:

@@ -25,6 +25,8 @@ from shipcast.scheduling.calendar.rules import (
     Rule,
     Window,
 )
+from shipcast.scheduling.faults import listed, shown, worded
+from shipcast.scheduling.json_objects import without_doubles
 
 LARGEST = 16 * 2**20
 SECTIONS: dict[str, tuple[str, type[Rule]]] = {  # of the file: where a calendar holds them, and what they are
@@ -86,13 +88,28 @@ def read_calendar(*paths: Path, taken: Mapping[str, str] | None = None) -> Calen
     notes: list[str] = []
     for path in paths:
         source = Source(path)
+        wrong: list[CalendarError] = []
         for section, entries in sections(source):
             attribute, kind = SECTIONS[section]
             for number, entry in enumerate(entries):
                 rule = checked(source, (section, number), kind, entry, places)
-                found[attribute].append(rule)
-                notes += note(section, rule)
+                if isinstance(rule, Rule):
+                    found[attribute].append(rule)
+                    notes += note(section, rule)
+                else:
+                    wrong += rule
+        if wrong:
+            raise together(path, wrong)
     return Calendar(**{name: tuple(rules) for name, rules in found.items()}, notes=tuple(notes))  # type: ignore[arg-type]
+
+
+def together(path: Path, wrong: Sequence[CalendarError]) -> CalendarError:
+    """All that is wrong with a file as one error, whose facts are those of the first."""
+    first, *others = sorted(wrong, key=lambda one: one.facts["line"] or 0)
+    if not others:
+        return first
+    faults = listed([str(one) for one in (first, *others)])
+    return CalendarError(f"{path}: {len(wrong):,} faults.", lines=faults, **first.facts)
 
 
 def read_text(path: Path) -> str:
@@ -129,14 +146,6 @@ def parsed(path: Path, text: str, *, is_json: bool) -> dict[str, Any]:
     return content
 
 
-def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    double = next((key for key in keys if keys.count(key) > 1), None) if len(set(keys)) < len(keys) else None
-    if double is not None:
-        raise ValueError(f"the key {double!r} stands twice in one object")
-    return dict(pairs)
-
-
 def sections(source: Source) -> list[tuple[str, list[Any]]]:
     """The sections of the file, each a list of entries."""
     for name, entries in source.content.items():
@@ -148,8 +157,10 @@ def sections(source: Source) -> list[tuple[str, list[Any]]]:
     return list(source.content.items())
 
 
-def checked(source: Source, place: Place, kind: type[Rule], entry: dict[str, Any], taken: dict[str, str]) -> Rule:
-    """The rule at a place of the file.
+def checked(
+    source: Source, place: Place, kind: type[Rule], entry: dict[str, Any], taken: dict[str, str]
+) -> Rule | list[CalendarError]:
+    """The rule at a place of the file, or all that is wrong with it.
 
     Parameters
     ----------
@@ -159,54 +170,38 @@ def checked(source: Source, place: Place, kind: type[Rule], entry: dict[str, Any
     try:
         rule = kind.model_validate(entry)
     except ValidationError as error:
-        raise wrong_entry(source, place, kind, entry, error) from error
+        return [wrong_entry(source, place, kind, entry, fault) for fault in error.errors()]
     if rule.id in taken:
-        raise source.error(
-            (*place, "id"), f"the id {rule.id!r} is taken by {taken[rule.id]}.", "Each rule needs its own.", rule.id
-        )
+        said = f"the id {rule.id!r} is taken by {taken[rule.id]}."
+        return [source.error((*place, "id"), said, "Each rule needs its own.", rule.id)]
     taken[rule.id] = f"{source.path.name}:{source.lines.of((*place, 'id'))}"
     return rule
 
 
-def wrong_entry(
-    source: Source, place: Place, kind: type[Rule], entry: dict[str, Any], error: ValidationError
-) -> CalendarError:
-    """What is wrong with an entry, and how much more."""
-    faults = error.errors()
-    fault = faults[0]
+def wrong_entry(source: Source, place: Place, kind: type[Rule], entry: dict[str, Any], fault: Any) -> CalendarError:
+    """What is wrong with an entry."""
     where, said, next_step = explained(kind, fault)
     rule = str(entry.get("id", ""))[:60]
     name = f"{kind.kind_said} {rule!r}" if rule else f"{kind.kind_said} {int(place[1]) + 1}"
     key = f", {'.'.join(str(part) for part in where)}" if where else ""
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return source.error((*place, *where), f"{name}{key}: {said}.{more}", next_step, rule)
+    return source.error((*place, *where), f"{name}{key}: {said}.", next_step, rule)
 
 
 def explained(kind: type[Rule], fault: Any) -> tuple[Place, str, str]:
     """The place of a fault within its entry, what is wrong, and what to do."""
     where: Place = tuple(fault["loc"])
-    said = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    said = worded(fault)
     if fault["type"] == "extra_forbidden":
         keys = known_keys(kind, where[:-1])
-        return where, "unknown key", suggestion(str(where[-1]), keys)
+        return where, said, suggestion(str(where[-1]), keys)
     if fault["type"] == "missing":
-        return where[:-1], f"it lacks the key {where[-1]!r}", ""
-    if fault["type"] == "literal_error":
-        return where, f"must be {fault['ctx']['expected']}. Got {shown(fault['input'])} instead", ""
+        lacking = f"the key {where[-1]!r}" if isinstance(where[-1], str) else f"value number {where[-1] + 1}"
+        return where[:-1], f"it lacks {lacking}", ""
     if fault["type"] == "value_error":
         match = None if where else SAID_KEY.fullmatch(said)
         place, said = ((match[1],), match[2]) if match else (where, said)
         return with_question(place, said)
-    return where, f"{WORDS.get(fault['type'], said[:1].lower() + said[1:])}. Got {shown(fault['input'])} instead", ""
-
-
-WORDS = {
-    "int_type": "must be a whole number",
-    "string_type": "must be text",
-    "tuple_type": "must be a list",
-    "float_type": "must be a number",
-    "model_type": "must be a table such as { service = ['pay-*'] }",
-}
+    return where, f"{said}. Got {shown(fault['input'])} instead", ""
 
 
 def with_question(place: Place, said: str) -> tuple[Place, str, str]:
@@ -225,11 +220,6 @@ def known_keys(kind: type[Rule], place: Sequence[int | str]) -> list[str]:
 def suggestion(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name.lower(), known, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-
-
-def shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def note(section: str, rule: Rule) -> list[str]:

@@ -119,15 +119,21 @@ def refused_part(change: Change, calendar: Calendar, rule: str) -> tuple[datetim
 
 def lifted_by(change: Change, calendar: Calendar, state: State) -> tuple[int, ...]:
     """The entries that let a change go against all that refuses it; none where they do not do, or nothing refuses."""
+    return tuple(sorted(lifted(change, calendar, state)))
+
+
+def lifted(change: Change, calendar: Calendar, state: State) -> dict[int, list[str]]:
+    """The same entries by their numbers, each with the rules that it lifts."""
     if not (state.approvals or state.overrides or state.bookings):
-        return ()
-    found: set[int] = set()
+        return {}
+    found: dict[int, list[str]] = {}
     for rule, is_block in refusing(change, calendar):
         given = set(permits(state, change, rule, is_block=is_block))
         if not given:
-            return ()
-        found |= given
-    return tuple(sorted(found))
+            return {}
+        for number in given:
+            found.setdefault(number, []).append(rule)
+    return found
 
 
 def over_capacity(change: Change, calendar: Calendar, state: State) -> Iterator[Conflict]:

@@ -23,8 +23,8 @@ class LedgerBroken(StorageError):
 class EntryRefused(InputRefused):
     """Nothing was recorded.
 
-    Its facts: `conflicts`, what stands against it; of a booking `next_free` too, when it could go (aware; None: not
-    soon).
+    Its facts: `conflicts`, what stands against it; of a booking `free` too, the start and the end at which nothing
+    does, where that comes soon.
     """
 
     title = "Nothing was recorded"

@@ -89,6 +89,12 @@ class Grant:
         return bool(self.covers(np.datetime64(change.start, "us"), np.datetime64(change.end, "us")))
 
 
+def grantors(state: State) -> tuple[Entry[Any], ...]:
+    """The entries by which changes may go against rules, in the order in which they were recorded."""
+    waived = (one for one in state.bookings if one.body.override)
+    return tuple(sorted((*state.overrides, *waived, *state.approvals), key=lambda one: one.number))
+
+
 def grants(state: State, subject: Subject, rule: str, *, is_block: bool, booking: int | None = None) -> Iterator[Grant]:
     """What lets a subject go against a rule, at some times: overrides, and approvals if it asks for one.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import csc_array
 
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.planner.forest import Ints, folded, forest, unfolded
@@ -25,6 +24,8 @@ class Relaxation:
     """
 
     def __init__(self, model: Model) -> None:
+        from scipy.sparse import csc_array  # takes a quarter of a second, and only plans need it
+
         self.model = model
         durations = np.array(model.durations, np.int64)
         self.sorted = np.argsort(durations, kind="stable")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -23,14 +23,13 @@ from shipcast.verbs.questions import (
     Lines,
     Service,
     argument,
+    flags,
     window_cells,
 )
 
 if TYPE_CHECKING:
     from shipcast.answers.explain import Alike, ExplainAnswer, Factor
-    from shipcast.answers.gate import GateAnswer
     from shipcast.answers.now import NowAnswer
-    from shipcast.answers.windows import PricedAnswer
 
 UNSAID = f"{DURATION} Default: as the service's usually take."
 LONGEST_ID = 40
@@ -79,11 +78,18 @@ def now_verb(
             calendar_file=calendar,
         )
     answer = keep(ask.settings.home, answer)
-    show(ask, answer, lambda: show_now(ask, answer, {"lines": lines, "files": files, "type": change_type}))
+    show(ask, answer, lambda: show_now(ask, answer, asked_change(lines, files, change_type, calendar)))
 
 
 def optional_duration(text: str | None) -> timedelta | None:
     return None if text is None else parse_duration(text)
+
+
+def asked_change(
+    lines: int | None, files: int | None, change_type: str | None, calendar: Path | None
+) -> dict[str, object]:
+    """What was said of a change, by its flags."""
+    return {"lines": lines, "files": files, "type": change_type, "calendar": calendar}
 
 
 def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
@@ -109,14 +115,6 @@ def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
     )
     start = answer.wait_until or answer.items[0].start
     hint(ask, f"shipcast explain {argument(answer.service)} --at {rfc3339(start)}{flags(answer, change)}")
-
-
-def flags(answer: PricedAnswer | GateAnswer, change: Mapping[str, object]) -> str:
-    """What was asked about, as it would be typed."""
-    given = {"duration": f"{answer.duration_minutes:.0f}m", **change}
-    if answer.environment != "production":
-        given["environment"] = answer.environment
-    return "".join(f" --{flag}={shlex.quote(str(value))}" for flag, value in given.items() if value is not None)
 
 
 def explain_verb(
@@ -147,12 +145,13 @@ def explain_verb(
             change_type=change_type,
             calendar_file=calendar,
         )
-    show(ask, answer, lambda: show_explain(ask, answer, {"lines": lines, "files": files, "type": change_type}))
+    show(ask, answer, lambda: show_explain(ask, answer, asked_change(lines, files, change_type, calendar)))
 
 
 def show_explain(ask: Ask, answer: ExplainAnswer, change: Mapping[str, object]) -> None:
     """The sentence, the factors, what adds up to the price, the deployments most alike, and all of it in words."""
     from shipcast.answers.window_words import reasons_in_words
+    from shipcast.answers.windows import model_said
 
     say(answer.sentence)
     if not answer.factors:
@@ -167,6 +166,7 @@ def show_explain(ask: Ask, answer: ExplainAnswer, change: Mapping[str, object]) 
     )
     for said in answer.explanation:
         say(said)
+    say(model_said(answer))
     hint(ask, f"shipcast windows {argument(answer.service)}{flags(answer, change)}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -40,6 +40,7 @@ FLAGS = {  # of the parts of an entry that are not called like theirs
     "regions": "--region",
     "resources": "--resource",
 }
+TEXTS = ("reason", "purpose", "role")
 WHO = "Who you are; default: the setting `who`, else the system's name for you."
 Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help=WHO)]
 End = Annotated[str | None, typer.Option(metavar="T", help="When it ends, excluded.")]
@@ -165,14 +166,31 @@ def checked(kind: type[Body], **given: Any) -> Body:
     """
     from pydantic import ValidationError
 
+    from shipcast.scheduling.faults import worded
+
+    check_names(given)
     try:
         return kind(**given)
     except ValidationError as error:
         fault = error.errors()[0]
-        key = str(fault["loc"][0]) if fault["loc"] else ""
-        flag = f"{FLAGS.get(key, f'--{key}')}: " if key else ""
-        said = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
-        raise UsageError(f"{flag}{said[:1].lower()}{said[1:]}.") from error
+        flag = f"{flag_of(str(fault['loc'][0]))}: " if fault["loc"] else ""
+        raise UsageError(f"{flag}{worded(fault)}.") from error
+
+
+def flag_of(key: str) -> str:
+    return FLAGS.get(key, f"--{key}")
+
+
+def check_names(given: Mapping[str, Any]) -> None:
+    """Nothing, if names hold letters alone that do nothing to a terminal; texts may have several lines."""
+    for key, value in given.items():
+        if isinstance(value, Mapping):
+            check_names({f"--{name}": globs for name, globs in value.items()})
+            continue
+        for name in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
+            if key not in TEXTS and isinstance(name, str) and not name.isprintable():
+                flag = key if key.startswith("-") else flag_of(key)
+                raise UsageError(f"{flag} must have no control characters. Got {name[:60]!r} instead.")
 
 
 def freeze_verb(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,10 +17,16 @@ from shipcast.answers.words import local_time
 from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, say, show, table, tell
 from shipcast.settings.errors import InputRefused, UsageError
-from shipcast.verbs.questions import CalendarFile, ChangeType, Environment, argument
+from shipcast.verbs.questions import CalendarFile, ChangeType, Environment
 
 if TYPE_CHECKING:
-    from shipcast.answers.calendar import CalendarCheckAnswer, CalendarImportAnswer, CalendarListAnswer, Checked
+    from shipcast.answers.calendar import (
+        CalendarCheckAnswer,
+        CalendarImportAnswer,
+        CalendarListAnswer,
+        Checked,
+        InForce,
+    )
     from shipcast.answers.proposals import CalendarProposeAnswer
     from shipcast.scheduling.calendar.questions import Question
     from shipcast.scheduling.calendar.scope import Subject
@@ -82,7 +89,7 @@ def check_verb(
         given = {"service": service, "start": start, "end": end, "environment": environment, "regions": region}
         questions = [one_question(ask, {**given, "team": team, "change_type": change_type})]
     answer = check(questions, ask.settings, ask.as_of, calendar_file=calendar, unknown_keys=unknown)
-    show(ask, answer, lambda: show_check(ask, answer, is_batch=batch is not None))
+    show(ask, answer, lambda: show_check(ask, answer, calendar, is_batch=batch is not None))
 
 
 def batch_lines(path: Path) -> Iterator[str]:
@@ -116,7 +123,7 @@ def one_question(ask: Ask, given: dict[str, Any]) -> Question:
         raise UsageError(f"{error}.") from error
 
 
-def show_check(ask: Ask, answer: CalendarCheckAnswer, *, is_batch: bool) -> None:
+def show_check(ask: Ask, answer: CalendarCheckAnswer, calendar: Path | None, *, is_batch: bool) -> None:
     """The sentence; of several questions a row each."""
     say(answer.sentence)
     zone = ask.settings.tz
@@ -135,8 +142,10 @@ def show_check(ask: Ask, answer: CalendarCheckAnswer, *, is_batch: bool) -> None
             else f"{on_clock(ask, one.meeting)} ({zone}); hand it in by {on_clock(ask, one.deadline)}"
         )
         say(f"{one.rule} decides on it: {when}.")
-    start = answer.items[0].next_allowed or answer.items[0].start
-    hint(ask, f"shipcast calendar list --from {rfc3339(start)} --service {argument(answer.items[0].service)}")
+    item = answer.items[0]
+    given = {"service": item.service, "environment": item.environment, "calendar": calendar}
+    said = "".join(f" --{flag}={shlex.quote(str(value))}" for flag, value in given.items() if value is not None)
+    hint(ask, f"shipcast calendar list --from {rfc3339(item.next_allowed or item.start)}{said}")
 
 
 def check_cells(ask: Ask, item: Checked) -> list[object]:
@@ -189,7 +198,7 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
                 item.kind,
                 on_clock(ask, item.start),
                 on_clock(ask, item.end),
-                item.effect,
+                effect_said(item),
                 " ".join(glob for globs in item.scope.values() for glob in globs) or "all",
                 item.note,
             ]
@@ -203,6 +212,11 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
     if len(answer.conflicts) > SHOWN:
         say(f"- and {len(answer.conflicts) - SHOWN:,} conflicts more; --json gives all")
     hint(ask, "shipcast calendar check SERVICE --start TIME --end TIME")
+
+
+def effect_said(item: InForce) -> str | None:
+    """What it needs to ship in it; of an allow window, outside of it."""
+    return f"{item.effect} outside" if item.kind == "allow" and item.effect else item.effect
 
 
 def export_verb(

@@ -11,8 +11,8 @@ import typer
 from shipcast.ask import Ask, verb
 from shipcast.console import hint, nobody_reads, say, show, table
 from shipcast.settings.errors import StorageError
-from shipcast.verbs.advice import Duration, flags, optional_duration
-from shipcast.verbs.questions import CalendarFile, ChangeType, Environment, Files, Lines, Service, argument
+from shipcast.verbs.advice import Duration, asked_change, optional_duration
+from shipcast.verbs.questions import CalendarFile, ChangeType, Environment, Files, Lines, Service, argument, flags
 
 if TYPE_CHECKING:
     from shipcast.answers.gate import GateAnswer
@@ -51,25 +51,22 @@ def gate_verb(
     ] = None,
 ) -> None:
     """Whether a change may ship: exit code 0 go, 10 hold, 11 cannot say."""
-    from shipcast.answers.gate import gate
+    from shipcast.answers.gate import Terms, gate
 
     answer = gate(
         ask.settings,
         ask.as_of,
         service,
-        at=ask.optional_instant(at, "--at"),
-        duration=optional_duration(duration),
+        Terms(ask.optional_instant(at, "--at"), optional_duration(duration), max_level, on_unknown),
         environment=environment,
         lines=lines,
         files=files,
         change_type=change_type,
         calendar_file=calendar,
-        max_level=max_level,
-        on_unknown=on_unknown,
     )
     report(answer, junit, summary)
     try:
-        show(ask, answer, lambda: show_gate(ask, answer, {"lines": lines, "files": files, "type": change_type}))
+        show(ask, answer, lambda: show_gate(ask, answer, asked_change(lines, files, change_type, calendar)))
     except BrokenPipeError:
         nobody_reads()  # the verdict is the exit code, whoever reads the rest
     if answer.exit_code:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from shipcast.verbs.questions import CalendarFile, argument
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from shipcast.answers.plan import PlanAnswer, Unscheduled
+    from shipcast.answers.plan import PlanAnswer, Planned, Unscheduled
     from shipcast.scheduling.planner import Progress
 
 SHOWN = 40
@@ -76,7 +77,8 @@ def plan_verb(
             reserve_minutes=reserve,
         )
     answer = keep(ask.settings.home, answer)
-    show(replace(ask, as_of_text=rfc3339(as_of)), answer, lambda: show_plan(ask, answer))
+    ask = replace(ask, as_of_text=rfc3339(as_of))
+    show(ask, answer, lambda: show_plan(ask, answer, calendar))
 
 
 @contextmanager
@@ -104,7 +106,7 @@ def told(tell: Callable[[str], None]) -> Callable[[Progress], None]:
     )
 
 
-def show_plan(ask: Ask, answer: PlanAnswer) -> None:
+def show_plan(ask: Ask, answer: PlanAnswer, calendar: Path | None) -> None:
     """The sentence, the starts, what has none and why, and what other ways would cost."""
     say(answer.sentence)
     zone = ask.settings.tz
@@ -140,7 +142,15 @@ def show_plan(ask: Ask, answer: PlanAnswer) -> None:
         say(what_if(answer))
     if answer.items and answer.unit != "own":
         first = answer.items[0]
-        hint(ask, f"shipcast explain {argument(first.service)} --at {rfc3339(first.start)}")
+        hint(ask, f"shipcast explain {argument(first.service)} --at {rfc3339(first.start)}{explained(first, calendar)}")
+
+
+def explained(item: Planned, calendar: Path | None) -> str:
+    """What else `explain` has to be told of a request, as it would be typed."""
+    minutes = (item.end - item.start).total_seconds() / 60
+    environment = None if item.environment == "production" else item.environment
+    given = {"duration": f"{minutes:g}m", "environment": environment, "calendar": calendar}
+    return "".join(f" --{flag}={shlex.quote(str(value))}" for flag, value in given.items() if value is not None)
 
 
 def kept_free(answer: PlanAnswer, zone: str) -> str:

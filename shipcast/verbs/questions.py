@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from shipcast.answers.backtest import BacktestAnswer, Reliability
     from shipcast.answers.forecast import ForecastAnswer, HourForecast
+    from shipcast.answers.gate import GateAnswer
     from shipcast.answers.metrics import MetricItem, MetricsAnswer
-    from shipcast.answers.windows import Window, WindowsAnswer
+    from shipcast.answers.windows import PricedAnswer, Window, WindowsAnswer
 
 LONGEST_SPELLS = 5
 LONGEST_EVERY = 366
@@ -277,7 +278,8 @@ def windows_verb(
         )
     answer = keep(ask.settings.home, answer)
     written = None if ics is None else written_window(answer, pick, ics)
-    show(ask, answer, lambda: show_windows(ask, answer, written))
+    change = {"type": change_type, "calendar": calendar}
+    show(ask, answer, lambda: show_windows(ask, answer, written, change))
 
 
 def written_window(answer: WindowsAnswer, pick: int, target: Path) -> str:
@@ -294,15 +296,22 @@ def written_window(answer: WindowsAnswer, pick: int, target: Path) -> str:
     return f"Wrote the window of {local_time(window.start, answer.business_zone, answer.as_of)} to {target}."
 
 
-def show_windows(ask: Ask, answer: WindowsAnswer, written: str | None) -> None:
+def show_windows(ask: Ask, answer: WindowsAnswer, written: str | None, change: Mapping[str, object]) -> None:
     windows_table(answer, ask.settings.tz)
     show_alternatives(answer)
     if answer.items:
-        where = "" if answer.environment == "production" else f" --environment {argument(answer.environment)}"
-        start, minutes = rfc3339(answer.items[0].start), f"{answer.duration_minutes:g}m"
-        hint(ask, f"shipcast reserve {argument(answer.service)} --start {start} --duration {minutes}{where}")
+        start = rfc3339(answer.items[0].start)
+        hint(ask, f"shipcast reserve {argument(answer.service)} --start {start}{flags(answer, change)}")
     if written is not None:
         say(written)
+
+
+def flags(answer: PricedAnswer | GateAnswer, change: Mapping[str, object]) -> str:
+    """What was asked about, as it would be typed."""
+    given = {"duration": f"{answer.duration_minutes:g}m", **change}
+    if answer.environment != "production":
+        given["environment"] = answer.environment
+    return "".join(f" --{flag}={shlex.quote(str(value))}" for flag, value in given.items() if value is not None)
 
 
 def show_alternatives(answer: WindowsAnswer) -> None:
@@ -326,8 +335,9 @@ def show_alternatives(answer: WindowsAnswer) -> None:
 
 def windows_table(answer: WindowsAnswer, tz: str) -> None:
     """The sentence, the windows on the service's clock and the reader's, and what speaks for each."""
+    from shipcast.answers.company import approvals_said
     from shipcast.answers.window_words import UNITS, reasons_in_words
-    from shipcast.answers.windows import approvals_said, sentence
+    from shipcast.answers.windows import model_said, sentence
 
     say(sentence(answer))
     if not answer.items or answer.items[0].failure_probability is None:
@@ -346,6 +356,7 @@ def windows_table(answer: WindowsAnswer, tz: str) -> None:
         if window.reasons:
             when = local_time(window.start, answer.business_zone, answer.as_of)
             say(f"{when}: {reasons_in_words(window)}{needed and '.'}{needed}")
+    say(model_said(answer))
 
 
 def window_cells(window: Window) -> list[object]:

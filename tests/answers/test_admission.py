@@ -185,6 +185,8 @@ def test_a_window_becomes_an_event_on_the_clock_of_its_service(home, tmp_path):
     [event] = icalendar.Calendar.from_ical(target.read_bytes()).walk("VEVENT")
     assert (event["DTSTART"].dt, event["DTEND"].dt) == (window.start, window.end)
     assert window == answer.items[1]
+    assert " would fail; expected: " in event["DESCRIPTION"]
+    assert event["DESCRIPTION"].endswith("No approval is known to be needed.")
     with pytest.raises(UsageError, match="There is no window 4: the answer holds 3 windows"):
         write_window(answer, 4, target)
 
@@ -192,6 +194,28 @@ def test_a_window_becomes_an_event_on_the_clock_of_its_service(home, tmp_path):
 def change(minutes=30, **more):
     begins = MONDAY + timedelta(hours=9)
     return Wanted("a", Subject("pay", **more), timedelta(minutes=minutes), begins, begins + timedelta(days=1))
+
+
+NEVER = {
+    "too short": (EVENING.replace("120", "15"), "open for 15 minutes at once at most, and it takes 30 minutes."),
+    "a freeze for years": (
+        '[[freeze]]\nid = "long"\nstart = 2020-01-01\nend = 2199-12-31\ntz = "UTC"\n',
+        "On its own, long blocks every start of that year.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NEVER)
+def test_where_nothing_is_ever_allowed_it_says_why(case, tmp_path):
+    text, why = NEVER[case]
+    path = tmp_path / "calendar.toml"
+    path.write_text(text, encoding="utf-8")
+    constraints = Constraints(read_calendar(path), MONDAY)
+    wanted = change()
+
+    found = admission(constraints, wanted, candidate_starts(wanted.earliest, wanted.latest, wanted.duration))
+
+    assert found.never().endswith(why)
 
 
 def said(calendar, *booked, folder, wanted=None, hours=3):

@@ -1,6 +1,7 @@
 """`gate`: each check by hand, the verdict they add up to, and that what is not known is never a go."""
 
 import shutil
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -9,7 +10,7 @@ from company import COMPANY, CUT, DEPLOYED, instant
 
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.explain import explain
-from shipcast.answers.gate import EXIT_CODES, gate, reasons, verdict_of
+from shipcast.answers.gate import EXIT_CODES, Terms, gate, reasons, verdict_of
 from shipcast.answers.gate_checks import Check, Deployment, approvals_check, calendar_check
 from shipcast.answers.reading import open_reader
 from shipcast.scheduling.calendar.errors import CalendarError
@@ -44,6 +45,9 @@ OFFICE = '[[business_hours]]\nid = "office"\nregion = "us"\nopen = "11:00"\nclos
 SPARE = '[[reserve]]\nid = "spare"\nper_day_minutes = 60\nbetween = ["11:30", "13:00"]\ntz = "UTC"\n'
 
 
+TERMS = {field.name for field in fields(Terms)}
+
+
 @pytest.fixture(scope="module")
 def home(built):
     return built({**COMPANY, "services": SERVICES, "holds": HOLDS})
@@ -56,7 +60,8 @@ def ask(home, tmp_path):
     def asked(service="pay", calendar="", settings=home, as_of=CUT, **more):
         path = tmp_path / "calendar.toml"
         path.write_text(calendar, encoding="utf-8")
-        return gate(settings, as_of, service, **{"at": NOON, "duration": HALF_HOUR, "calendar_file": path, **more})
+        said = {"at": NOON, "duration": HALF_HOUR, **{key: more.pop(key) for key in TERMS & more.keys()}}
+        return gate(settings, as_of, service, Terms(**said), calendar_file=path, **more)
 
     return asked
 

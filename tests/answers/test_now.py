@@ -108,7 +108,8 @@ def test_a_hold_blocks_only_where_the_setting_says_so(home):
 
     assert (blocked.verdict, blocked.items, blocked.blocked[0].rule) == ("no_window", (), "hold: freeze")
     assert blocked.sentence == (
-        "web may not ship now (hold: freeze), nor within 7 days. No allowed start is known within a year."
+        "web may not ship now (hold: freeze), nor within 7 days. No start within a year is allowed. "
+        "On its own, hold: freeze blocks every start of that year."
     )
     assert said(ask(home, "web"), "A hold is in force on web")
 

@@ -108,7 +108,8 @@ def test_skill_is_said_in_words(answer):
     summary = answer.failure.summary
 
     assert summary.skill_low > 0
-    assert answer.sentence.startswith(f"Forecasts of {summary.n} deployments from ")
+    assert answer.sentence.startswith("The chances of failure ")
+    assert f"forecasts of {summary.n} deployments from " in answer.sentence
     assert "better than the base rate (" in answer.sentence
     assert "clearly less failed" in levels_said(answer.failure.levels)
 

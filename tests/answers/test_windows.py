@@ -147,7 +147,7 @@ CASES = st.fixed_dictionaries(
         "lines": st.none() | st.integers(0, 10_000),
         "files": st.none() | st.integers(0, 100),
         "after": st.integers(0, 10_000),
-        "length": st.integers(0, 20_000),
+        "length": st.integers(1, 20_000),
         "top": st.integers(1, 6),
     }
 )
@@ -324,7 +324,14 @@ def test_an_unknown_environment_is_refused(reader):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"duration": timedelta(0)}, {"top": 0}, {"lines": -1}, {"latest": AS_OF + timedelta(days=60)}],
+    [
+        {"duration": timedelta(0)},
+        {"top": 0},
+        {"lines": -1},
+        {"latest": AS_OF + timedelta(days=60)},
+        {"latest": AS_OF + timedelta(days=1), "earliest": AS_OF + timedelta(days=2)},
+        {"latest": AS_OF},
+    ],
 )
 def test_what_cannot_be_asked_is_refused(reader, wrong):
     with pytest.raises(UsageError):

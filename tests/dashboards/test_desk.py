@@ -39,7 +39,7 @@ def test_another_viewer_is_refused_and_told_who_was_there_and_when_it_is_free(ho
 
     assert other.made is None
     assert "booking 1 by ana: pay to production" in other.refused.facts["conflicts"][0]["says"]
-    assert other.refused.facts["next_free"] == WISH.end
+    assert other.refused.facts["free"][0] == "2027-02-01T09:45:00Z"
     assert len(booked(home)) == 1
 
 

@@ -66,6 +66,9 @@ FAULTS = {
     "yes for true": ({"approval_needed": "yes"}, "request a: approval_needed:"),
     "waits for nobody": ({"depends_on": ["b"]}, "request a: depends_on: there is no request b"),
     "excludes itself": ({"excludes": ["a"]}, "request a: excludes: it names itself"),
+    "null in a list": ({"excludes": [None]}, "request a: excludes.0: must be text. Got null instead"),
+    "a word for a list": ({"resources": "db"}, "request a: resources: must be a list. Got 'db' instead"),
+    "null for text": ({"environment": None}, "request a: environment: must be text. Got null instead"),
 }
 
 
@@ -78,6 +81,24 @@ def test_a_fault_is_named_with_its_request_and_key(name):
 
     assert said in refusal.value.detail
     assert refusal.value.next_step == "Nothing was planned."
+
+
+def test_all_faults_are_named_each_on_its_line_up_to_what_an_error_holds():
+    wrong = [{**GOOD, "id": f"r{number}", "commits": -1, "files_changed": "x"} for number in range(5)]
+
+    with pytest.raises(InputRefused) as refusal:
+        read(*wrong)
+
+    assert refusal.value.detail == "r.json: 10 faults."
+    assert refusal.value.lines[0] == "- request r0: files_changed: must be a whole number. Got 'x' instead."
+    assert (len(refusal.value.lines), refusal.value.lines[-1]) == (8, "- and 3 more")
+
+
+def test_a_key_that_stands_twice_is_named_with_its_request():
+    text = '{"requests": [{"id": "a", "service": "pay", "duration_minutes": 5, "service": "web"}]}'
+
+    with pytest.raises(InputRefused, match="the key 'service' stands twice in the object whose id is 'a'"):
+        read_requests(text, "r.json", "UTC")
 
 
 def test_two_of_one_name_are_refused():

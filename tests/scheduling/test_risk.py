@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, Outages, met_while_down, risk
+from shipcast.scheduling.risk import OUTAGE_QUARTERS, Forecast, Medians, Outages, met_while_down, risk
 
 
 def rate(starts, value=60.0):
@@ -27,14 +27,14 @@ def test_without_load_the_cost_is_in_minutes():
 def test_an_outage_runs_into_the_evening():
     load = rate(40, 0.0)
     load[8:] = 600.0  # from two hours on
-    met = Outages(1e-6).met(np.full((1, 40), np.log(180.0)), load)[0]
+    met = Outages(1e-6).met(Medians.of(np.full((1, 40), np.log(180.0))), load)[0]
 
     assert met[0] == pytest.approx(600.0, rel=1e-3)
     assert met[8] == pytest.approx(1800.0, rel=1e-3)
 
 
 def test_past_14_days_an_outage_no_longer_counts():
-    met = Outages(0.5).met(np.full((1, 1), np.log(1e9)), rate(1))
+    met = Outages(0.5).met(Medians.of(np.full((1, 1), np.log(1e9))), rate(1))
 
     assert met[0, 0] == pytest.approx(14 * 24 * 60)
 
@@ -48,7 +48,7 @@ def test_it_equals_the_mean_over_many_outages(seed, spread):
     so_far = np.append(0, np.cumsum(load / 4))
     met = [np.interp(k + outages[:, k] / 15, np.arange(len(so_far)), so_far).mean() - so_far[k] for k in range(3)]
 
-    assert Outages(spread).met(medians, load)[0] == pytest.approx(met, rel=0.08)
+    assert Outages(spread).met(Medians.of(medians), load)[0] == pytest.approx(met, rel=0.08)
 
 
 def test_a_planned_downtime_costs_what_it_turns_away_whether_the_change_fails_or_not():

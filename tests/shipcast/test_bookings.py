@@ -1,6 +1,7 @@
 """`shipcast reserve`, `freeze add`, `approve`, `override`, `undo` and `audit` as their users type them."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -117,6 +118,19 @@ def test_a_second_booking_is_refused_and_told_whom_it_meets_and_when_it_could_go
     assert [(party["number"], party["who"]) for party in conflict["parties"]] == [(1, "ana")]
 
 
+def test_what_a_refusal_advises_runs_as_it_stands(ask):
+    booked = ["--home", "my data", "reserve", "pay", *MORNING, "--for", "hot fix"]
+    ask(*booked)
+    _, _, err = ask(*booked)
+    undo, again = (shlex.split(line.partition("shipcast ")[2]) for line in err.replace("\\\n", "").splitlines()[-2:])
+
+    assert (undo, ask(*again)[0]) == (["--home", "my data", "undo", "1"], 0)
+    assert (
+        entry(ask, "--home", "my data", "audit", "list", "--service", "pay", "--from", "2027-02-01T09:45Z")["number"]
+        == 2
+    )
+
+
 def test_an_override_goes_against_rules_and_capacities_in_one_entry(ask):
     for service in ("web", "api"):
         assert ask("reserve", service, *FROZEN, "--type", "emergency")[0] == 0
@@ -154,7 +168,7 @@ def test_what_needs_an_approval_goes_with_one(ask):
 
     assert (given["items"][0]["says"], given["conflicts"]) == ("pay to production, of lunch (lead)", [])
     assert (check["decision"], check["rule"], check["lifted_by"]) == ("needs-approval", "lunch", [1])
-    assert "It may all the same, by entry 1 of the ledger." in " ".join(
+    assert "It may all the same: approval 1 by eve lifts lunch (as lead)." in " ".join(
         ask("calendar", "check", "pay", *NOON)[1].split()
     )
     assert entry(ask, "reserve", "pay", *NOON)["number"] == 2
@@ -331,8 +345,8 @@ MISTAKES = [
     (["override", "pay", *NOON, "--rule", "lanch", "--reason", "x"], 2, "Did you mean lunch?"),
     (["override", "pay", *NOON, "--rule", "lunch", "--reason", " "], 2, "--reason: must not be empty"),
     (["undo", "1"], 4, "There is no entry 1: nothing was recorded yet"),
-    (["undo", "0"], 2, "NUMBER: input should be greater"),
-    (["approve", "0"], 2, "NUMBER: input should be greater"),
+    (["undo", "0"], 2, "NUMBER: must be 1 or more"),
+    (["approve", "0"], 2, "NUMBER: must be 1 or more"),
     (["approve", "9" * 5000], 2, "Give the NUMBER of a booking"),
     (["audit", "verify", "--expect", "abc"], 2, "64 digits"),
 ]
@@ -370,7 +384,7 @@ def test_a_refusal_that_is_too_long_says_so_and_the_problem_object_holds_all(ask
     said, problem = refused(ask, "reserve", "pay", *MORNING)
 
     assert "and more; --json names all" in said
-    assert said.endswith("Go against the rules with: --override --reason TEXT.")
+    assert "Go against the rules with: --override --reason TEXT." in said
     assert [party["says"][0] for party in problem["conflicts"][0]["parties"]] == [*"abcdefghij"]
 
 
@@ -550,3 +564,67 @@ def test_a_mark_says_what_it_is_about_and_names_bookings_on_either_side(ask):
     assert answered(ask, "reserve", "pay", "--start", "2027-02-01T09:15Z", "--duration", "15m")["warnings"] == []
     refused(ask, *MARK[:-4], code=2)
     assert "must not be empty" in refused(ask, *MARK[:-4], "--reason", " ", code=2)[0]
+
+
+@pytest.mark.parametrize("place", ["--id", "--service", "--region"])
+def test_a_name_with_control_characters_is_refused_and_never_printed_raw(ask, place):
+    given = {"--id": "audit", "--service": "pay", "--region": "eu", place: "a\nb\x1b[1m"}
+    flags = [word for pair in given.items() for word in pair]
+
+    said, _ = refused(ask, "freeze", "add", *flags, "--from", "2027-02-01", "--to", "2027-02-01", code=2)
+
+    assert said == rf"error: {place} must have no control characters. Got 'a\nb\x1b[1m' instead."
+
+
+def test_an_error_keeps_to_its_lines_whatever_a_file_is_called(ask):
+    code, out, err = ask("calendar", "list", "--calendar", "a\nb")
+
+    assert (code, out) == (3, "")
+    assert err.splitlines()[0] == "error: a?b: No such file or directory."
+
+
+def test_an_override_does_not_count_the_booking_that_it_is_for(ask):
+    for service in ("web", "api"):
+        assert ask("reserve", service, *MORNING)[0] == 0
+    ask(*AUDIT)
+    span = ["--start", "2027-02-01T09:00Z", "--end", "2027-02-01T09:45Z"]
+    given = ["--rule", "audit", "--reason", "outage", "--who", "ana"]
+
+    assert answered(ask, "override", "web", *span, *given)["conflicts"] == []
+    assert [one["rule"] for one in answered(ask, "override", "pay", *span, *given)["conflicts"]] == ["two"]
+    said = " ".join(ask("calendar", "check", "web", *span)[1].split())
+    assert "It may all the same: override 4 by ana lifts audit (outage)." in said
+
+
+BOARD = """
+[[cab]]
+id = "board"
+cron = "0 10 * * 2"
+tz = "UTC"
+deadline_hours = 24
+"""
+
+
+def test_a_booking_says_which_board_has_to_decide_on_it_still_and_by_when(ask, tmp_path):
+    (tmp_path / "calendar.toml").write_text(BOARD)
+    normal = ["reserve", "pay", *MORNING, "--type", "normal"]
+    booked = answered(ask, *normal)
+    [needed] = booked["approvals"]
+
+    assert needed["rule"] == "board"
+    assert needed["deadline"] < needed["meeting"] < "2027-02-01T09:00:00Z"
+    assert "Board decides on" in booked["sentence"]
+    assert "hand it in by" in booked["sentence"]
+    ask("approve", "1")
+    ask("undo", "1")
+    given = ["--start", "2027-02-01T09:00Z", "--end", "2027-02-01T10:00Z", "--rule", "board"]
+    assert answered(ask, "approve", "pay", *given)["items"]
+    assert answered(ask, *normal)["approvals"] == []
+
+
+def test_a_booking_of_no_said_type_is_told_of_the_board(ask, tmp_path):
+    (tmp_path / "calendar.toml").write_text(BOARD)
+
+    assert answered(ask, "reserve", "pay", *MORNING)["warnings"] == [
+        "The type is not said: of normal changes board would have to decide."
+    ]

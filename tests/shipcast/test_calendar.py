@@ -99,7 +99,8 @@ def test_questions_may_come_from_the_standard_input(ask, monkeypatch):
     ("line", "word"),
     [
         ("{", "it is no JSON"),
-        ("[1]", "it is no object"),
+        ("[1]", "it must be one object such as"),
+        ('{"service": "pay", "service": "web"}', "the key 'service' stands twice"),
         ({**ASKED, "service": None}, "lacks the service"),
         ({"service": "pay", "end": ASKED["end"]}, "lacks the start"),
         ({**ASKED, "start": "noon"}, "start must be a time"),
@@ -268,6 +269,8 @@ def test_regions_and_team_are_those_of_the_home_unless_the_question_says_otherwi
         {"service": "web", "team": None, "business_zone": None, "regions": None},
     ]
     home = ["--home", str(built({"services": services}).home), "calendar", "check"]
+    warned = " ".join(answered(ask, *home, "pay", "--region", "mars", *SHUT)["warnings"])
+    assert "mars is a region in which no service is known (known: " in warned
     frozen = ["--start", "2026-12-24T21:00Z", "--end", "2026-12-24T22:00Z"]
     [known] = answered(ask, *home, "pay", *frozen)["items"]
     [said] = answered(ask, *home, "pay", "--region", "us", "--team", "shop", *frozen)["items"]

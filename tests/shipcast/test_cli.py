@@ -109,7 +109,7 @@ def test_by_something_gives_a_row_each_with_a_column_for_every_metric(ask, by):
 
 
 def test_a_hint_is_about_the_same_home_and_time(ask, company):
-    said = " ".join(ask("metrics", *ASKED)[1].split())
+    said = " ".join(ask("metrics", *ASKED)[1].replace("\\\n", "").split())
 
     assert f"next: shipcast --home {company / 'home'} --as-of {AS_OF} metrics --by service" in said
 
