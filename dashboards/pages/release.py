@@ -394,7 +394,7 @@ def risk_ahead(answer: WindowsAnswer, axis: charts.Axis) -> None:
     if not rows:
         cards.empty("What starts would cost by the hour is looked at for the 7 days from now alone.")
         return
-    low, high = min(rows, key=lambda row: row["cost"]), max(rows, key=lambda row: row["cost"])
+    low, high = min(rows, key=lambda row: row["relative"]), max(rows, key=lambda row: row["relative"])
     cards.chart(
         charts.risk(rows, charts.window_rows(answer, axis), axis),
         f"What a start would cost by the hour ({axis.zone}): least on {low['when']}, {low['said']}; most on "
