@@ -20,7 +20,7 @@ from shipcast.dashboards.style import HATCH, INK, LINES, MUTED
 from shipcast.scheduling.recommend import level
 
 HOUR = timedelta(hours=1)
-HIGHEST = 3.0  # of the usual cost; what is dearer is cut off there, and said
+HIGHEST = 3.0  # of the usual cost; what is dearer is cut off there
 LEFT = 110  # pixels for the names of lanes, the same in every chart, so that hours lie below each other
 OPEN, SHUT, OWN, BESIDE = "windows", "not allowed", "booked", "booked beside"
 

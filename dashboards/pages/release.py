@@ -395,10 +395,11 @@ def risk_ahead(answer: WindowsAnswer, axis: charts.Axis) -> None:
         cards.empty("What starts would cost by the hour is looked at for the 7 days from now alone.")
         return
     low, high = min(rows, key=lambda row: row["relative"]), max(rows, key=lambda row: row["relative"])
+    cut = f" Bars end at {charts.HIGHEST:.0%}." if high["relative"] > charts.HIGHEST else ""
     cards.chart(
         charts.risk(rows, charts.window_rows(answer, axis), axis),
         f"What a start would cost by the hour ({axis.zone}): least on {low['when']}, {low['said']}; most on "
-        f"{high['when']}, {high['said']}. Diamonds are the windows, with intervals that hold 95 %.",
+        f"{high['when']}, {high['said']}. Diamonds are the windows, with intervals that hold 95 %.{cut}",
         ["hour", "level", "cost"],
         [[row["when"], row["level"], row["said"]] for row in rows],
         "plan-risk",
