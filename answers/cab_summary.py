@@ -7,9 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shipcast.answers.window_words import UNITS, approval_said, chance_said, cost_said, of_usual, reasons_in_words
+from shipcast.answers.window_words import (
+    UNITS,
+    approval_said,
+    basis_said,
+    chance_said,
+    cost_said,
+    of_usual,
+    reasons_in_words,
+)
 from shipcast.answers.windows import Window, WindowsAnswer
-from shipcast.answers.words import plural, span
+from shipcast.answers.words import span
 
 SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 UNSEEN = re.compile(r"[^\S ]+|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -53,7 +61,7 @@ def cab_summary(
         listed(beside, "Nothing else is booked."),
         "## What to know",
         listed(answer.warnings, "Nothing more."),
-        escaped(basis(answer)),
+        escaped(basis_said(answer)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -101,11 +109,3 @@ def risk_facts(answer: WindowsAnswer, window: Window) -> list[tuple[str, str]]:
         (f"Expected {UNITS[answer.unit]}", f"{cost}, {of_usual(window)} of the usual"),
         ("Why", reasons_in_words(window)),
     ]
-
-
-def basis(answer: WindowsAnswer) -> str:
-    """What the forecast rests on, and as of when."""
-    model = "fitted when it was asked" if answer.model is None else f"{answer.model.recipe} {answer.model.version}"
-    rests = f"{plural(answer.failures, 'failure')} in {plural(answer.n, 'settled deployment')} of {answer.service}"
-    known = "" if answer.data_as_of is None else f", on data up to {answer.data_as_of:%Y-%m-%d %H:%M} UTC"
-    return f"Forecast from {rests}, model {model}; asked at {answer.as_of:%Y-%m-%d %H:%M} UTC{known}."

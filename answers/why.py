@@ -9,7 +9,6 @@ from typing import Unpack
 import polars as pl
 
 from shipcast.answers.inquiry import Details
-from shipcast.answers.outlook import DEPLOYED, RECENT
 from shipcast.answers.pricing import known_duration
 from shipcast.answers.reading import Reader
 from shipcast.answers.windows import windows
@@ -37,13 +36,6 @@ class Shipped:
     hour: int
     n: int
     failed: int
-
-
-def most_deployed(reader: Reader, *, team: str | None = None, environment: str = PRODUCTION) -> str | None:
-    """The service deployed most in the last 91 days; null: none ever was."""
-    since = reader.at - RECENT
-    found = reader.rows(DEPLOYED, service=None, team=team, environment=environment, since=since)
-    return found[0][0] if found else None
 
 
 def offered(reader: Reader, service: str, *, duration: timedelta | None = None, **details: Unpack[Details]) -> Offered:

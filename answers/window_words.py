@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shipcast.answers.company import Approval
-from shipcast.answers.windows import Unit, Window
-from shipcast.answers.words import amount, in_hundred, local_time
+from shipcast.answers.windows import PricedAnswer, Unit, Window, model_said
+from shipcast.answers.words import amount, in_hundred, local_time, plural
 
 UNITS: dict[Unit, str] = {"requests": "requests affected", "disruption_minutes": "minutes of disruption"}
 
@@ -64,3 +64,15 @@ def approval_said(needed: Approval, zone: str, as_of: datetime) -> str:
         return needed.rule
     meets, closes = (local_time(moment, zone, as_of) for moment in (needed.meeting, needed.deadline))
     return f"{needed.rule}: meets {meets}, hand it in by {closes} ({zone})"
+
+
+def basis_said(answer: PricedAnswer) -> str:
+    """What the chances of failure rest on, from when to when, and as of when."""
+    rests = f"{plural(answer.failures, 'failure')} in {plural(answer.n, 'settled deployment')} of {answer.service}"
+    period = ""
+    if answer.period_start is not None and answer.period_end is not None:
+        period = f", {answer.period_start:%-d %b %Y} to {answer.period_end:%-d %b %Y}"
+    others = f", and on {answer.n_pooled:,} of all services"
+    known = "" if answer.data_as_of is None else f", on data up to {answer.data_as_of:%-d %b %Y %H:%M} UTC"
+    asked = f"Asked at {answer.as_of:%-d %b %Y %H:%M} UTC{known}."
+    return f"The chances of failure rest on {rests}{period}{others}. {model_said(answer)} {asked}"

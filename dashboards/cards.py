@@ -76,7 +76,7 @@ def guarded() -> Iterator[None]:
 
 
 def refused(error: ShipcastError) -> None:
-    empty(f"{error.detail} {error.next_step or ''}".strip())
+    empty(" ".join(filter(None, (error.detail, *error.lines, error.next_step))))
 
 
 def empty(words: str, kind: str = "unknown") -> None:

@@ -77,6 +77,8 @@ CSS = f"""
   .sc-empty {{ border: 1px dashed {HATCH}; border-radius: .4rem; padding: .8rem 1rem; }}
   .sc-empty.sc-none {{ border-style: solid; }}
   .sc-empty code, .sc-note code, .sc-text code {{ overflow-wrap: anywhere; white-space: pre-wrap; }}
+  [role="spinbutton"][contenteditable] {{ display: inline-block; min-height: 24px; min-width: 24px; line-height: 24px;
+    text-align: center; }}
   a:focus-visible, button:focus-visible {{ outline: 3px solid {ACCENT}; outline-offset: 2px; }}
 </style>
 """

@@ -44,7 +44,9 @@ KINDS: dict[str, KindLook] = {
 
 
 def lane_of(one: RuleSpan) -> str:
-    return f"{one.rule} · {KINDS[one.kind].word}"
+    """A lane by its rule, its kind, and whether an approval opens it."""
+    unless = ", unless approved" if one.effect == "approval" and one.kind != "allow" else ""
+    return f"{one.rule} · {KINDS[one.kind].word}{unless}"
 
 
 def lanes(week: CalendarWeek) -> list[str]:

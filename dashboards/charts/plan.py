@@ -20,8 +20,8 @@ from shipcast.dashboards.style import HATCH, INK, LINES, MUTED
 from shipcast.scheduling.recommend import level
 
 HOUR = timedelta(hours=1)
-HIGHEST = 3.0  # of the usual cost; what is dearer is cut off there, and said
-LEFT = 110  # pixels for the names of lanes, the same in every chart, so that their hours lie below each other
+HIGHEST = 3.0  # of the usual cost; what is dearer is cut off there
+LEFT = 110  # pixels for the names of lanes, the same in every chart, so that hours lie below each other
 OPEN, SHUT, OWN, BESIDE = "windows", "not allowed", "booked", "booked beside"
 
 
@@ -63,6 +63,7 @@ def risk_rows(answer: WindowsAnswer, axis: Axis) -> list[dict[str, Any]]:
             "to": wall(start + HOUR, axis.zone),
             "when": axis.said(start),
             "level": level(cost),
+            "relative": cost,
             "cost": min(cost, HIGHEST),
             "said": f"{cost * 100:.0f} % of the usual",
         }

@@ -17,7 +17,15 @@ from shipcast.answers.company import approvals_said
 from shipcast.answers.forecast import FARTHEST_HOURS, forecast
 from shipcast.answers.usual import most_deployed, usual_length
 from shipcast.answers.window_file import window_ics
-from shipcast.answers.window_words import UNITS, approval_said, chance_said, cost_said, of_usual, reasons_in_words
+from shipcast.answers.window_words import (
+    UNITS,
+    approval_said,
+    basis_said,
+    chance_said,
+    cost_said,
+    of_usual,
+    reasons_in_words,
+)
 from shipcast.answers.windows import Window, WindowsAnswer, windows
 from shipcast.answers.words import in_hundred, listing, local_time, plural
 from shipcast.dashboards import cards
@@ -79,13 +87,13 @@ def draw(view: View) -> None:
     except ShipcastError as error:
         with top:
             cards.headline(TITLE, f"0 windows for {form.service} can be looked for as asked.")
-            cards.empty(on_page(f"{error.detail} {error.next_step}"))
+            cards.empty(on_page(f"{error.detail} {' '.join(error.lines)} {error.next_step}"))
         return
     with top:
         cards.headline(TITLE, answer.sentence)
         said(view)
     offered(view, form, answer)
-    with cards.card("The time around them"):
+    with cards.card("The hours around the windows"):
         around(view, form, answer)
     if answer.alternatives:
         with cards.card("What if"):
@@ -136,7 +144,7 @@ def whole(label: str, key: str, placeholder: str, least: int, most: int) -> int 
 
 def moment(label: str, key: str, zone: str) -> datetime | None:
     """A time on the reader's clock; null: not said."""
-    given = st.datetime_input(label, value=None, key=key, bind="query-params", width=175)
+    given = st.datetime_input(label, value=None, key=key, bind="query-params", width=225)
     return given.replace(tzinfo=ZoneInfo(zone)) if isinstance(given, datetime) else None
 
 
@@ -175,6 +183,8 @@ def offered(view: View, form: Form, answer: WindowsAnswer) -> None:
             return
         end = max(one.end for one in answer.items)
         booked = view.ask(bookings_between, since=answer.as_of, until=end, environment=answer.environment)
+        if answer.verdict == "no_clear_difference":
+            cards.text("Any time that is allowed is about as good: take one that suits the people who ship.")
         ranked(view, answer, booked)
         number = chosen(view, answer)
         window = answer.items[number - 1]
@@ -207,7 +217,7 @@ def ranked(view: View, answer: WindowsAnswer, booked: Sequence[Booked]) -> None:
             "",
             *(f"start ({zone})" for zone in zones),
             "level",
-            "of the usual cost",
+            "of usual cost",
             "chance of failure",
             UNITS[answer.unit],
             "at the same time",
@@ -229,11 +239,10 @@ def ranked(view: View, answer: WindowsAnswer, booked: Sequence[Booked]) -> None:
             for number, one in enumerate(answer.items, start=1)
         ],
         f"{plural(len(answer.items), 'window')} of {answer.duration_minutes:g} minutes for {answer.service}; "
-        f"intervals hold 95 %, and rest on {plural(answer.n, 'settled deployment')} of it "
-        f"and {answer.n_pooled:,} of all services",
-        numbers=("of the usual cost",),
+        "intervals hold 95 %",
         download="windows",
     )
+    cards.note(basis_said(answer))
 
 
 def beside(window: Window, booked: Sequence[Booked]) -> list[str]:
@@ -289,7 +298,9 @@ def said(view: View) -> None:
             cards.text(found.made.sentence)
             cards.notes(found.made.warnings)
             st.button("Undo this booking", on_click=found.undo, args=(view.settings,), key="undo")
-            link("calendar", "See it in the calendar")
+            start = found.made.items[0].start or view.as_of
+            day = f"{start.astimezone(ZoneInfo(view.filters.zone)):%Y-%m-%d}"
+            link("calendar", "See it in the calendar", week="The week of a day", day=day)
     elif found.undone is not None:
         with cards.card("Taken back"):
             cards.text(found.undone.sentence)
@@ -301,11 +312,10 @@ def not_done(view: View, error: ShipcastError) -> None:
     if not isinstance(error, EntryRefused) or not error.facts.get("conflicts"):
         cards.refused(error)
         return
-    cards.text(error.detail.splitlines()[0])
+    cards.text(error.detail)
     cards.notes([one["says"] for one in error.facts["conflicts"]])
     if "free" in error.facts:
-        free = datetime.fromisoformat(error.facts["free"][0])
-        zone = view.filters.zone
+        zone, free = view.filters.zone, datetime.fromisoformat(error.facts["free"][0])
         cards.text(f"The next free time is {local_time(free, zone, view.as_of)} ({zone}).")
     cards.note(f"Or choose another window above. On the command line: {error.next_step}")
 
@@ -384,11 +394,12 @@ def risk_ahead(answer: WindowsAnswer, axis: charts.Axis) -> None:
     if not rows:
         cards.empty("What starts would cost by the hour is looked at for the 7 days from now alone.")
         return
-    low, high = min(rows, key=lambda row: row["cost"]), max(rows, key=lambda row: row["cost"])
+    low, high = min(rows, key=lambda row: row["relative"]), max(rows, key=lambda row: row["relative"])
+    cut = f" Bars end at {charts.HIGHEST:.0%}." if high["relative"] > charts.HIGHEST else ""
     cards.chart(
         charts.risk(rows, charts.window_rows(answer, axis), axis),
         f"What a start would cost by the hour ({axis.zone}): least on {low['when']}, {low['said']}; most on "
-        f"{high['when']}, {high['said']}. Diamonds are the windows, with intervals that hold 95 %.",
+        f"{high['when']}, {high['said']}. Diamonds are the windows, with intervals that hold 95 %.{cut}",
         ["hour", "level", "cost"],
         [[row["when"], row["level"], row["said"]] for row in rows],
         "plan-risk",

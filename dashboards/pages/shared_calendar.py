@@ -25,7 +25,7 @@ WEEKS = {THIS: 0, NEXT: 7, LAST: -7}
 EXAMPLE = """[[freeze]]
 id = "year-end"
 start = 2026-12-18
-end = 2027-01-03              # that day included
+end = 2027-01-03
 tz = "Europe/Berlin"
 reason = "the books are closed"
 """
@@ -104,7 +104,7 @@ def no_calendar(view: View) -> None:
         f"`{view.settings.home}`, such as the lines below, or let a freeze hold with `shipcast freeze add`; "
         "docs/calendar.md says what else may stand there."
     )
-    st.code(EXAMPLE, language="toml")
+    st.code(EXAMPLE, language=None)
 
 
 def exported(view: View, week: CalendarWeek) -> None:

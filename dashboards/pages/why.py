@@ -12,7 +12,8 @@ from shipcast.answers.company import approvals_said
 from shipcast.answers.explain import Curve, ExplainAnswer, alike_said, calmer_said, explain
 from shipcast.answers.failures import hour_said
 from shipcast.answers.inquiry import Details
-from shipcast.answers.why import most_deployed, offered, shipped
+from shipcast.answers.usual import most_deployed
+from shipcast.answers.why import offered, shipped
 from shipcast.answers.words import local_time, plural, share, times
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts import why as charts
