@@ -7,7 +7,8 @@ from company import COMPANY, CUT
 
 from shipcast.answers.explain import explain
 from shipcast.answers.reading import open_reader
-from shipcast.answers.why import most_deployed, offered, shipped
+from shipcast.answers.usual import most_deployed
+from shipcast.answers.why import offered, shipped
 from shipcast.answers.windows import windows
 
 HALF_HOUR = timedelta(minutes=30)
