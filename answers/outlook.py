@@ -152,7 +152,7 @@ def check_service(history: History, service: str | None) -> None:
 def shown_of(weeks: Sequence[ServiceWeek], found: Sequence[object]) -> list[str]:
     if len(weeks) == len(found):
         return []
-    return [f"The {len(weeks)} services deployed most of {len(found)} are shown."]
+    return [f"Shown: {plural(len(weeks), 'service')} of {len(found)}, those deployed most in the last 13 weeks."]
 
 
 def service_weeks(reader: Reader, history: History, services: Sequence[tuple[str, int]]) -> tuple[ServiceWeek, ...]:
