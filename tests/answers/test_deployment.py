@@ -93,7 +93,7 @@ def test_a_recent_success_may_still_change(reader):
 
     assert not found.facts.is_settled
     assert (
-        "It counts as not failed so far; an incident or a rollback may change that, most do by Thu 13 Mar 11:10."
+        "It counts as not failed so far: an incident or a rollback may still change that; it settles on Thu 13 Mar 11:10."
         in (found.counted)
     )
 
