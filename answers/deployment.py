@@ -313,7 +313,7 @@ def failed_said(reader: Reader, found: Story) -> str:
             return "It counts as not failed, for good: it has settled."
         settles = (facts.completed_at or facts.started_at) + timedelta(days=reader.facts.settle_days)
         when = local_time(settles, facts.zone, reader.as_of)
-        return f"It counts as not failed so far; an incident or a rollback may change that, most do by {when}."
+        return f"It counts as not failed so far: an incident or a rollback may still change that; it settles on {when}."
     back = "it was rolled back" + (f" by {facts.rolled_back_by}" if facts.rolled_back_by else "")
     number = len(found.incidents)
     reasons = [
