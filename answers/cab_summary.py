@@ -19,7 +19,8 @@ from shipcast.answers.window_words import (
 from shipcast.answers.windows import Window, WindowsAnswer
 from shipcast.answers.words import span
 
-SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@!]|:(?=//)|(?<=www)\.|^[-+=])", re.IGNORECASE)
+NUMBERED = re.compile(r"^(\d+)([.)])")
 UNSEEN = re.compile(r"[^\S ]+|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 NOT_SAID = "not said"
 
@@ -69,10 +70,10 @@ def cab_summary(
 def escaped(text: str) -> str:
     r"""Text in which Markdown and HTML see nothing of theirs, on one line.
 
-    >>> escaped("*pay* <b>\n# x"), escaped("1. a")
-    ('\\*pay\\* \\<b\\> \\# x', '1\\. a')
+    >>> escaped("*pay* <b>\n# x"), escaped("1. at 08:00"), escaped("http://x")
+    ('\\*pay\\* \\<b\\> \\# x', '1\\. at 08:00', 'http\\://x')
     """
-    return SPECIAL.sub(r"\\\1", UNSEEN.sub(" ", text)).strip()
+    return NUMBERED.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", UNSEEN.sub(" ", text).strip()))
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:

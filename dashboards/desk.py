@@ -87,9 +87,18 @@ class Desk:
             except ShipcastError as error:
                 self.refused = error
 
+    def has_booked(self, service: str, environment: str) -> bool:
+        """Whether the last booking here is of that service and environment, and was not taken back here."""
+        return self.wish is not None and (self.wish.service, self.wish.environment) == (service, environment)
+
     def forget(self) -> None:
         """Say no more of what was refused or undone."""
         self.refused = self.undone = None
+
+    def book_another(self) -> None:
+        """Let what was booked stand, and offer to book once more."""
+        self.forget()
+        self.wish = self.made = None
 
     def undo(self, settings: Settings) -> None:
         """Take back what was booked here last, once."""

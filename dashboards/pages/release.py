@@ -265,6 +265,10 @@ def book(view: View, form: Form, answer: WindowsAnswer, window: Window) -> None:
     if not is_present(view.as_of):
         cards.note("What is booked is booked now. Clear “As of” above, and ask about the present, to book a window.")
         return
+    if desk().has_booked(answer.service, answer.environment):  # a click too many must not take the next window
+        cards.note(f"{answer.service} was just booked, see above.")
+        st.button("Book another window", on_click=desk().book_another, key="another")
+        return
     needed = approvals_said(window.approvals, answer.business_zone, answer.as_of)
     if needed:
         cards.note(f"{needed.strip()} A rule that asks for an approval lets it be booked once somebody gave that.")

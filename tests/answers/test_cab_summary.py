@@ -72,5 +72,5 @@ def test_no_text_is_read_as_anything_but_text(name):
 def test_a_hostile_name_stays_on_its_line_as_text():
     said = summary(service="x\n# Approved <script>alert(1)</script> [a](http://b)", purpose="`rm` \u202e")
 
-    assert "# Change: x \\# Approved \\<script\\>alert\\(1\\)\\<\\/script\\> \\[a\\]\\(http\\:\\/\\/b\\)" in said
+    assert "# Change: x \\# Approved \\<script\\>alert(1)\\</script\\> \\[a\\](http\\://b)" in said
     assert "\u202e" not in said

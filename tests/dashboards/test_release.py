@@ -88,11 +88,13 @@ def test_a_window_is_booked_by_clicks_seen_and_taken_back_and_its_advice_is_kept
     assert "Booked web to production" in words(page)
     assert "1 booking to production in this time" in words(page)
     assert len(advice(own_home)) == 1
+    assert "Book this window" not in [button.label for button in page.button]  # a click too many finds nothing
 
     clicked(page, "Undo this booking")
 
     assert state_at(own_home.home).bookings == ()
     assert "Undid booking 1 by ana" in words(page)
+    assert "Book this window" in [button.label for button in page.button]
     assert not is_broken(page), words(page)
 
 
