@@ -1,5 +1,6 @@
 """A page server in a process of its own, and a real Chromium that looks at it."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -25,12 +26,13 @@ def free_port():
 
 
 @contextmanager
-def serving(home, as_of):
-    """The address of the page of a home, served as its user does, while the block runs."""
+def serving(home, as_of=None, folder=None):
+    """The address of the page of a home, served as its user does from a folder, while the block runs."""
     port = free_port()
-    flags = ["--home", str(home), "--as-of", as_of, "--port", str(port)]
+    flags = ["--home", str(home), "--port", str(port), *(["--as-of", as_of] if as_of else [])]
     command = [sys.executable, "-m", "shipcast", "dashboard", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+    given = {} if folder is None else {"cwd": folder, "env": {**os.environ, "HOME": str(folder)}}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **given) as server:
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(f"{address}/_stcore/health", server)

@@ -1,6 +1,8 @@
 """The page as its readers have it: in a real browser, from a real server."""
 
 import json
+import shutil
+from datetime import UTC
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,9 +10,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import chromium, looked_at, serving, settled
 from company import CUT, instant
+from icalendar import Calendar
 
 from shipcast.__main__ import run
 from shipcast.dashboards.frame import PAGES
+from shipcast.scheduling.ledger.ledger import state_at
 
 STANDARD = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 FIRST = next(iter(PAGES))
@@ -24,8 +28,14 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def served(trained_home, browser):
-    with serving(trained_home.home, instant(CUT)) as found:
+def elsewhere(tmp_path_factory):
+    """The folder that the server is started in, and its user's home."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+@pytest.fixture(scope="module")
+def served(trained_home, browser, elsewhere):
+    with serving(trained_home.home, instant(CUT), elsewhere) as found:
         yield found
 
 
@@ -78,13 +88,14 @@ def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, addr
     assert "could not be drawn" not in page.inner_text("body")
 
 
-def test_the_server_talks_to_its_viewers_alone(browser, served):
+def test_the_server_talks_to_its_viewers_alone_and_writes_nothing_beside_its_home(browser, served, elsewhere):
     address, process = served
     looked_at(browser, url(address, FIRST))
     port = urlsplit(address).port
 
     assert {peer for peer in connected(process) if port not in peer} == set()
     assert listening(process) == {("127.0.0.1", port)}
+    assert [*elsewhere.rglob("*")] == []
 
 
 def sockets(process):
@@ -161,3 +172,35 @@ def test_all_that_can_be_clicked_can_be_reached_by_keyboard(browser, address):
 
     assert wanted > 10
     assert len(reached) >= wanted
+
+
+def test_from_a_headline_to_the_deployment_behind_it_it_is_two_clicks(browser, address):
+    page = looked_at(browser, url(address, FIRST))
+    page.get_by_role("link", name="By week and service").nth(2).click()
+    page.wait_for_url("**/delivery*")
+    settled(page)
+    row = page.locator("td a[href*='deployment=']").first
+    name = row.inner_text()
+    row.click()
+    page.wait_for_url("**/deployment?*")
+    settled(page)
+
+    assert name in headline(page)
+
+
+def test_a_window_is_booked_in_three_clicks_and_downloaded_with_one(browser, trained_home, tmp_path):
+    shutil.copytree(trained_home.home, tmp_path / "home")
+    with serving(tmp_path / "home") as (address, _):
+        page = looked_at(browser, url(address, FIRST))
+        page.get_by_role("link", name="Plan a release").last.click()
+        page.wait_for_url("**/plan*")
+        settled(page)
+        with page.expect_download() as started:
+            page.get_by_role("button", name="Window (.ics)").click()
+        (event,) = Calendar.from_ical(Path(started.value.path()).read_bytes()).walk("VEVENT")
+        page.get_by_role("button", name="Book this window").click()
+        page.get_by_role("button", name="Undo this booking").wait_for()
+
+    (booked,) = state_at(tmp_path / "home").bookings
+    assert event.start == booked.body.start.replace(tzinfo=UTC)
+    assert event.end == booked.body.end.replace(tzinfo=UTC)
