@@ -291,7 +291,7 @@ WITHOUT_DATA = ["metrics", "windows checkout --duration 45m", "now checkout", "e
 @pytest.mark.parametrize("arguments", [words.split() for words in WITHOUT_DATA], ids=" ".join)
 def test_a_home_without_data_says_what_to_do(arguments, tmp_path, capsys):
     assert run(["--home", str(tmp_path / "home"), *arguments]) == 7
-    assert "shipcast ingest files DIR" in capsys.readouterr().err
+    assert "ingest files DIR" in capsys.readouterr().err
 
 
 def test_init_writes_once_and_never_overwrites(tmp_path, capsys):
