@@ -85,7 +85,7 @@ def test_a_model_file_that_was_changed_answers_nothing(ask):
 
     assert code == 8
     assert "SHA-256" in problem["detail"]
-    assert "shipcast train" in problem["detail"]
+    assert "train --rollback" in problem["detail"]
 
 
 @pytest.mark.parametrize("place", ["models/champions.json", "models/artifacts/*/artifacts/model/model.npz"])
