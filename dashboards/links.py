@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from shipcast.dashboards.cards import Html
+from shipcast.dashboards.cards import LONGEST_TEXT, Html, cut
 from shipcast.dashboards.filters import KEYS
 
 GOING, PAGES = "going", "pages"
@@ -31,7 +31,7 @@ def cell(path: str, words: str, **given: str) -> Html:
     """A link as a cell of a table; filters that are set go along, but for those set anew."""
     set_already = {key: value for key, value in st.query_params.items() if key in KEYS}
     target = f"{path}?{urlencode({**set_already, **given})}"
-    return Html(f'<a href="{escape(target)}" target="_self">{escape(words)}</a>')
+    return Html(f'<a href="{escape(target)}" target="_self">{escape(cut(words, LONGEST_TEXT))}</a>')
 
 
 def go(path: str, **given: str) -> None:

@@ -152,7 +152,8 @@ def test_a_shell_completes_metrics_keys_and_names(company, tmp_path, typed, offe
 
 
 def test_now_leads_to_why_with_the_same_flags(ask):
-    said = " ".join(ask("now", "checkout", "--duration", "45m", "--lines", "300", *ASKED)[1].replace("\\\n", "").split())
+    said = ask("now", "checkout", "--duration", "45m", "--lines", "300", *ASKED)[1]
+    said = " ".join(said.replace("\\\n", "").split())
 
     assert f"--as-of {AS_OF} explain checkout --at 2025-12-0" in said
     assert "Z --duration=45m --lines=300" in said
