@@ -10,12 +10,13 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), "")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+TRIES, SHORT = 20, 3_000  # ms
 LONG = 120_000  # ms; on a busy machine a first page takes its time
 
 
@@ -80,3 +81,17 @@ def settled(page):
     """Wait until the page is drawn."""
     page.wait_for_selector("h1.sc-headline")
     page.wait_for_selector(DRAWN)
+    page.wait_for_load_state("networkidle")  # what charts are drawn with comes after them
+
+
+def choose(page, label, option):
+    """Choose from a list, which is opened again where a page that still moves has shut it."""
+    for _ in range(TRIES):
+        page.get_by_label(label, exact=False).first.click()
+        try:
+            page.get_by_role("option", name=option, exact=True).click(timeout=SHORT)
+        except TimeoutError:
+            page.keyboard.press("Escape")
+        else:
+            return
+    pytest.fail(f"{label} does not offer {option}")

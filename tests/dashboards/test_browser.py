@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import chromium, looked_at, serving, settled
+from browsing import choose, chromium, looked_at, serving, settled
 from company import CUT, instant
 from icalendar import Calendar
 
@@ -138,8 +138,7 @@ def test_pages_say_what_the_command_line_says(browser, address, answered):
 def test_a_filter_changes_the_address_and_the_address_restores_the_view(browser, address):
     page = looked_at(browser, url(address, "delivery"))
     before = headline(page)
-    page.get_by_label("Service", exact=False).first.click()
-    page.get_by_role("option", name="web", exact=True).click()
+    choose(page, "Service", "web")
     page.wait_for_function(f"document.querySelector('h1.sc-headline').innerText !== {json.dumps(before)}")
     settled(page)
     copied = page.url
