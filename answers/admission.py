@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -63,15 +63,9 @@ class Admission:
 
     def blocked(self) -> tuple[Blocked, ...]:
         """The spans of starts that are blocked, each with the rule."""
-        edges = np.flatnonzero(np.diff(self.places, prepend=-2, append=-2))
         return tuple(
-            Blocked(
-                start=utc(as_datetime(self.starts[first])),
-                end=utc(as_datetime(self.starts[last - 1]) + SLOT),
-                rule=self.names[self.places[first]],
-            )
-            for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-            if self.places[first] >= 0
+            Blocked(start=start, end=end, rule=self.names[place])
+            for start, end, place in runs(self.starts, self.places)
         )
 
     def refusing(self, place: int) -> tuple[str, ...]:
@@ -112,6 +106,14 @@ class Admission:
         if whole:
             return f"On its own, {whole[0]} blocks every start of that year."
         return f"What blocks most of that year: {', '.join(list(counts)[:MOST_NAMED])}."
+
+
+def runs(starts: Instants, places: NDArray[np.int64]) -> Iterator[tuple[datetime, datetime, int]]:
+    """The spans (aware) in which consecutive quarter hours have one place; where it is negative there is none."""
+    edges = np.flatnonzero(np.diff(places, prepend=-2, append=-2))
+    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        if places[first] >= 0:
+            yield utc(as_datetime(starts[first])), utc(as_datetime(starts[last - 1]) + SLOT), int(places[first])
 
 
 def longest_opening(calendar: Calendar, subject: Subject, begins: datetime) -> timedelta | None:

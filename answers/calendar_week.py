@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from shipcast.answers import metric_queries as queries
+from shipcast.answers.admission import runs
 from shipcast.answers.answer import naive, utc
 from shipcast.answers.calendar import subject_warnings
-from shipcast.answers.company import Known, known_in
-from shipcast.answers.company_calendar import combined, ledger_state
+from shipcast.answers.company import Known, company_rules, known_in
+from shipcast.answers.company_calendar import ledger_state
 from shipcast.answers.entries import ConflictItem, standing_items
 from shipcast.answers.periods import Span, instant_of
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import listing, plural
-from shipcast.scheduling.calendar.calendar import Calendar, as_datetime
-from shipcast.scheduling.calendar.files import calendar_files
+from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.occurrences import Kind, Occurrence, occurrences
 from shipcast.scheduling.calendar.rules import Capacity
 from shipcast.scheduling.calendar.scope import Scope, Subject, fits, is_about
@@ -186,9 +186,8 @@ def calendar_week(
         An entry of the ledger is not as it was written.
     """
     period = week_of(day, zone)
-    state = ledger_state(reader.settings, reader.as_of)
-    files = calendar_files(reader.settings.home)
-    calendar, known = combined(files, state), known_in(reader)
+    company, known = company_rules(reader.settings, reader.as_of), known_in(reader)
+    calendar, state = company.calendar, company.state
     asked = asked_about(reader, known, environment, service, team)
     since, until = naive(period.start), naive(period.end)
     everything = booked_within(state.bookings, since, until)
@@ -197,7 +196,7 @@ def calendar_week(
     refused = {party.number for one in conflicts for party in one.parties if party.kind == "booking"}
     rules = [one for one in occurrences(calendar, since, until) if asked.is_touched(one.scope)]
     lanes = sorted({one.body.service for one in entries} | ({service} if service else set()))
-    has_calendar = bool(files or calendar.ids)
+    has_calendar = bool(company.files or calendar.ids)
     subjects = [known.subject(name, environment, None) for name in lanes[:LANES]]
     return CalendarWeek(
         period=period,
@@ -271,12 +270,9 @@ def shut_spans(calendar: Calendar, subject: Subject, period: Span) -> Iterator[S
     places = np.full(len(starts), -1)
     for place in sorted(range(len(closures)), key=lambda place: (closures[place].effect == "block", -place)):
         places[closures[place].closed] = place
-    edges = np.flatnonzero(np.diff(places, prepend=-2, append=-2))
-    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if places[first] >= 0:
-            found = closures[places[first]]
-            begins, ends = (utc(as_datetime(starts[first])), utc(as_datetime(starts[last - 1]) + SLOT))
-            yield ShutSpan(subject.service, found.rule, found.effect != "block", begins, min(ends, period.end))
+    for begins, ends, place in runs(starts, places):
+        found = closures[place]
+        yield ShutSpan(subject.service, found.rule, found.effect != "block", begins, min(ends, period.end))
 
 
 def use(capacity: Capacity, entries: Iterable[Entry[Booking]], period: Span) -> CapacityUse:

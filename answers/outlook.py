@@ -13,7 +13,6 @@ from pydantic import Field
 from shipcast.answers.admission import Admission, admission
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, utc
 from shipcast.answers.company import company_constraints, company_rules, known_in
-from shipcast.answers.errors import UnknownName
 from shipcast.answers.price_list import Priced, price_list
 from shipcast.answers.pricing import Forecaster, Question, known_change, known_duration
 from shipcast.answers.reading import Reader
@@ -133,7 +132,8 @@ def outlook(
     """
     reader.check_environment(environment)
     history = History(reader.connection, reader.at, environment, reader.settings.tz)
-    check_service(history, service)
+    if service is not None:
+        known_change(history, service, None, None, None)
     found = reader.rows(DEPLOYED, service=service, team=team, environment=environment, since=reader.at - RECENT)
     weeks = service_weeks(reader, history, [(name, recent) for name, recent, _ in found[:top]])
     answer = OutlookAnswer(
@@ -141,12 +141,6 @@ def outlook(
     )
     answer = answer.model_copy(update=common_hours(weeks))
     return answer.model_copy(update={"sentence": sentence(answer, reader.settings.tz)})
-
-
-def check_service(history: History, service: str | None) -> None:
-    known = history.services()["service"].to_list()
-    if service is not None and known and service not in known:
-        raise UnknownName("service", service, known)
 
 
 def shown_of(weeks: Sequence[ServiceWeek], found: Sequence[object]) -> list[str]:

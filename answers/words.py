@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SMALLEST_SHOWN = 0.01
+LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
 
 def share(value: float | None) -> str:
@@ -128,6 +129,15 @@ def span(start: datetime, end: datetime, zone: str) -> str:
     clock = "%H:%M:%S" if first.second or last.second else "%H:%M"
     closes = clock if first.date() == last.date() else f"%a %-d %b %Y {clock}"
     return f"{first.strftime(f'%a %-d %b %Y {clock}')} to {last.strftime(closes)}"
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, shortened to so many characters.
+
+    >>> cut("storm", 5), cut("calm or fair", 5)
+    ('storm', 'calm…')
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def listing(words: Sequence[str]) -> str:

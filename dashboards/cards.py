@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from shipcast.answers.words import cut
 from shipcast.dashboards.style import LEVELS
 from shipcast.settings.errors import ShipcastError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("shipcast.dashboards")
 LONGEST_TABLE = 200
-LONGEST_TEXT = 300
+LONGEST_TEXT, LONGEST_PARAGRAPH = 300, 2_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
@@ -39,14 +40,10 @@ def marked(words: str) -> str:
     >>> marked("run `shipcast build`, <b>")
     'run <code>shipcast build</code>, &lt;b&gt;'
     """
-    parts = escape(cut(words)).split("`")
+    parts = escape(cut(words, LONGEST_PARAGRAPH)).split("`")
     if len(parts) % 2 == 0:
         return "`".join(parts)
     return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
-
-
-def cut(words: str, longest: int = 2_000) -> str:
-    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def headline(title: str, sentence: str) -> None:
@@ -55,9 +52,9 @@ def headline(title: str, sentence: str) -> None:
 
 
 @contextmanager
-def card(title: str, *, is_bordered: bool = True) -> Iterator[None]:
+def card(title: str) -> Iterator[None]:
     """A part of the page with a heading; what breaks in it is said there, and hides nothing else."""
-    with st.container(border=is_bordered):
+    with st.container(border=True):
         st.html(f'<h2 class="sc-title">{escape(title)}</h2>')
         with guarded():
             yield
@@ -200,10 +197,9 @@ def chart(
     name: str,
     numbers: Sequence[str] = (),
     **options: Any,
-) -> Any:
+) -> None:
     """A chart with its summary in words, and its numbers as a table and a file for whoever would rather have these."""
     note(summary)
-    selected = st.altair_chart(drawn, alt=summary, theme=None, key=f"chart-{name}", **options)
+    st.altair_chart(drawn, alt=summary, theme=None, key=f"chart-{name}", **options)
     with st.expander("The same as a table"):
         table(columns, rows, summary, numbers, download=name)
-    return selected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -90,10 +91,16 @@ def chosen(row: DeltaGenerator, choices: Choices, zone: str, as_of: datetime) ->
         period = select("Period", "period", [*WEEKS, WHOLE, OWN], default="13 weeks")
         own = own_period(as_of, zone) if period == OWN else None
         compared = select("Compare with", "compare", [BEFORE, YEAR_BEFORE, NOTHING])
-        zones = list(dict.fromkeys([zone, "UTC", *choices.zones, *sorted(available_timezones())]))
+        zones = list(dict.fromkeys([zone, "UTC", *choices.zones, *all_zones()]))
         clock = select("Your clock", "zone", zones)
     since, until = own or span(period, as_of, clock)
     return Filters(service, team, environment, since, until, earlier(since, until or as_of, compared), clock)
+
+
+@cache
+def all_zones() -> tuple[str, ...]:
+    """Every IANA zone; read once, since their files are many and a page is drawn anew at every click."""
+    return tuple(sorted(available_timezones()))
 
 
 def select(label: str, key: str, options: list[str], default: str | None = None, width: int = 180) -> str:

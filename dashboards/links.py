@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from shipcast.dashboards.cards import LONGEST_TEXT, Html, cut
+from shipcast.answers.words import cut
+from shipcast.dashboards.cards import LONGEST_TEXT, Html
 from shipcast.dashboards.filters import KEYS
 
 GOING, PAGES = "going", "pages"

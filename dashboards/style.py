@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from shipcast.answers.words import LEVEL_MARKS
 from shipcast.scheduling.recommend import LEVELS as BOUNDS
 
 INK, MUTED, RULE, PAPER, ACCENT = "#1B2733", "#4A5968", "#D8DEE4", "#FFFFFF", "#0B5A9C"
@@ -30,14 +31,14 @@ def looks() -> tuple[Look, ...]:
     bounds = [bound for bound, _ in BOUNDS]
     said = [f"below {bounds[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(bounds))]
     return tuple(
-        Look(word, mark, fill, text, bound)
-        for (word, mark, fill, text), bound in zip(
+        Look(word, LEVEL_MARKS[word], fill, text, bound)
+        for (word, fill, text), bound in zip(
             (
-                ("calm", "○", "#1F5FA8", "#FFFFFF"),
-                ("fair", "◔", "#7FB2DC", INK),
-                ("moderate", "◑", "#F2EBDD", INK),
-                ("rough", "◕", "#F0A35E", INK),
-                ("storm", "●", "#A63C06", "#FFFFFF"),
+                ("calm", "#1F5FA8", "#FFFFFF"),
+                ("fair", "#7FB2DC", INK),
+                ("moderate", "#F2EBDD", INK),
+                ("rough", "#F0A35E", INK),
+                ("storm", "#A63C06", "#FFFFFF"),
             ),
             (*said, f"{bounds[-1]:g} and above"),
             strict=True,

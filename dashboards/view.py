@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,7 +119,7 @@ class View:
     def settings(self) -> Settings:
         return self.source.settings
 
-    @property
+    @cached_property
     def titles(self) -> dict[str, str]:
         """What each metric is called."""
         return {one.metric: one.title for one in self.ask(definitions)}

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import altair as alt
 
 from shipcast.answers.deployment import Story
 from shipcast.answers.words import local_time
-from shipcast.dashboards.charts.style import styled
+from shipcast.dashboards.charts.style import on_clock, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED
 
 DEPLOYING, INCIDENT, BACK = "deployment", "incident", "rolled back"
@@ -40,11 +39,6 @@ def span(name: str, kind: str, begins: datetime, ends: datetime | None, zone: st
         "is_instant": begins == last,
         "said": f"{local_time(begins, zone, until)} to {to}",
     }
-
-
-def on_clock(moment: datetime, zone: str) -> str:
-    """What the clock shows, as the chart reads it, which knows no zones."""
-    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def timeline(rows: Sequence[dict[str, Any]], zone: str) -> alt.LayerChart:

@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from shipcast.answers.calendar_week import CalendarWeek, RuleSpan, ShutSpan
-from shipcast.answers.words import span
+from shipcast.answers.words import cut, span
 from shipcast.dashboards.charts.plan import wall
 from shipcast.dashboards.charts.style import styled
 from shipcast.dashboards.style import INK, LINES, MUTED
@@ -77,7 +77,7 @@ def gantt_rows(week: CalendarWeek, zone: str) -> list[dict[str, Any]]:
 
 def on_axis(row: dict[str, Any], week: CalendarWeek, zone: str) -> dict[str, Any]:
     start, end = row.pop("start"), row.pop("end")
-    row["label"] = cut(row["label"])
+    row["label"] = cut(row["label"], LONGEST_LABEL)
     return row | {
         "from": wall(max(start, week.period.start), zone),
         "to": wall(min(end, week.period.end), zone),
@@ -89,10 +89,6 @@ def on_axis(row: dict[str, Any], week: CalendarWeek, zone: str) -> dict[str, Any
 def said(start: datetime, end: datetime, zone: str) -> str:
     """When a span lies; of a meeting when it begins."""
     return span(start, end, zone) if start < end else span(start, end, zone).split(" to ")[0]
-
-
-def cut(label: str) -> str:
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
 
 
 def shut_row(one: ShutSpan) -> dict[str, Any]:

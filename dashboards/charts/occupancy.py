@@ -11,7 +11,7 @@ import altair as alt
 
 from shipcast.answers.occupancy import Occupancy
 from shipcast.answers.words import hours
-from shipcast.dashboards.charts.style import styled
+from shipcast.dashboards.charts.style import on_clock, styled
 from shipcast.dashboards.style import INK, LINES
 
 DAYS = "%a %-d %b"
@@ -42,8 +42,8 @@ def bar(kind: str, environment: str, start: datetime, end: datetime, said: str, 
     return {
         "kind": kind,
         "environment": environment,
-        "start": first.strftime("%Y-%m-%dT%H:%M:%S"),
-        "end": last.strftime("%Y-%m-%dT%H:%M:%S"),
+        "start": on_clock(start, zone),
+        "end": on_clock(end, zone),
         "from": f"{first:%a %-d %b %H:%M}",
         "to": f"{last:%a %-d %b %H:%M}",
         "lasted": hours((end - start).total_seconds() / 3600),

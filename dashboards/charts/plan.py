@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import altair as alt
 
@@ -15,7 +14,7 @@ from shipcast.answers.forecast import ForecastAnswer
 from shipcast.answers.window_words import of_usual, relative_interval
 from shipcast.answers.windows import WindowsAnswer
 from shipcast.answers.words import local_time, span
-from shipcast.dashboards.charts.style import level_colours, styled
+from shipcast.dashboards.charts.style import level_colours, on_clock, styled
 from shipcast.dashboards.style import HATCH, INK, LINES, MUTED
 from shipcast.scheduling.recommend import level
 
@@ -49,7 +48,7 @@ class Axis:
 
 def wall(moment: datetime, zone: str) -> str:
     """What a clock of the zone shows, as a time that a chart reads as UTC, whatever the browser's own clock."""
-    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M:%S}Z"
+    return f"{on_clock(moment, zone)}Z"
 
 
 def risk_rows(answer: WindowsAnswer, axis: Axis) -> list[dict[str, Any]]:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import altair as alt
 
 from shipcast.dashboards.style import INK, LEVELS, MUTED, RULE
 
 DRAWN = {"embedOptions": {"renderer": "canvas"}}  # one picture, which `alt` describes, and no thousand parts
+
+
+CLOCK = "%Y-%m-%dT%H:%M:%S"  # a time without its zone, as charts read it
+
+
+def on_clock(moment: datetime, zone: str) -> str:
+    """What a clock of the zone shows, as charts read it, which know no zones."""
+    return f"{moment.astimezone(ZoneInfo(zone)):{CLOCK}}"
 
 
 def styled(chart: Any) -> Any:

@@ -8,10 +8,17 @@ from typing import Any
 import altair as alt
 
 from shipcast.answers.outlook import ServiceWeek
-from shipcast.dashboards.charts.style import level_colours, styled
+from shipcast.dashboards.charts.style import CLOCK, level_colours, styled
 from shipcast.dashboards.style import INK, LEVELS
 
 DAYS = "%a %-d %b"
+SAID = [  # of a cell
+    alt.Tooltip("when:N", title="hour"),
+    alt.Tooltip("level:N"),
+    alt.Tooltip("against:N", title="cost"),
+    alt.Tooltip("rule:N", title="calendar"),
+    alt.Tooltip("booking:N", title="booked"),
+]
 
 
 def heat_rows(weeks: Sequence[ServiceWeek], hours: Sequence[Any]) -> list[dict[str, Any]]:
@@ -19,7 +26,7 @@ def heat_rows(weeks: Sequence[ServiceWeek], hours: Sequence[Any]) -> list[dict[s
     return [
         {
             "service": week.service,
-            "hour": local.strftime("%Y-%m-%dT%H:%M:%S"),
+            "hour": f"{local:{CLOCK}}",
             "at": hour.start.isoformat(),
             "day": f"{local:%a %-d %b}",
             "of_day": local.hour,
@@ -36,50 +43,39 @@ def heat_rows(weeks: Sequence[ServiceWeek], hours: Sequence[Any]) -> list[dict[s
     ]
 
 
+def picked() -> alt.Parameter:
+    """The cell that the reader chooses."""
+    return alt.selection_point(name="cell", fields=["service", "at"], on="click", empty=False)
+
+
 def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> alt.LayerChart:
     """A strip of hours per service, those it can't start in hatched, those it is booked in outlined."""
-    picked = alt.selection_point(name="cell", fields=["service", "at"], on="click", empty=False)
-    data = alt.Data(values=list(rows))
-    base = alt.Chart(data).encode(
+    base = alt.Chart(alt.Data(values=list(rows))).encode(
         x=alt.X("hour:T", title=None, axis=alt.Axis(format=DAYS, tickCount="day", labelAlign="left", grid=False)),
         y=alt.Y("service:N", sort=list(services), title=None, axis=alt.Axis(labelLimit=180, ticks=False, domain=False)),
     )
     cells = base.mark_bar(height=18, binSpacing=0).encode(
         x=alt.X("hour:T", timeUnit="yearmonthdatehours", title=None),
         color=alt.Color("level:N", scale=level_colours(), legend=None),
-        tooltip=[
-            alt.Tooltip("service:N"),
-            alt.Tooltip("when:N", title="hour"),
-            alt.Tooltip("level:N"),
-            alt.Tooltip("against:N", title="cost"),
-            alt.Tooltip("rule:N", title="calendar"),
-            alt.Tooltip("booking:N", title="booked"),
-        ],
+        tooltip=[alt.Tooltip("service:N"), *SAID],
     )
     hatched = base.mark_text(text="╱", fontSize=14, color=INK).transform_filter("datum.rule != ''")
     outlined = base.mark_point(shape="square", size=120, stroke=INK, strokeWidth=2, filled=False).transform_filter(
         "datum.booking != ''"
     )
-    layers = alt.layer(cells.add_params(picked), hatched, outlined)
+    layers = alt.layer(cells.add_params(picked()), hatched, outlined)
     return styled(layers.properties(width="container", height=alt.Step(24)))
 
 
 def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> alt.LayerChart:
     """One service's week, a row a day and a column an hour of it, each cell with its mark."""
-    picked = alt.selection_point(name="cell", fields=["service", "at"], on="click", empty=False)
     base = alt.Chart(alt.Data(values=list(rows))).encode(
         x=alt.X("of_day:O", title="hour of the day", axis=alt.Axis(labelAngle=0, orient="top")),
         y=alt.Y("day:N", sort=list(days), title=None, axis=alt.Axis(ticks=False, domain=False)),
-        tooltip=[
-            alt.Tooltip("when:N", title="hour"),
-            alt.Tooltip("level:N"),
-            alt.Tooltip("against:N", title="cost"),
-            alt.Tooltip("rule:N", title="calendar"),
-            alt.Tooltip("booking:N", title="booked"),
-        ],
+        tooltip=SAID,
     )
     cells = base.mark_rect(stroke="#FFFFFF").encode(color=alt.Color("level:N", scale=level_colours(), legend=None))
     outlined = base.mark_rect(filled=False, stroke=INK, strokeWidth=3).transform_filter("datum.booking != ''")
     marks = base.mark_text(fontSize=13).encode(text="mark:N", color=alt.Color("text:N", scale=None))
-    layers = alt.layer(cells.add_params(picked), outlined, marks)
+    layers = alt.layer(cells.add_params(picked()), outlined, marks)
     return styled(layers.properties(width="container", height=alt.Step(30)))

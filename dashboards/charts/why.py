@@ -14,6 +14,7 @@ from shipcast.answers.windows import Window
 from shipcast.answers.words import plural
 from shipcast.dashboards.charts.style import styled
 from shipcast.dashboards.style import DASHES, INK, LEVELS, LINES, MUTED
+from shipcast.scheduling.recommend import LEVELS as BOUNDS
 
 USUAL, HERE = "usual, the mean of the week", "this start"
 DEARER, CHEAPER, WHOLE = "▲ adds", "▼ takes away", "■ whole cost"
@@ -60,11 +61,9 @@ def waterfall(rows: Sequence[dict[str, Any]]) -> alt.LayerChart:
 
 def bounds(highest: float) -> list[alt.Chart]:
     """Where levels begin, as far as the chart reaches."""
-    looks = list(LEVELS.values())
-    begins = [float(look.bounds.split(" ")[0]) for look in looks[1:]]
     rows = [
         {"bound": bound, "level": f"{look.mark} {look.word}"}
-        for bound, look in zip(begins, looks[1:], strict=True)
+        for (bound, _), look in zip(BOUNDS, [*LEVELS.values()][1:], strict=True)
         if bound <= highest * 1.15
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(x=alt.X("bound:Q"))

@@ -9,6 +9,7 @@ import streamlit as st
 from shipcast.answers.data_health import DataHealth, Loaded, data_health, refused_rows
 from shipcast.answers.doctor import findings_beside_runs, what_can_be_said
 from shipcast.answers.doctor import sentence as findings_said
+from shipcast.answers.operations import COUNTS
 from shipcast.answers.words import age, local_time, plural
 from shipcast.dashboards import cards
 from shipcast.dashboards.filters import ALL, select
@@ -18,7 +19,6 @@ from shipcast.warehouse.transform import LOG
 
 TITLE, PATH = "Data health", "data"
 ROWS = 100
-COUNTS = ("read", "inserted", "updated", "unchanged", "merged", "quarantined")
 
 
 def draw(view: View) -> None:

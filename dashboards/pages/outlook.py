@@ -11,6 +11,7 @@ import streamlit as st
 from shipcast.answers.comparison import Change, changes
 from shipcast.answers.metrics import MetricItem, metrics
 from shipcast.answers.outlook import SHOWN, OutlookAnswer, outlook
+from shipcast.answers.window_words import of_usual
 from shipcast.answers.windows import WindowsAnswer, windows
 from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.dashboards import cards
@@ -143,7 +144,7 @@ def window_row(view: View, answer: WindowsAnswer, place: int) -> list[object]:
         local_time(one.start, view.filters.zone, view.as_of),
         cards.Html(cards.level(one.level)),
         "not known" if chance is None else in_hundred(chance, one.failure_low, one.failure_high),
-        "not known" if one.relative_cost is None else f"{one.relative_cost * 100:.0f} %",
+        of_usual(one) or "not known",
     ]
 
 

@@ -85,11 +85,18 @@ def change_asked(view: View) -> dict[str, Any]:
 def number_asked(name: str) -> int | None:
     """A whole number in the address; null: none is there."""
     given = st.query_params.get(name, "").strip()
-    if not given:
-        return None
-    if not given.isascii() or not given.isdigit() or len(given) > 9:
+    if given and whole(given) is None:
         raise UsageError(f"{name} must be a whole number, of minutes where it is a duration. Got {given!r}.")
-    return int(given)
+    return whole(given)
+
+
+def whole(given: str) -> int | None:
+    """The whole number that a text is; null: it is none, or has more than nine digits.
+
+    >>> whole("45"), whole("-1"), whole("")
+    (45, None, None)
+    """
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= 9 else None
 
 
 def start_asked(view: View, service: str, change: dict[str, Any]) -> tuple[datetime, str]:
@@ -134,8 +141,7 @@ def form(view: View, start: datetime) -> None:
     local = start.astimezone(ZoneInfo(view.filters.zone))
     state: dict[str, Any] = {"why-day": local.date(), "why-time": local.time().replace(second=0, microsecond=0)}
     for name in SIZES:
-        given = st.query_params.get(name, "").strip()
-        state[f"why-{name}"] = int(given) if given.isascii() and given.isdigit() and len(given) <= 9 else None
+        state[f"why-{name}"] = whole(st.query_params.get(name, "").strip())
     kind = st.query_params.get("type", TYPICAL)
     state["why-type"] = kind if kind in TYPES else TYPICAL
     st.session_state.update(state)

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shipcast.answers.words import share
+from shipcast.answers.words import LEVEL_MARKS, share
 from shipcast.ask import Ask, verb
 from shipcast.console import hint, progress, say, show, table
-from shipcast.verbs.questions import LEVEL_MARKS
 
 if TYPE_CHECKING:
     from shipcast.answers.failure_quality import Band, FailureQuality, LevelOutcome

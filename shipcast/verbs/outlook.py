@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from shipcast import completion
-from shipcast.answers.words import local_time
+from shipcast.answers.words import LEVEL_MARKS, local_time
 from shipcast.ask import Ask, verb
 from shipcast.console import hint, say, show, table, tell
-from shipcast.verbs.questions import LEVEL_MARKS, Environment
+from shipcast.verbs.questions import Environment
 
 if TYPE_CHECKING:
     from shipcast.answers.outlook import Hour, OutlookAnswer, ServiceWeek

@@ -12,7 +12,7 @@ import typer
 
 from shipcast import completion
 from shipcast.answers.answer import rfc3339
-from shipcast.answers.words import hours, in_hundred, local_time, share
+from shipcast.answers.words import LEVEL_MARKS, hours, in_hundred, local_time, share
 from shipcast.ask import Ask, parse_duration, verb
 from shipcast.console import WIDTH, hint, progress, say, show, table, tell
 from shipcast.settings.errors import StorageError
@@ -44,7 +44,6 @@ LABELS = {  # of the columns, where all metrics stand beside each other
     "environment_idle": "idle",
     "environment_idle_hours": "idle\ntime",
 }
-LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
 DURATION = "How long the deployment takes: 45m, 1h30m."
 Service = Annotated[

@@ -1,21 +1,16 @@
 """Every page, drawn on awkward data: nothing breaks, and what is empty says why."""
 
 import pytest
-from company import COMPANY, CUT
+from company import CUT
 from drawing import drawn, empties, headline, is_broken, words
 
 from shipcast.dashboards.frame import PAGES
 from shipcast.settings import Settings
 
 
-@pytest.fixture(scope="module")
-def company(built_once):
-    return built_once("page_company", COMPANY)
-
-
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_says_one_sentence_and_no_part_of_it_breaks(company, path):
-    page = drawn(company, path, CUT)
+def test_a_page_says_one_sentence_and_no_part_of_it_breaks(page_home, path):
+    page = drawn(page_home, path, CUT)
 
     assert not is_broken(page), words(page)
     assert headline(page).endswith(".")

@@ -1,72 +1,62 @@
 """What a drawing rests on: one snapshot, the newest, and answers that are kept while nothing changes."""
 
-import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from company import COMPANY, CUT
+from company import CUT
 from drawing import drawn, headline, is_broken, words
 
 from shipcast.answers.metrics import metrics
 from shipcast.dashboards.view import last_change, source
-from shipcast.settings import Settings
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import FOLDER, POINTER, publish
 
 
-@pytest.fixture
-def home(built_once, tmp_path):
-    """A home of one's own, with its snapshot."""
-    shutil.copytree(built_once("page_company", COMPANY).home, tmp_path / "home")
-    return Settings(home=tmp_path / "home")
+def published(settings):
+    with run_lock(settings.home, "test"):
+        return publish(settings.home, keep=1)
 
 
-def published(home):
-    with run_lock(home.home, "test"):
-        return publish(home.home, keep=1)
-
-
-def test_an_answer_is_computed_once_while_nothing_changes(home):
+def test_an_answer_is_computed_once_while_nothing_changes(own_home):
     asked = []
 
     def question(reader):
         asked.append(reader.as_of)
         return len(asked)
 
-    before = [source(home, CUT).ask(question) for _ in range(3)]
-    (home.home / "calendar.toml").write_text("", encoding="utf-8")
-    after = source(home, CUT).ask(question)
-    published(home)
+    before = [source(own_home, CUT).ask(question) for _ in range(3)]
+    (own_home.home / "calendar.toml").write_text("", encoding="utf-8")
+    after = source(own_home, CUT).ask(question)
+    published(own_home)
 
     assert before == [1, 1, 1]
     assert after == 2
-    assert source(home, CUT).ask(question) == 3
-    assert source(home, CUT + timedelta(hours=1)).ask(question) == 4
+    assert source(own_home, CUT).ask(question) == 3
+    assert source(own_home, CUT + timedelta(hours=1)).ask(question) == 4
 
 
-def test_a_publication_appears_and_a_drawing_that_has_begun_keeps_to_its_snapshot(home):
-    begun = source(home, CUT)
+def test_a_publication_appears_and_a_drawing_that_has_begun_keeps_to_its_snapshot(own_home):
+    begun = source(own_home, CUT)
     before = begun.ask(metrics).items
-    newer = published(home)
+    newer = published(own_home)
 
     assert begun.ask(metrics, by="service").items
     assert begun.snapshot != newer
-    assert source(home, CUT).snapshot == newer
-    assert source(home, CUT).ask(metrics).items == before
+    assert source(own_home, CUT).snapshot == newer
+    assert source(own_home, CUT).ask(metrics).items == before
 
 
-def test_while_snapshots_are_published_over_and_over_a_page_never_breaks(home):
+def test_while_snapshots_are_published_over_and_over_a_page_never_breaks(own_home):
     over = threading.Event()
 
     def publish_on():
         while not over.is_set():
-            published(home)
+            published(own_home)
 
     publisher = threading.Thread(target=publish_on)
     publisher.start()
     try:
-        pages = [drawn(home, "delivery", CUT) for _ in range(5)]
+        pages = [drawn(own_home, "delivery", CUT) for _ in range(5)]
     finally:
         over.set()
         publisher.join()
@@ -75,12 +65,12 @@ def test_while_snapshots_are_published_over_and_over_a_page_never_breaks(home):
     assert len({headline(page) for page in pages}) == 1
 
 
-def test_a_snapshot_that_is_gone_or_damaged_is_said_calmly_with_what_mends_it(home):
-    (snapshot,) = (home.home / FOLDER).glob("*.duckdb")
+def test_a_snapshot_that_is_gone_or_damaged_is_said_calmly_with_what_mends_it(own_home):
+    (snapshot,) = (own_home.home / FOLDER).glob("*.duckdb")
     snapshot.write_bytes(b"no database")
-    damaged = drawn(home, "delivery")
-    (home.home / POINTER).write_text("{", encoding="utf-8")
-    unreadable = drawn(home, "delivery")
+    damaged = drawn(own_home, "delivery")
+    (own_home.home / POINTER).write_text("{", encoding="utf-8")
+    unreadable = drawn(own_home, "delivery")
 
     for page in (damaged, unreadable):
         assert not page.exception
