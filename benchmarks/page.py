@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -33,8 +34,8 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 
 def made(folder: Path) -> Path:
-    """The home of a company of 50 services over a year, built and trained."""
-    simulate(folder / "company", services=SERVICES, days=DAYS)
+    """The home of a company of 50 services over the year up to today, built and trained."""
+    simulate(folder / "company", services=SERVICES, days=DAYS, until=datetime.now(UTC).date())
     home = folder / "home"
     for words in (("ingest", "files", str(folder / "company")), ("build",), ("train", "--model", "regression")):
         subprocess.run([*SHIPCAST, "--home", str(home), *words], check=True, stdout=subprocess.DEVNULL)

@@ -17,7 +17,7 @@ from shipcast.dashboards.style import LEVELS
 from shipcast.settings.errors import ShipcastError
 
 if TYPE_CHECKING:
-    import altair as alt
+    from shipcast.dashboards.charts.style import Spec
 
 LOG = logging.getLogger("shipcast.dashboards")
 LONGEST_TABLE = 200
@@ -190,7 +190,7 @@ def harmless(value: object) -> object:
 
 
 def chart(
-    drawn: alt.Chart | alt.LayerChart | alt.FacetChart | alt.VConcatChart,
+    drawn: Spec,
     summary: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],
@@ -200,6 +200,11 @@ def chart(
 ) -> None:
     """A chart with its summary in words, and its numbers as a table and a file for whoever would rather have these."""
     note(summary)
-    st.altair_chart(drawn, alt=summary, theme=None, key=f"chart-{name}", **options)
+    picture(drawn, summary, f"chart-{name}", **options)
     with st.expander("The same as a table"):
         table(columns, rows, summary, numbers, download=name)
+
+
+def picture(drawn: Spec, alt: str, key: str, **options: Any) -> None:
+    """A chart alone; `alt` says what it shows."""
+    st.vega_lite_chart(spec=drawn, alt=alt, theme=None, key=key, **options)

@@ -10,7 +10,7 @@ import altair as alt
 
 from shipcast.answers.deployment import Story
 from shipcast.answers.words import local_time
-from shipcast.dashboards.charts.style import on_clock, styled
+from shipcast.dashboards.charts.style import Spec, on_clock, over_rows, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED
 
 DEPLOYING, INCIDENT, BACK = "deployment", "incident", "rolled back"
@@ -41,9 +41,9 @@ def span(name: str, kind: str, begins: datetime, ends: datetime | None, zone: st
     }
 
 
-def timeline(rows: Sequence[dict[str, Any]], zone: str) -> alt.LayerChart:
+def timeline(rows: Sequence[dict[str, Any]], zone: str) -> Spec:
     """Stretches as bars, instants as diamonds, one below the other."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         y=alt.Y("name:N", sort=[row["name"] for row in rows], title=None, axis=alt.Axis(labelLimit=240, ticks=False)),
         x=alt.X("from:T", title=f"time ({zone})", axis=alt.Axis(format="%-d %b %H:%M", labelOverlap=True)),
         color=alt.Color("kind:N", scale=KINDS, legend=None),
@@ -52,4 +52,4 @@ def timeline(rows: Sequence[dict[str, Any]], zone: str) -> alt.LayerChart:
     bars = base.mark_bar(height=16, stroke=INK, strokeWidth=0.5).encode(x2="to:T")
     points = base.mark_point(shape="diamond", size=140, filled=True, opacity=1)
     layers = alt.layer(bars.transform_filter("!datum.is_instant"), points.transform_filter("datum.is_instant"))
-    return styled(layers.properties(width="container", height=alt.Step(34)))
+    return styled(layers.properties(width="container", height=alt.Step(34)), rows)

@@ -10,7 +10,7 @@ import altair as alt
 from shipcast.answers.drivers import Driver
 from shipcast.answers.failures import DAYS, FEWEST, Group, Rate
 from shipcast.answers.words import share
-from shipcast.dashboards.charts.style import styled
+from shipcast.dashboards.charts.style import Spec, over_rows, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED, RULE
 
 SCALE = ["#F7F3EA", LEVELS["rough"].fill, LEVELS["storm"].fill]
@@ -57,9 +57,9 @@ def cell(hour: Group, place: int, measure: str, highest: float) -> dict[str, Any
     }
 
 
-def heat_map(rows: Sequence[dict[str, Any]], measure: str) -> alt.LayerChart:
+def heat_map(rows: Sequence[dict[str, Any]], measure: str) -> Spec:
     """Days by hours, each cell with its rate in per cent; grey with a dot where there are too few deployments."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         x=alt.X(
             "hour:O", title="hour of the start, on each service's clock", axis=alt.Axis(labelAngle=0, orient="top")
         ),
@@ -81,7 +81,8 @@ def heat_map(rows: Sequence[dict[str, Any]], measure: str) -> alt.LayerChart:
     return styled(
         alt.layer(grey, cells, marks)
         .resolve_scale(color="independent")
-        .properties(width="container", height=alt.Step(28))
+        .properties(width="container", height=alt.Step(28)),
+        rows,
     )
 
 
@@ -107,9 +108,9 @@ def group_rows(groups: Sequence[Group], measure: str) -> list[dict[str, Any]]:
     return found
 
 
-def rates(rows: Sequence[dict[str, Any]], measure: str, whole: float | None) -> alt.LayerChart:
+def rates(rows: Sequence[dict[str, Any]], measure: str, whole: float | None) -> Spec:
     """A point with its interval per group, and a dotted line at the rate of all."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=alt.Axis(labelLimit=260, ticks=False)),
         tooltip=[
             alt.Tooltip("group:N"),
@@ -126,7 +127,7 @@ def rates(rows: Sequence[dict[str, Any]], measure: str, whole: float | None) -> 
     if whole is not None:
         line = alt.Chart(alt.Data(values=[{"all": whole}])).mark_rule(color=MUTED, strokeDash=[3, 3])
         layers.append(line.encode(x="all:Q"))
-    return styled(alt.layer(*layers).properties(width="container", height=alt.Step(30)))
+    return styled(alt.layer(*layers).properties(width="container", height=alt.Step(30)), rows)
 
 
 def driver_rows(parts: Sequence[Driver]) -> list[dict[str, Any]]:
@@ -139,10 +140,10 @@ def driver_rows(parts: Sequence[Driver]) -> list[dict[str, Any]]:
     ]
 
 
-def drivers(rows: Sequence[dict[str, Any]]) -> alt.LayerChart:
+def drivers(rows: Sequence[dict[str, Any]]) -> Spec:
     """Raw and adjusted failure rates against the usual, with their intervals, part of the week by part."""
     parts = list(dict.fromkeys(row["part"] for row in rows))
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         y=alt.Y("part:N", sort=parts, title=None, axis=alt.Axis(labelLimit=180)),
         yOffset=alt.YOffset("estimate:N", sort=[RAW, SECOND, MODEL]),
         color=alt.Color("estimate:N", scale=ESTIMATES, title=None, legend=alt.Legend(orient="top", symbolSize=90)),
@@ -162,4 +163,4 @@ def drivers(rows: Sequence[dict[str, Any]]) -> alt.LayerChart:
         shape=alt.Shape("estimate:N", scale=SHAPES, title=None),
     )
     line = alt.Chart(alt.Data(values=[{"usual": 1}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="usual:Q")
-    return styled(alt.layer(line, whisker, point).properties(width="container", height=alt.Step(18)))
+    return styled(alt.layer(line, whisker, point).properties(width="container", height=alt.Step(18)), rows)

@@ -12,7 +12,7 @@ import altair as alt
 from shipcast.answers.calendar_week import CalendarWeek, RuleSpan, ShutSpan
 from shipcast.answers.words import cut, span
 from shipcast.dashboards.charts.plan import wall
-from shipcast.dashboards.charts.style import styled
+from shipcast.dashboards.charts.style import Spec, over_rows, styled
 from shipcast.dashboards.style import INK, LINES, MUTED
 
 LONGEST_LABEL = 40
@@ -117,9 +117,8 @@ def rule_row(named: tuple[RuleSpan, bool]) -> dict[str, Any]:
     }
 
 
-def gantt(rows: Sequence[dict[str, Any]], names: Sequence[str], week: CalendarWeek, zone: str) -> alt.LayerChart:
+def gantt(rows: Sequence[dict[str, Any]], names: Sequence[str], week: CalendarWeek, zone: str) -> Spec:
     """Bars over the week's days on the clock of the zone; meetings are diamonds, and each span is named beside it."""
-    data = alt.Data(values=list(rows))
     domain = [wall(week.period.start, zone), wall(week.period.end, zone)]
     days = alt.Axis(format="%a %-d %b", tickCount="day", labelAlign="left", orient="top", labelBound=True)
     y = alt.Y("lane:N", title=None, scale=alt.Scale(domain=list(names)), axis=alt.Axis(ticks=False, labelLimit=240))
@@ -127,7 +126,7 @@ def gantt(rows: Sequence[dict[str, Any]], names: Sequence[str], week: CalendarWe
     fills = alt.Scale(domain=list(KINDS), range=[look.fill for look in KINDS.values()])
     dashes = alt.Scale(domain=list(KINDS), range=[list(look.dash) for look in KINDS.values()])
     behind = "datum.kind == 'shut' || datum.kind == 'approval'"
-    base = alt.Chart(data).encode(y=y, tooltip=tooltip)
+    base = over_rows().encode(y=y, tooltip=tooltip)
     shut = base.mark_bar(height=22).transform_filter(behind)
     bars = base.mark_bar(height=16, stroke=INK, strokeWidth=1.5).transform_filter(f"!({behind}) && datum.kind != 'cab'")
     meetings = base.mark_point(shape="diamond", filled=True, size=110, color=INK).transform_filter(
@@ -143,4 +142,4 @@ def gantt(rows: Sequence[dict[str, Any]], names: Sequence[str], week: CalendarWe
         meetings.encode(x=x),
         labels.encode(x=x, text="label:N"),
     )
-    return styled(layers.properties(width="container", height=alt.Step(42)))
+    return styled(layers.properties(width="container", height=alt.Step(42)), rows)

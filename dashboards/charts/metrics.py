@@ -7,23 +7,23 @@ from typing import Any
 
 import altair as alt
 
-from shipcast.dashboards.charts.style import styled
+from shipcast.dashboards.charts.style import Spec, over_rows, styled
 from shipcast.dashboards.style import LINES
 
 
-def sparkline(weeks: Sequence[str], values: Sequence[float | None]) -> alt.Chart:
+def sparkline(weeks: Sequence[str], values: Sequence[float | None]) -> Spec:
     """A small line of a metric by week; a gap where a week has no value."""
     rows = [{"week": week, "value": value} for week, value in zip(weeks, values, strict=True)]
-    line = alt.Chart(alt.Data(values=rows)).mark_line(color=LINES[0], strokeWidth=2, point=alt.OverlayMarkDef(size=12))
+    line = over_rows().mark_line(color=LINES[0], strokeWidth=2, point=alt.OverlayMarkDef(size=12))
     encoded = line.encode(
         x=alt.X("week:O", axis=None), y=alt.Y("value:Q", axis=None, scale=alt.Scale(zero=False, nice=False))
     )
-    return styled(encoded.properties(width="container", height=40))
+    return styled(encoded.properties(width="container", height=40), rows)
 
 
-def weekly(rows: Sequence[dict[str, Any]], unit: str, partial: str | None) -> alt.LayerChart:
+def weekly(rows: Sequence[dict[str, Any]], unit: str, partial: str | None) -> Spec:
     """A metric by ISO week with its intervals; the week under way is hollow, since it is not over."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         x=alt.X("week:O", title="ISO week", axis=alt.Axis(labelAngle=-60, labelOverlap=True)),
     )
     band = base.mark_errorbar(color=LINES[0], ticks=True, opacity=0.5).encode(y=alt.Y("low:Q", title=unit), y2="high:Q")
@@ -33,4 +33,4 @@ def weekly(rows: Sequence[dict[str, Any]], unit: str, partial: str | None) -> al
         fill=alt.condition(alt.datum.week == (partial or ""), alt.value("#FFFFFF"), alt.value(LINES[0])),
         tooltip=["week:N", alt.Tooltip("said:N", title="value"), alt.Tooltip("interval:N"), alt.Tooltip("n:Q")],
     )
-    return styled(alt.layer(band, line, points).properties(width="container", height=240))
+    return styled(alt.layer(band, line, points).properties(width="container", height=240), rows)

@@ -11,7 +11,7 @@ import altair as alt
 
 from shipcast.answers.occupancy import Occupancy
 from shipcast.answers.words import hours
-from shipcast.dashboards.charts.style import on_clock, styled
+from shipcast.dashboards.charts.style import Spec, on_clock, over_rows, styled
 from shipcast.dashboards.style import INK, LINES
 
 DAYS = "%a %-d %b"
@@ -51,9 +51,9 @@ def bar(kind: str, environment: str, start: datetime, end: datetime, said: str, 
     }
 
 
-def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str], zone: str) -> alt.LayerChart:
+def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str], zone: str) -> Spec:
     """Full where it is in use, a dashed frame where it stood idle for over a day, a heavy one where it is reserved."""
-    base = alt.Chart().encode(
+    base = over_rows().encode(
         y=alt.Y(
             "environment:N", sort=list(environments), title=None, axis=alt.Axis(labelLimit=200, ticks=False, grid=True)
         ),
@@ -77,5 +77,5 @@ def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str],
     if any(row["said"] for row in rows):
         words = base.transform_filter(alt.datum.said != "").mark_text(align="left", dx=4, fontSize=11, color=INK)
         drawn.append(words.encode(text="said:N"))
-    layers = alt.layer(*drawn, data=alt.Data(values=list(rows)))
-    return styled(layers.properties(width="container", height=alt.Step(28)))
+    layers = alt.layer(*drawn)
+    return styled(layers.properties(width="container", height=alt.Step(28)), rows)

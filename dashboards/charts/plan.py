@@ -14,7 +14,7 @@ from shipcast.answers.forecast import ForecastAnswer
 from shipcast.answers.window_words import of_usual, relative_interval
 from shipcast.answers.windows import WindowsAnswer
 from shipcast.answers.words import local_time, span
-from shipcast.dashboards.charts.style import level_colours, on_clock, styled
+from shipcast.dashboards.charts.style import Spec, level_colours, on_clock, over_rows, styled
 from shipcast.dashboards.style import HATCH, INK, LINES, MUTED
 from shipcast.scheduling.recommend import level
 
@@ -90,12 +90,12 @@ def window_rows(answer: WindowsAnswer, axis: Axis) -> list[dict[str, Any]]:
     return rows
 
 
-def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
+def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
     """The cost of a start in each hour, coloured by its level, and the windows with their intervals and numbers."""
     percent = alt.Axis(format="%", values=[0, 0.5, 1, 2, 3], minExtent=LEFT, maxExtent=LEFT)
     y = alt.Y("cost:Q", title="cost, of the usual", scale=alt.Scale(domain=[0, HIGHEST]), axis=percent)
     tooltip = [alt.Tooltip("when:N", title="hour"), "level:N", alt.Tooltip("said:N", title="cost")]
-    bars = alt.Chart(alt.Data(values=list(rows))).mark_bar(binSpacing=0)
+    bars = over_rows().mark_bar(binSpacing=0)
     coloured = bars.encode(
         x=axis.x(),
         x2="to:T",
@@ -113,7 +113,7 @@ def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis
     numbers = base.mark_text(dx=9, dy=-2, align="left", fontWeight="bold", color=INK).encode(
         y="high:Q", text="number:N"
     )
-    return styled(alt.layer(coloured, usual, whiskers, points, numbers).properties(width="container", height=170))
+    return styled(alt.layer(coloured, usual, whiskers, points, numbers).properties(width="container", height=170), rows)
 
 
 def load_rows(answer: ForecastAnswer, axis: Axis) -> list[dict[str, Any]]:
@@ -125,9 +125,9 @@ def load_rows(answer: ForecastAnswer, axis: Axis) -> list[dict[str, Any]]:
     ]
 
 
-def load(rows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
+def load(rows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
     """The median hour as a line, with the bands that hold 50 and 90 of 100 hours."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(x=alt.X("from:T", title=None))
+    base = over_rows().encode(x=alt.X("from:T", title=None))
     counts = alt.Axis(format="~s", tickCount=3, minExtent=LEFT, maxExtent=LEFT)
     y = alt.Y("p05:Q", title="requests an hour", axis=counts)
     wide = base.mark_area(color=LINES[0], opacity=0.2).encode(x=axis.x(), y=y, y2="p95:Q")
@@ -137,7 +137,7 @@ def load(rows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
         tooltip=["when:N"]
         + [alt.Tooltip(f"p{of}:Q", title=f"{of} of 100 below", format=",.0f") for of in ("05", "50", "95")],
     )
-    return styled(alt.layer(wide, narrow, line).properties(width="container", height=110))
+    return styled(alt.layer(wide, narrow, line).properties(width="container", height=110), rows)
 
 
 def strip_rows(answer: WindowsAnswer, booked: Sequence[Booked], axis: Axis) -> list[dict[str, Any]]:
@@ -160,10 +160,10 @@ def strip_rows(answer: WindowsAnswer, booked: Sequence[Booked], axis: Axis) -> l
     ]
 
 
-def strips(rows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
+def strips(rows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
     """A lane each for windows, for what is shut, and for bookings; each span is named where it begins."""
     lanes = list(dict.fromkeys([OPEN, SHUT, OWN, *(row["lane"] for row in rows)]))
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         x=axis.x(),
         y=alt.Y(
             "lane:N",
@@ -180,4 +180,4 @@ def strips(rows: Sequence[dict[str, Any]], axis: Axis) -> alt.LayerChart:
         tooltip=["lane:N", alt.Tooltip("label:N", title="what"), alt.Tooltip("when:N", title="when")],
     )
     names = base.mark_text(align="left", dx=3, dy=-13, fontSize=11, color=MUTED, limit=220).encode(text="label:N")
-    return styled(alt.layer(bars, names).properties(width="container", height=alt.Step(38)))
+    return styled(alt.layer(bars, names).properties(width="container", height=alt.Step(38)), rows)

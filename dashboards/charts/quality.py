@@ -9,14 +9,14 @@ import altair as alt
 
 from shipcast.answers.failure_quality import Band, LevelOutcome
 from shipcast.answers.model_record import SkillSpan
-from shipcast.dashboards.charts.style import styled
+from shipcast.dashboards.charts.style import Spec, over_rows, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED
 
 TICKS = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1]
 SHARE = "format(datum.value * 100, '.3~g') + ' %'"
 
 
-def reliability(bands: Sequence[Band]) -> alt.LayerChart:
+def reliability(bands: Sequence[Band]) -> Spec:
     """The share that failed over the chance that was said, with 95 % intervals, beside the line where both are one."""
     most = min(1.0, 1.15 * max(max(band.observed_high, band.forecast) for band in bands))
     rows = [
@@ -29,7 +29,7 @@ def reliability(bands: Sequence[Band]) -> alt.LayerChart:
         }
         for band in bands
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(x=chance_axis("x", "forecast", "chance that was said", most))
+    base = over_rows().encode(x=chance_axis("x", "forecast", "chance that was said", most))
     whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(
         y=chance_axis("y", "low", "share that failed, with 95 % interval", most), y2="high:Q"
     )
@@ -41,7 +41,7 @@ def reliability(bands: Sequence[Band]) -> alt.LayerChart:
     line = ends.mark_line(color=INK, strokeDash=[6, 4], strokeWidth=1)
     corner = alt.Chart(alt.Data(values=[{"at": most, "text": "as it was said"}])).encode(x="at:Q", y="at:Q")
     label = corner.mark_text(align="right", dx=-30, dy=4, color=INK).encode(text="text:N")
-    return styled(alt.layer(line, label, whiskers, points, words).properties(width="container", height=360))
+    return styled(alt.layer(line, label, whiskers, points, words).properties(width="container", height=360), rows)
 
 
 def chance_axis(which: str, field: str, title: str, most: float) -> Any:
@@ -51,7 +51,7 @@ def chance_axis(which: str, field: str, title: str, most: float) -> Any:
     return made(f"{field}:Q", title=title, scale=alt.Scale(type="sqrt", domain=[0, most]), axis=axis)
 
 
-def by_level(levels: Sequence[LevelOutcome]) -> alt.LayerChart:
+def by_level(levels: Sequence[LevelOutcome]) -> Spec:
     """The share that failed by level, from calm to storm, with 95 % intervals."""
     rows = [
         {
@@ -63,17 +63,17 @@ def by_level(levels: Sequence[LevelOutcome]) -> alt.LayerChart:
         }
         for one in levels
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = over_rows().encode(
         y=alt.Y("level:N", sort=[row["level"] for row in rows], title=None, axis=alt.Axis(ticks=False))
     )
     x = alt.X("low:Q", title="share that failed, with 95 % interval", axis=alt.Axis(labelExpr=SHARE, tickCount=6))
     whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(x=x, x2="high:Q")
     points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(x="observed:Q")
     words = base.mark_text(align="center", dy=-12, color=INK).encode(x="observed:Q", text="said:N")
-    return styled(alt.layer(whiskers, points, words).properties(width="container", height=alt.Step(40)))
+    return styled(alt.layer(whiskers, points, words).properties(width="container", height=alt.Step(40)), rows)
 
 
-def over_time(spans: Sequence[SkillSpan]) -> alt.LayerChart:
+def over_time(spans: Sequence[SkillSpan]) -> Spec:
     """The share of the base rate's error that was saved, by four weeks, with 95 % intervals; 0 is the base rate."""
     rows = [
         {
@@ -86,9 +86,7 @@ def over_time(spans: Sequence[SkillSpan]) -> alt.LayerChart:
         for span in spans
         if span.skill is not None
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("start:O", title="four weeks from (UTC)", axis=alt.Axis(labelAngle=0))
-    )
+    base = over_rows().encode(x=alt.X("start:O", title="four weeks from (UTC)", axis=alt.Axis(labelAngle=0)))
     y = alt.Y("low:Q", title="better than the base rate by", axis=alt.Axis(labelExpr=SHARE))
     whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(y=y, y2="high:Q")
     points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(y="skill:Q")
@@ -96,4 +94,4 @@ def over_time(spans: Sequence[SkillSpan]) -> alt.LayerChart:
     zero = alt.Chart(alt.Data(values=[{"at": 0, "text": "the base rate"}]))
     line = zero.mark_rule(color=INK, strokeDash=[6, 4]).encode(y="at:Q")
     label = zero.mark_text(align="left", dy=-7, color=INK).encode(y="at:Q", x=alt.value(4), text="text:N")
-    return styled(alt.layer(line, label, whiskers, points, words).properties(width="container", height=240))
+    return styled(alt.layer(line, label, whiskers, points, words).properties(width="container", height=240), rows)

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from shipcast.answers.outlook import ServiceWeek
-from shipcast.dashboards.charts.style import CLOCK, level_colours, styled
+from shipcast.dashboards.charts.style import CLOCK, Spec, level_colours, over_rows, styled
 from shipcast.dashboards.style import INK, LEVELS
 
 DAYS = "%a %-d %b"
@@ -48,9 +48,9 @@ def picked() -> alt.Parameter:
     return alt.selection_point(name="cell", fields=["service", "at"], on="click", empty=False)
 
 
-def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> alt.LayerChart:
+def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> Spec:
     """A strip of hours per service, those it can't start in hatched, those it is booked in outlined."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         x=alt.X("hour:T", title=None, axis=alt.Axis(format=DAYS, tickCount="day", labelAlign="left", grid=False)),
         y=alt.Y("service:N", sort=list(services), title=None, axis=alt.Axis(labelLimit=180, ticks=False, domain=False)),
     )
@@ -64,12 +64,12 @@ def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> alt.
         "datum.booking != ''"
     )
     layers = alt.layer(cells.add_params(picked()), hatched, outlined)
-    return styled(layers.properties(width="container", height=alt.Step(24)))
+    return styled(layers.properties(width="container", height=alt.Step(24)), rows)
 
 
-def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> alt.LayerChart:
+def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> Spec:
     """One service's week, a row a day and a column an hour of it, each cell with its mark."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         x=alt.X("of_day:O", title="hour of the day", axis=alt.Axis(labelAngle=0, orient="top")),
         y=alt.Y("day:N", sort=list(days), title=None, axis=alt.Axis(ticks=False, domain=False)),
         tooltip=SAID,
@@ -78,4 +78,4 @@ def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> alt.LayerC
     outlined = base.mark_rect(filled=False, stroke=INK, strokeWidth=3).transform_filter("datum.booking != ''")
     marks = base.mark_text(fontSize=13).encode(text="mark:N", color=alt.Color("text:N", scale=None))
     layers = alt.layer(cells.add_params(picked()), outlined, marks)
-    return styled(layers.properties(width="container", height=alt.Step(30)))
+    return styled(layers.properties(width="container", height=alt.Step(30)), rows)

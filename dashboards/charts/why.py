@@ -12,7 +12,7 @@ from shipcast.answers.failures import hour_said
 from shipcast.answers.why import Shipped
 from shipcast.answers.windows import Window
 from shipcast.answers.words import plural
-from shipcast.dashboards.charts.style import styled
+from shipcast.dashboards.charts.style import Spec, over_rows, styled
 from shipcast.dashboards.style import DASHES, INK, LEVELS, LINES, MUTED
 from shipcast.scheduling.recommend import LEVELS as BOUNDS
 
@@ -39,10 +39,10 @@ def step(name: str, begins: float, ends: float, kind: str) -> dict[str, Any]:
     return {"step": name, "from": begins, "to": ends, "kind": kind, "said": said, "right": max(begins, ends)}
 
 
-def waterfall(rows: Sequence[dict[str, Any]]) -> alt.LayerChart:
+def waterfall(rows: Sequence[dict[str, Any]]) -> Spec:
     """The steps as bars, one below the other, each beginning where the last one ended; dotted where levels begin."""
     order = [row["step"] for row in rows]
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         y=alt.Y("step:N", sort=order, title=None, axis=alt.Axis(labelLimit=220, ticks=False)),
         tooltip=[alt.Tooltip("step:N"), alt.Tooltip("kind:N"), alt.Tooltip("said:N", title="of the usual cost")],
     )
@@ -55,7 +55,8 @@ def waterfall(rows: Sequence[dict[str, Any]]) -> alt.LayerChart:
     return styled(
         alt.layer(*bounds(max(row["right"] for row in rows)), bars, labels).properties(
             width="container", height=alt.Step(34)
-        )
+        ),
+        rows,
     )
 
 
@@ -93,10 +94,10 @@ def curve_rows(curves: Sequence[Curve], shipped: Sequence[Shipped]) -> list[dict
     ]
 
 
-def effect(curve: Curve, rows: Sequence[dict[str, Any]], hour: int, place: int) -> alt.LayerChart:
+def effect(curve: Curve, rows: Sequence[dict[str, Any]], hour: int, place: int) -> Spec:
     """One factor over the week with its interval; a point at the hour asked about."""
     shown = "%" if curve.unit == "share" else "~s"
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         x=week_axis(None),
         tooltip=[
             alt.Tooltip("when:N", title="start"),
@@ -117,12 +118,12 @@ def effect(curve: Curve, rows: Sequence[dict[str, Any]], hour: int, place: int) 
     here = base.mark_point(color=INK, filled=True, size=70).encode(y=y).transform_filter(f"datum.hour == {hour}")
     title = alt.TitleParams(curve.factor, anchor="start", color=INK, fontSize=13)
     layers = alt.layer(band, line, asked_rule(hour), here)
-    return styled(layers.properties(width="container", height=170, title=title))
+    return styled(layers.properties(width="container", height=170, title=title), rows)
 
 
-def rug(rows: Sequence[dict[str, Any]], hour: int, zone: str) -> alt.LayerChart:
+def rug(rows: Sequence[dict[str, Any]], hour: int, zone: str) -> Spec:
     """Past deployments by the hour they started in: a tick for those that held, a cross for those that failed."""
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
+    base = over_rows().encode(
         x=week_axis(f"start, hour of the week ({zone})"),
         tooltip=[alt.Tooltip("when:N", title="start"), alt.Tooltip("shipped:Q"), alt.Tooltip("failed:Q")],
     )
@@ -134,7 +135,7 @@ def rug(rows: Sequence[dict[str, Any]], hour: int, zone: str) -> alt.LayerChart:
     )
     title = alt.TitleParams("past deployments (× where some failed)", anchor="start", color=INK, fontSize=13)
     layers = alt.layer(bars, failed.transform_filter("datum.failed > 0"), asked_rule(hour))
-    return styled(layers.properties(width="container", height=160, title=title))
+    return styled(layers.properties(width="container", height=160, title=title), rows)
 
 
 def week_axis(title: str | None) -> alt.X:

@@ -77,7 +77,7 @@ def tile(name: str, item: MetricItem, change: Change | None, weeks: list[MetricI
         f'<p class="sc-note">{escape(change_said(change))}</p>'
     )
     line = metric_charts.sparkline([one.week or "" for one in weeks], [one.value for one in weeks])
-    st.altair_chart(line, alt=f"{name} over {plural(len(weeks), 'week')}", theme=None, key=f"line-{item.metric}")
+    cards.picture(line, f"{name} over {plural(len(weeks), 'week')}", f"line-{item.metric}")
 
 
 def hours_ahead(view: View, week: OutlookAnswer) -> None:

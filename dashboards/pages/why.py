@@ -281,7 +281,7 @@ def over_the_week(view: View, answer: ExplainAnswer) -> None:
     for place, curve in enumerate(answer.curves):
         own = [row for row in rows if row["factor"] == curve.factor]
         alt = f"{curve.factor} over the week"
-        st.altair_chart(charts.effect(curve, own, hour, place), alt=alt, theme=None, key=f"why-curve-{place}")
+        cards.picture(charts.effect(curve, own, hour, place), alt, f"why-curve-{place}")
     cards.chart(
         charts.rug(rows[: len(past)], hour, answer.business_zone),
         charts.rug_said(past, hour),

@@ -1,5 +1,6 @@
 """Pages drawn without a browser, as Streamlit's own test client draws them."""
 
+import json
 import re
 from html import unescape
 
@@ -37,6 +38,11 @@ def words(page):
 
 def headline(page):
     return unescape(re.search(r"<h1[^>]*>(.*?)</h1>", html(page), re.DOTALL)[1])
+
+
+def charts(page):
+    """What Vega-Lite draws on the page, without its rows."""
+    return [json.loads(element.proto.spec) for element in page.get("vega_lite_chart")]
 
 
 def empties(page):

@@ -1,19 +1,22 @@
 """Every page, drawn on awkward data: nothing breaks, and what is empty says why."""
 
+import altair as alt
 import pytest
 from company import CUT
-from drawing import drawn, empties, headline, is_broken, words
+from drawing import charts, drawn, empties, headline, is_broken, words
 
 from shipcast.dashboards.frame import PAGES
 from shipcast.settings import Settings
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_says_one_sentence_and_no_part_of_it_breaks(page_home, path):
+def test_a_page_says_one_sentence_no_part_of_it_breaks_and_its_charts_keep_the_schema(page_home, path):
     page = drawn(page_home, path, CUT)
 
     assert not is_broken(page), words(page)
     assert headline(page).endswith(".")
+    for chart in charts(page):
+        alt.Chart.from_dict(chart)  # refuses what the schema of Vega-Lite does not know
 
 
 @pytest.mark.parametrize("path", PAGES)
