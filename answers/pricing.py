@@ -209,6 +209,10 @@ class Forecaster:
 
     def models(self, change: Change) -> Models:
         """Those that answer for the service of a change."""
+        found: Models = self.once(("models", change.service), lambda: self.made(change))
+        return found
+
+    def made(self, change: Change) -> Models:
         return Models(
             Ground(self.history.outcomes(change.service, alone=True), self.settled(change.service)),
             self.failure(change.service),

@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +46,24 @@ def marked(words: str) -> str:
     return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
 
 
-def headline(title: str, sentence: str) -> None:
-    """What a page is, and its one sentence, which is its heading."""
-    st.html(f'<p class="sc-eyebrow">{escape(title)}</p><h1 class="sc-headline">{escape(cut(sentence, 600))}</h1>')
+def title(words: str) -> None:
+    """What a page is."""
+    text(words, "eyebrow")
+
+
+def headline(sentence: str) -> None:
+    """The one sentence of a page, which is its heading."""
+    st.html(f'<h1 class="sc-headline">{escape(cut(sentence, 600))}</h1>')
+
+
+@contextmanager
+def answering(words: str) -> Iterator[None]:
+    """What the page is, which stands there at once; and beside it, while it is worked out, that it is."""
+    with ExitStack() as ends:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            title(words)
+            ends.enter_context(st.spinner("Working it out"))
+        yield
 
 
 @contextmanager

@@ -91,20 +91,21 @@ class Frame:
         """One page."""
         st.set_page_config(page_title=f"{page.TITLE} · Shipcast")
         if self.view is not None:
-            with cards.guarded():
+            with cards.answering(page.TITLE), cards.guarded():
                 page.draw(self.view)
 
 
 def nothing_to_read(title: str, error: ShipcastError) -> None:
     """A page without a snapshot: what is missing or broken, and what mends it."""
+    cards.title(title)
     if isinstance(error, NothingPublished):
-        cards.headline(title, "Nothing is published here yet.")
+        cards.headline("Nothing is published here yet.")
         cards.empty(
             "Load your own data with `shipcast ingest files DIR`, then `shipcast build`; or see a simulated company "
             "with `shipcast demo`. This page shows it as soon as it is published."
         )
         return
-    cards.headline(title, "The data cannot be read at the moment.")
+    cards.headline("The data cannot be read at the moment.")
     cards.empty(f"{error.detail} {error.next_step or ''} `shipcast doctor` says what is wrong and what mends it.")
 
 

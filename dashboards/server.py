@@ -35,6 +35,10 @@ def run(settings: Settings, as_of: datetime | None, port: int, *, opens_browser:
     """
     import streamlit as st
 
+    from shipcast.dashboards import frame  # noqa: F401  now, and not while the first viewer waits
+    from shipcast.dashboards.ahead import keep_asking
+
     serve(settings, as_of)
+    keep_asking(settings, as_of)
     given = {"server.address": LOOPBACK, "server.port": port, "server.headless": not opens_browser}
     st.App(START).run(config={**OPTIONS, **THEME, **given})

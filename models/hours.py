@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, hours_of_week
 from shipcast.models.posterior import Floats
-from shipcast.models.shrinkage import FLOOR_SHARE, LEAST_SCATTER, SCATTER_OF_DEVIATION
+from shipcast.models.shrinkage import FLOOR_SHARE, LEAST_SCATTER, SCATTER_OF_DEVIATION, medians
 
 HOUR = np.timedelta64(1, "h")
 BURST = 4.0  # spreads from the usual value of its hour of the week
@@ -166,16 +166,3 @@ def weekly_profile(values: Floats, hours: NDArray[np.int64]) -> Floats:
         day[np.isnan(day)] = np.nanmedian(values)
         profile = np.where(np.isnan(profile), np.tile(day, 7), profile)
     return profile
-
-
-def medians(values: Floats, cells: NDArray[np.int64], count: int) -> Floats:
-    """The median of every cell's values that are not NaN; NaN where it has none."""
-    known = ~np.isnan(values)
-    order = np.lexsort((values[known], cells[known]))
-    ordered, sizes = values[known][order], np.bincount(cells[known], minlength=count)
-    first = np.cumsum(sizes) - sizes
-    found = np.full(count, np.nan)
-    some = sizes > 0
-    low, high = first + (sizes - 1) // 2, first + sizes // 2
-    found[some] = (ordered[low[some]] + ordered[high[some]]) / 2
-    return found

@@ -7,7 +7,9 @@ is. A series of less than three weeks has a week that repeats, or a day, each ho
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -38,6 +40,7 @@ DEVIATES: Floats = np.array([NormalDist().inv_cdf(share) for share in QUANTILES]
 NORMAL: Floats = DEVIATES * np.sqrt(np.pi / 2)  # quantiles of normal errors over their mean absolute one
 OUTAGE_HOURS = 4  # an outage meets the mean of some hours, of which errors are smaller than of one
 LARGEST_ERROR = 1.0  # in logs
+KEPT = 64  # models of services asked about last
 LAST_DAYS = 28  # in which a service whose load is known has seen a request
 
 
@@ -66,8 +69,8 @@ class LoadModel:
 
     @classmethod
     def of(cls, history: History, service: str, zone: str) -> LoadModel:
-        """The model of one service, as far as its load was known."""
-        return cls(zone).fit(history.hourly_load(service, zone), history.earlier_load(service, zone))
+        """The model of one service, as far as its load was known; that of the same hours is made once."""
+        return model_of(Known(zone, history.hourly_load(service, zone), history.earlier_load(service, zone)))
 
     def fit(self, load: pl.DataFrame, earlier: pl.DataFrame | None = None) -> LoadModel:
         """Learns from `History.hourly_load`, in requests per hour.
@@ -207,6 +210,32 @@ class LoadModel:
     def describe(self) -> dict[str, Any]:
         """What it rests on."""
         return {"hours": self.hours_, "is_known": self.is_known, "is_short": self.is_short, "weights": self.weights_}
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The load of one service as it was known: what a model learns from, equal where all its hours are."""
+
+    zone: str
+    load: pl.DataFrame
+    earlier: pl.DataFrame
+
+    def __hash__(self) -> int:
+        return hash((self.zone, self.load.height, self.earlier.height, self.load["requests"].sum()))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Known)
+            and self.zone == other.zone
+            and self.load.equals(other.load)
+            and self.earlier.equals(other.earlier)
+        )
+
+
+@lru_cache(maxsize=KEPT)
+def model_of(known: Known) -> LoadModel:
+    """Nobody may fit it again: questions share it."""
+    return LoadModel(known.zone).fit(known.load, known.earlier)
 
 
 def by_hour_of_day(errors: Floats, of_day: NDArray[np.int64]) -> Floats:

@@ -70,10 +70,10 @@ def log_autoregression(past: Past) -> Floats:
 
 def harmonic_regression(past: Past) -> Floats:
     """Waves of the day and the week, and what they miss carried on from hour to hour."""
-    waves = harmonics(past.hours)
+    waves = WAVES[past.hours]
     weights = least_squares(waves, past.values)
     missed = continued(past.values - waves @ weights, len(past.coming), NEAR_LAGS)
-    return np.clip(harmonics(past.coming) @ weights + missed, *past.bounds)
+    return np.clip(WAVES[past.coming] @ weights + missed, *past.bounds)
 
 
 def last_week(past: Past) -> Floats:
@@ -114,8 +114,11 @@ def least_squares(design: Floats, values: Floats) -> Floats:
     return np.asarray(np.linalg.solve(gram, design.T @ values))
 
 
-def harmonics(hours: Integers) -> Floats:
-    """Sines and cosines of the hour of the week: of the week, of the day, and a constant."""
+def harmonics() -> Floats:
+    """Sines and cosines of the week and of the day, and a constant: one row an hour of the week."""
     waves = np.concatenate([np.arange(1, WEEK_HARMONICS + 1), 7 * np.arange(1, DAY_HARMONICS + 1)])
-    angles = 2 * np.pi / HOURS_OF_WEEK * hours[:, None] * waves
-    return np.hstack([np.cos(angles), np.sin(angles), np.ones((len(hours), 1))])
+    angles = 2 * np.pi / HOURS_OF_WEEK * np.arange(HOURS_OF_WEEK)[:, None] * waves
+    return np.hstack([np.cos(angles), np.sin(angles), np.ones((HOURS_OF_WEEK, 1))])
+
+
+WAVES = harmonics()

@@ -7,7 +7,6 @@ drawn to what is expected of it by the share of their differences that noise exp
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK
@@ -41,16 +40,25 @@ def shrunken(values: Floats, cells: NDArray[np.int64], count: int) -> tuple[Floa
 
     An empty cell is 0: it takes what the level above it says.
     """
-    table = (
-        pl.DataFrame({"cell": cells, "value": values}).group_by("cell").agg(pl.median("value"), pl.len()).sort("cell")
-    )
-    filled, medians = table["cell"].to_numpy(), table["value"].to_numpy()
-    every = np.zeros(count)
-    every[filled] = medians
+    every, sizes = medians(values, cells, count), np.bincount(cells, minlength=count)
+    filled = sizes > 0
     scatter = max(SCATTER_OF_DEVIATION * float(np.median(np.abs(values - every[cells]))), LEAST_SCATTER)
-    variance = MEDIAN_EFFICIENCY * scatter**2 / table["len"].to_numpy()
-    between = max(float(np.mean(medians**2 - variance)), 0.0)
+    variance = MEDIAN_EFFICIENCY * scatter**2 / sizes[filled]
+    between = max(float(np.mean(every[filled] ** 2 - variance)), 0.0)
     kept = between / (between + variance)
     centre, error = np.zeros(count), np.full(count, np.sqrt(between))
-    centre[filled], error[filled] = kept * medians, np.sqrt(kept * variance)
+    centre[filled], error[filled] = kept * every[filled], np.sqrt(kept * variance)
     return centre, error
+
+
+def medians(values: Floats, cells: NDArray[np.int64], count: int) -> Floats:
+    """The median of every cell's values that are not NaN; NaN where it has none."""
+    known = ~np.isnan(values)
+    order = np.lexsort((values[known], cells[known]))
+    ordered, sizes = values[known][order], np.bincount(cells[known], minlength=count)
+    first = np.cumsum(sizes) - sizes
+    found = np.full(count, np.nan)
+    some = sizes > 0
+    low, high = first + (sizes - 1) // 2, first + sizes // 2
+    found[some] = (ordered[low[some]] + ordered[high[some]]) / 2
+    return found

@@ -23,7 +23,7 @@ ROWS = 100
 
 def draw(view: View) -> None:
     found = view.ask(data_health, beside=(view.settings.home / LOG,))
-    cards.headline(TITLE, found.sentence)
+    cards.headline(found.sentence)
     cards.text(view.ask(what_can_be_said))
     with cards.card("How new the data is"):
         how_new(view, found)

@@ -24,7 +24,7 @@ COUNTED = "What the number counts"
 def draw(view: View) -> None:
     filters = view.filters
     answer = view.ask(metrics, **filters.scope, **filters.period)
-    cards.headline(TITLE, answer.sentence)
+    cards.headline(answer.sentence)
     named = {title: metric for metric, title in view.titles.items()}
     name = named[select("Metric", "metric", list(named), view.titles["change_failure_rate"], width=320)]
     with cards.card("All metrics of the period"):

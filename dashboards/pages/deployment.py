@@ -26,11 +26,11 @@ def draw(view: View) -> None:
     try:
         found = view.ask(story, deployment_id=asked)
     except ShipcastError as error:
-        cards.headline(TITLE, "No such deployment was known.")
+        cards.headline("No such deployment was known.")
         ask()
         cards.refused(error)
         return
-    cards.headline(TITLE, found.sentence)
+    cards.headline(found.sentence)
     ask()
     with cards.card("When what happened"):
         when(view, found)
@@ -54,14 +54,14 @@ def choose(view: View) -> None:
     """Without one in the address: the newest of the period."""
     found = view.ask(deployment_list, **view.filters.scope, **view.filters.period)
     if not found.items:
-        cards.headline(TITLE, "No deployment was started in this period.")
+        cards.headline("No deployment was started in this period.")
         ask()
         cards.empty("Choose a longer period, clear the filters, or load data with `shipcast ingest files DIR`.")
         return
     last = found.items[0]
     zone = view.filters.zone
     started = local_time(last.started_at, zone, view.as_of)
-    cards.headline(TITLE, f"Choose one of {plural(found.total, 'deployment')}: the last started at {started} ({zone}).")
+    cards.headline(f"Choose one of {plural(found.total, 'deployment')}: the last started at {started} ({zone}).")
     ask()
     with cards.card("The deployments of the period"):
         deployment_table(view, found, "deployments")

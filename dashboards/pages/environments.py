@@ -21,7 +21,7 @@ def draw(view: View) -> None:
     filters = view.filters
     one = None if filters.environment == PRODUCTION else filters.environment
     found = view.ask(occupancy, environment=one, **filters.period)
-    cards.headline(TITLE, found.sentence)
+    cards.headline(found.sentence)
     cards.note(scope_said(view, one))
     with cards.card("When they were in use"):
         when_in_use(view, found)

@@ -27,7 +27,7 @@ ASSOCIATION = (
 
 def draw(view: View) -> None:
     found = view.ask(failures, **view.filters.scope, **view.filters.period)
-    cards.headline(TITLE, found.sentence)
+    cards.headline(found.sentence)
     if not found.whole.n:
         nothing_counted(view)
         return

@@ -32,7 +32,7 @@ TRAIN = "`shipcast train` trains a model of what is known; the first one serves 
 
 def draw(view: View) -> None:
     found = view.ask(quality, parts=AT_ONCE)
-    cards.headline(TITLE, found.sentence)
+    cards.headline(found.sentence)
     if found.model is not None:
         cards.text(serving_said(found.model))
         link("models", "The models, and how to train them again")

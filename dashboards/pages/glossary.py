@@ -14,7 +14,7 @@ TITLE, PATH = "Glossary", "glossary"
 
 def draw(view: View) -> None:
     found = view.ask(definitions)
-    cards.headline(TITLE, f"{plural(len(found), 'metric')}, each in words, with its formula and where it misleads.")
+    cards.headline(f"{plural(len(found), 'metric')}, each in words, with its formula and where it misleads.")
     for one in found:
         with cards.card(one.title):
             metric(one)

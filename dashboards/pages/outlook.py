@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from html import escape
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from shipcast.answers.comparison import Change, changes
 from shipcast.answers.metrics import MetricItem, metrics
-from shipcast.answers.outlook import SHOWN, OutlookAnswer, outlook
+from shipcast.answers.outlook import SHOWN, OutlookAnswer, ServiceWeek, outlook
 from shipcast.answers.window_words import of_usual
 from shipcast.answers.windows import WindowsAnswer, windows
 from shipcast.answers.words import in_hundred, local_time, plural
@@ -19,7 +21,7 @@ from shipcast.dashboards.charts import metrics as metric_charts
 from shipcast.dashboards.charts import week as week_charts
 from shipcast.dashboards.links import go, link
 from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
-from shipcast.dashboards.view import View
+from shipcast.dashboards.view import Source, View
 
 TITLE, PATH = "Outlook", "outlook"
 TILES = ("deployment_frequency", "lead_time", "change_failure_rate", "failed_deployment_recovery")
@@ -28,10 +30,8 @@ WEEK = timedelta(days=7)
 
 def draw(view: View) -> None:
     filters = view.filters
-    week = view.ask(
-        outlook, service=filters.service, team=filters.team, environment=filters.environment, top=services_shown()
-    )
-    cards.headline(TITLE, week.sentence)
+    week = coming_week(view.source, filters.scope, services_shown())
+    cards.headline(week.sentence)
     delivery = view.ask(metrics, **filters.scope, **filters.period)
     cards.text(delivery.sentence)
     tiles(view, {item.metric: item for item in delivery.items})
@@ -43,6 +43,23 @@ def draw(view: View) -> None:
     with right, cards.card("What changed since last week"):
         last_week(view)
     cards.notes((*week.warnings, *delivery.warnings))
+
+
+def ask_ahead(source: Source) -> None:
+    """Ask what takes longest of what the page asks while nothing is filtered."""
+    week = coming_week(source, {"service": None, "team": None, "environment": "production"}, SHOWN)
+    if week.items:
+        windows_of(source, week.items[0])
+
+
+def coming_week(source: Source, scope: Mapping[str, Any], top: int | None) -> OutlookAnswer:
+    return source.ask(outlook, top=top, **scope)
+
+
+def windows_of(source: Source, week: ServiceWeek) -> WindowsAnswer:
+    """The lowest-risk starts of a usual change."""
+    duration = timedelta(minutes=week.duration_minutes)
+    return source.ask(windows, service=week.service, duration=duration, environment=week.environment)
 
 
 def services_shown() -> int | None:
@@ -121,12 +138,7 @@ def best_windows(view: View, week: OutlookAnswer) -> None:
         cards.empty("There is no service to ship.")
         return
     first = week.items[0]
-    answer = view.ask(
-        windows,
-        service=first.service,
-        duration=timedelta(minutes=first.duration_minutes),
-        environment=first.environment,
-    )
+    answer = windows_of(view.source, first)
     cards.text(answer.sentence)
     cards.table(
         ["start", f"start ({view.filters.zone})", "level", "chance of failure", "of the usual cost"],

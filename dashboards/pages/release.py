@@ -79,18 +79,18 @@ def draw(view: View) -> None:
     form = asked(view)
     if form is None:
         with top:
-            cards.headline(TITLE, "0 services are known here yet, so that nothing can be planned.")
+            cards.headline("0 services are known here yet, so that nothing can be planned.")
             cards.empty("No deployment is known. Load some with `shipcast ingest files DIR`, then `shipcast build`.")
         return
     try:
         answer = ask(view, form)
     except ShipcastError as error:
         with top:
-            cards.headline(TITLE, f"0 windows for {form.service} can be looked for as asked.")
+            cards.headline(f"0 windows for {form.service} can be looked for as asked.")
             cards.empty(on_page(f"{error.detail} {' '.join(error.lines)} {error.next_step}"))
         return
     with top:
-        cards.headline(TITLE, answer.sentence)
+        cards.headline(answer.sentence)
         said(view)
     offered(view, form, answer)
     with cards.card("The hours around the windows"):

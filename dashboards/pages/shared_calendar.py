@@ -46,11 +46,11 @@ def draw(view: View) -> None:
         )
     except ShipcastError as error:
         with top:
-            cards.headline(TITLE, f"The calendar of the week of {day:%a %-d %b %Y} cannot be read.")
+            cards.headline(f"The calendar of the week of {day:%a %-d %b %Y} cannot be read.")
             cards.refused(error)
         return
     with top:
-        cards.headline(TITLE, week.sentence)
+        cards.headline(week.sentence)
     with cards.card(f"The week, lane by lane, on the clock of {filters.zone}"):
         lanes(view, week)
     with cards.card("Conflicts"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import streamlit as st
 
@@ -20,7 +21,8 @@ from shipcast.answers.words import age, local_time, plural
 from shipcast.dashboards import cards
 from shipcast.dashboards.filters import select
 from shipcast.dashboards.links import link
-from shipcast.dashboards.view import View
+from shipcast.dashboards.pages.forecast_quality import AT_ONCE
+from shipcast.dashboards.view import Source, View
 from shipcast.models.tracking import FOLDER, STORE
 
 TITLE, PATH = "Models", "models"
@@ -34,8 +36,8 @@ COMMANDS = (
 
 
 def draw(view: View) -> None:
-    found = view.ask(quality, parts=("failure", "drift"))
-    cards.headline(TITLE, found.sentence if found.model is None else serving_said(found.model))
+    found = view.ask(quality, parts=AT_ONCE)
+    cards.headline(found.sentence if found.model is None else serving_said(found.model))
     with cards.card("Is it time to train again?"):
         due(found)
     if found.model is not None:
@@ -43,10 +45,29 @@ def draw(view: View) -> None:
             served(view)
     with cards.card("Commands"):
         commands()
-    if (view.settings.home / FOLDER / STORE).exists():
+    if has_store(view.source):
         with cards.card("Trainings and their gates"):
             trained(view)
     cards.notes(found.warnings)
+
+
+def ask_ahead(source: Source) -> None:
+    """Ask all that the page asks; MLflow takes seconds to import."""
+    source.ask(quality, parts=AT_ONCE)
+    if has_store(source):
+        trainings_of(source)
+
+
+def has_store(source: Source) -> bool:
+    return store_of(source).exists()
+
+
+def store_of(source: Source) -> Path:
+    return source.settings.home / FOLDER / STORE
+
+
+def trainings_of(source: Source) -> tuple[Training, ...]:
+    return source.ask(trainings, beside=(store_of(source),))
 
 
 def due(found: QualityAnswer) -> None:
@@ -128,9 +149,8 @@ def commands() -> None:
 
 def trained(view: View) -> None:
     """What the registry keeps; MLflow reads it, and is slow at first."""
-    store = view.settings.home / FOLDER / STORE
     with st.spinner("Reading the registry"):
-        found = view.ask(trainings, beside=(store,))
+        found = trainings_of(view.source)
     if not found:
         cards.empty(NONE_YET)
         return

@@ -31,7 +31,7 @@ def draw(view: View) -> None:
     filters = view.filters
     service = filters.service or view.ask(most_deployed, team=filters.team, environment=filters.environment)
     if service is None:
-        cards.headline(TITLE, "No service was deployed here yet, so there is no start to explain.")
+        cards.headline("No service was deployed here yet, so there is no start to explain.")
         nothing_deployed(view)
         return
     try:
@@ -39,11 +39,11 @@ def draw(view: View) -> None:
         at, chosen = start_asked(view, service, change)
         answer = view.ask(explain, service=service, at=at, **change)
     except ShipcastError as error:
-        cards.headline(TITLE, f"That start of {service} cannot be explained.")
+        cards.headline(f"That start of {service} cannot be explained.")
         form(view, view.as_of)
         cards.refused(error)
         return
-    cards.headline(TITLE, answer.sentence)
+    cards.headline(answer.sentence)
     cards.text(chosen)
     form(view, answer.items[0].start)
     with cards.card("From the usual cost to this start"):

@@ -40,6 +40,8 @@ def serving(home, as_of=None, folder=None):
             yield address, server.pid
         finally:
             server.terminate()
+            said = server.communicate()[0]
+        assert said.endswith("stopped; what was published stays as it was\n"), said
 
 
 def wait_for(url, server):

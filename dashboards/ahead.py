@@ -1,0 +1,41 @@
+"""What most viewers ask first, asked before they do: when the page starts, and whenever there is newer to say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from threading import Event, Thread
+
+from shipcast.dashboards.pages import outlook, trained_models
+from shipcast.dashboards.view import Source, source
+from shipcast.settings import Settings
+from shipcast.settings.errors import ShipcastError
+
+LOG = logging.getLogger("shipcast.dashboards")
+LOOK_AGAIN = 60.0  # seconds
+PAGES: Sequence[Callable[[Source], None]] = (outlook.ask_ahead, trained_models.ask_ahead)
+
+
+def keep_asking(settings: Settings, as_of: datetime | None) -> None:
+    """Begin; it ends with the process, which does not wait for it."""
+    Thread(target=lambda: again_and_again(settings, as_of), name="ask-ahead", daemon=True).start()
+
+
+def again_and_again(settings: Settings, as_of: datetime | None) -> None:
+    never = Event()
+    while True:
+        ask_ahead(settings, as_of)
+        never.wait(LOOK_AGAIN)
+
+
+def ask_ahead(settings: Settings, as_of: datetime | None) -> None:
+    """Ask once; what was answered already is kept and takes no time, and what cannot be answered the page says."""
+    try:
+        found = source(settings, as_of)
+        for ask_of in PAGES:
+            ask_of(found)
+    except ShipcastError:
+        pass
+    except Exception:
+        LOG.exception("A question could not be asked ahead.")
