@@ -2,11 +2,16 @@
 
 import json
 import re
+from functools import cache
 from html import unescape
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from shipcast.dashboards.served import serve
+
+# Every drawing looks through all packages that are installed; once will do.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def script(path):
