@@ -51,14 +51,14 @@ def hours(value: float | None) -> str:
 def age(length: timedelta) -> str:
     """How old something is.
 
-    >>> age(timedelta(hours=30)), age(timedelta(days=12)), age(timedelta(minutes=5))
-    ('30 hours', '12 days', '5 minutes')
+    >>> age(timedelta(hours=30)), age(timedelta(days=12)), age(timedelta(minutes=1))
+    ('30 hours', '12 days', '1 minute')
     """
     seconds = length.total_seconds()
     for unit, size in (("days", 86_400), ("hours", 3_600)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds / 60:.0f} minutes"
+    return plural(round(seconds / 60), "minute")
 
 
 def count(value: float | None) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("shipcast.dashboards")
 LONGEST_TABLE = 200
-LONGEST_TEXT, LONGEST_PARAGRAPH = 300, 2_000
+LONGEST_WORD, LONGEST_TEXT, LONGEST_PARAGRAPH = 24, 300, 2_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
@@ -166,9 +166,12 @@ def table_html(
 
 
 def cell(value: object) -> str:
-    if isinstance(value, Html):
-        return value
-    return "" if value is None else escape(cut(str(value), LONGEST_TEXT))
+    """A value as HTML; words too long for a column may be broken anywhere, others only where they end."""
+    if value is None or isinstance(value, Html):
+        return value or ""
+    shown = cut(str(value), LONGEST_TEXT)
+    is_long = max((len(word) for word in shown.replace("-", " ").split()), default=0) > LONGEST_WORD
+    return f'<span class="sc-long">{escape(shown)}</span>' if is_long else escape(shown)
 
 
 def csv_button(columns: Sequence[str], rows: Sequence[Sequence[object]], name: str) -> None:

@@ -29,9 +29,9 @@ from shipcast.dashboards.pages import (
     why,
 )
 from shipcast.dashboards.served import served
-from shipcast.dashboards.style import CSS
+from shipcast.dashboards.style import CSS, LOGO
 from shipcast.dashboards.view import Source, View, source
-from shipcast.settings.errors import ShipcastError
+from shipcast.settings.errors import ShipcastError, UsageError
 from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current
 
@@ -50,6 +50,7 @@ def draw() -> None:
     """The whole page: the frame first, since what is drawn outside of pages keeps its place in the address."""
     st.set_page_config(page_title="Shipcast", layout="wide", initial_sidebar_state="auto")
     st.html(CSS)
+    st.logo(LOGO, size="large")
     frame, first = Frame(), next(iter(PAGES))
     linked = {
         path: st.Page(
@@ -78,6 +79,11 @@ class Frame:
         try:
             found = source(served().settings, asked_at(row, zone) or served().as_of)
             known = found.ask(choices)
+        except UsageError as error:
+            cards.title(title)
+            cards.headline("Nothing can be asked as of that.")
+            cards.empty(f"{error.detail} Clear “As of” to ask as of now.")
+            return
         except ShipcastError as error:
             nothing_to_read(title, error)
             return

@@ -55,8 +55,12 @@ THEME: Mapping[str, Any] = {
     "theme.textColor": INK,
     "theme.linkColor": ACCENT,
 }
+LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="img" aria-label="Shipcast">
+<path d="M4 22h24l-4 7H8zM15 3v16H6zM17 7v12h9z" fill="{ACCENT}"/>
+<text x="38" y="24" font-family="sans-serif" font-size="21" font-weight="600" fill="{INK}">Shipcast</text></svg>"""
 CSS = f"""
 <style>
+  [data-testid="stMainBlockContainer"] {{ padding-top: 3.5rem; padding-bottom: 3rem; }}
   .sc-eyebrow {{ color: {MUTED}; font-size: .95rem; margin: 0; }}
   .sc-headline {{ font-size: 1.55rem; line-height: 1.3; font-weight: 600; margin: .1rem 0 .4rem; padding: 0;
     overflow-wrap: anywhere; }}
@@ -70,7 +74,8 @@ CSS = f"""
   .sc-table {{ border-collapse: collapse; font-size: .9rem; width: 100%; }}
   .sc-table caption {{ text-align: left; color: {MUTED}; padding: .2rem 0; }}
   .sc-table th, .sc-table td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid {RULE};
-    vertical-align: top; max-width: 28rem; overflow-wrap: anywhere; }}
+    vertical-align: top; max-width: 28rem; }}
+  .sc-long, .sc-table a {{ overflow-wrap: anywhere; }}
   .sc-table td.sc-number, .sc-table th.sc-number {{ text-align: right; font-variant-numeric: tabular-nums;
     white-space: nowrap; }}
   .sc-table a {{ color: {ACCENT}; }}
@@ -80,6 +85,7 @@ CSS = f"""
   .sc-empty code, .sc-note code, .sc-text code {{ overflow-wrap: anywhere; white-space: pre-wrap; }}
   [role="spinbutton"][contenteditable] {{ display: inline-block; min-height: 24px; min-width: 24px; line-height: 24px;
     text-align: center; }}
+  [data-testid="stPageLink"] p {{ color: {ACCENT}; text-decoration: underline; }}
   a:focus-visible, button:focus-visible {{ outline: 3px solid {ACCENT}; outline-offset: 2px; }}
 </style>
 """

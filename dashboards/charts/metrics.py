@@ -26,7 +26,15 @@ def weekly(rows: Sequence[dict[str, Any]], unit: str, partial: str | None) -> Sp
     base = over_rows().encode(
         x=alt.X("week:O", title="ISO week", axis=alt.Axis(labelAngle=-60, labelOverlap=True)),
     )
-    band = base.mark_errorbar(color=LINES[0], ticks=True, opacity=0.5).encode(y=alt.Y("low:Q", title=unit), y2="high:Q")
+    # A week that has hardly begun knows nothing: its interval must not flatten all others.
+    over = [row for row in rows if row["week"] != partial] or rows
+    ends = [end for row in over for end in (row["low"], row["value"], row["high"]) if end is not None]
+    ends += [row["value"] for row in rows if row["value"] is not None]
+    scale = alt.Scale(domain=[min(0.0, *ends), max(ends, default=1.0)], nice=True)
+    axis = alt.Axis(format="%") if unit == "share" else alt.Axis()
+    band = base.mark_errorbar(color=LINES[0], ticks=True, opacity=0.5, clip=True).encode(
+        y=alt.Y("low:Q", title=unit, scale=scale, axis=axis), y2="high:Q"
+    )
     line = base.mark_line(color=LINES[0]).encode(y=alt.Y("value:Q", title=unit))
     points = base.mark_point(size=55, strokeWidth=2, color=LINES[0]).encode(
         y=alt.Y("value:Q", title=unit),

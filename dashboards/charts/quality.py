@@ -13,6 +13,7 @@ from shipcast.dashboards.charts.style import Spec, over_rows, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED
 
 TICKS = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1]
+ROOM = 0.06  # of the width of a chart, that words on a point take
 SHARE = "format(datum.value * 100, '.3~g') + ' %'"
 
 
@@ -26,8 +27,9 @@ def reliability(bands: Sequence[Band]) -> Spec:
             "low": band.observed_low,
             "high": band.observed_high,
             "said": f"{band.failures:,} of {band.n:,}",
+            "shown": f"{band.failures:,} of {band.n:,}" if has_room else "",
         }
-        for band in bands
+        for band, has_room in zip(bands, with_room([band.forecast for band in bands], most), strict=True)
     ]
     base = over_rows().encode(x=chance_axis("x", "forecast", "chance that was said", most))
     whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(
@@ -36,12 +38,26 @@ def reliability(bands: Sequence[Band]) -> Spec:
     points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(
         y="observed:Q", tooltip=[alt.Tooltip("said:N", title="failed"), "forecast:Q", "observed:Q", "low:Q", "high:Q"]
     )
-    words = base.mark_text(dy=-9, color=INK).encode(y="high:Q", text="said:N")
+    words = base.mark_text(dy=-9, color=INK).encode(y="high:Q", text="shown:N")
     ends = alt.Chart(alt.Data(values=[{"at": 0.0}, {"at": most}])).encode(x="at:Q", y="at:Q")
     line = ends.mark_line(color=INK, strokeDash=[6, 4], strokeWidth=1)
     corner = alt.Chart(alt.Data(values=[{"at": most, "text": "as it was said"}])).encode(x="at:Q", y="at:Q")
     label = corner.mark_text(align="right", dx=-30, dy=4, color=INK).encode(text="text:N")
     return styled(alt.layer(line, label, whiskers, points, words).properties(width="container", height=360), rows)
+
+
+def with_room(forecasts: Sequence[float], most: float) -> list[bool]:
+    """Of points from left to right on an axis of chances, which have room for words beside the last that has.
+
+    >>> with_room([0.01, 0.012, 0.05], 1.0)
+    [True, False, True]
+    """
+    found, last = [], -1.0
+    for forecast in forecasts:
+        place = (forecast / most) ** 0.5
+        found.append(place - last >= ROOM)
+        last = place if found[-1] else last
+    return found
 
 
 def chance_axis(which: str, field: str, title: str, most: float) -> Any:

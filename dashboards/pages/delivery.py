@@ -116,7 +116,11 @@ def nothing_in(view: View, name: str) -> None:
 def by_service(view: View, name: str) -> None:
     filters = view.filters
     answer = view.ask(metrics, metric=name, by="service", **filters.scope, **filters.period)
+    there = [item for item in answer.items if item.n or item.censored]
+    without = len(answer.items) - len(there)
     cards.note("Services stand in the order of their names: what differs between them is what they do, not how well.")
+    if without:
+        cards.note(f"Not shown: {plural(without, 'service')} with nothing to count in this period.")
     cards.table(
         ["service", "value", "95 % interval", "n", "open"],
         [
@@ -127,7 +131,7 @@ def by_service(view: View, name: str) -> None:
                 f"{item.n:,}",
                 counted(item.censored),
             ]
-            for item in answer.items
+            for item in there
         ],
         f"{view.titles[name]} by service",
         numbers=("value", "n", "open"),

@@ -37,10 +37,9 @@ def draw(view: View) -> None:
     tiles(view, {item.metric: item for item in delivery.items})
     with cards.card("The coming week, hour by hour"):
         hours_ahead(view, week)
-    left, right = st.columns([3, 2])
-    with left, cards.card("The best windows"):
+    with cards.card("The best windows"):
         best_windows(view, week)
-    with right, cards.card("What changed since last week"):
+    with cards.card("What changed since last week"):
         last_week(view)
     cards.notes((*week.warnings, *delivery.warnings))
 
@@ -76,7 +75,7 @@ def tiles(view: View, items: dict[str, MetricItem]) -> None:
         compared = changes(list(items.values()), before.items)
     weeks = view.ask(metrics, by="week", **filters.scope, **filters.period)
     for column, name in zip(st.columns(len(TILES)), TILES, strict=True):
-        with column, st.container(border=True), cards.guarded():
+        with column, st.container(border=True, height="stretch"), cards.guarded():
             tile(
                 view.titles[name],
                 items[name],
@@ -143,7 +142,7 @@ def best_windows(view: View, week: OutlookAnswer) -> None:
     cards.table(
         ["start", f"start ({view.filters.zone})", "level", "chance of failure", "of the usual cost"],
         [window_row(view, answer, place) for place in range(len(answer.items))],
-        f"{first.service}, a usual change of {first.duration_minutes:g} minutes",
+        f"{first.service}, a usual change of {first.duration_minutes:g} min",
     )
     link("plan", "Plan a release", service=first.service)
 
@@ -176,4 +175,5 @@ def last_week(view: View) -> None:
             for one in found.values()
         ],
         "The last seven days against the seven before",
+        numbers=("last 7 days", "7 days before"),
     )

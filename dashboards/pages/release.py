@@ -33,6 +33,7 @@ from shipcast.dashboards.charts import plan as charts
 from shipcast.dashboards.desk import Desk, Wish, is_present
 from shipcast.dashboards.filters import select
 from shipcast.dashboards.links import link
+from shipcast.dashboards.served import served
 from shipcast.dashboards.view import View
 from shipcast.scheduling.calendar.scope import ChangeType
 from shipcast.scheduling.ledger.errors import EntryRefused
@@ -263,7 +264,10 @@ def chosen(view: View, answer: WindowsAnswer) -> int:
 def book(view: View, form: Form, answer: WindowsAnswer, window: Window) -> None:
     """What it is for, and the button that books the window."""
     if not is_present(view.as_of):
-        cards.note("What is booked is booked now. Clear “As of” above, and ask about the present, to book a window.")
+        if served().as_of is None:
+            cards.note("What is booked is booked now. Clear “As of” above to ask about the present and book a window.")
+        else:
+            cards.note("This page was started to be asked about another time than now, so nothing can be booked on it.")
         return
     if desk().has_booked(answer.service, answer.environment):  # a click too many must not take the next window
         cards.note(f"{answer.service} was just booked, see above.")

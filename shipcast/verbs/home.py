@@ -55,6 +55,7 @@ def show_demo(ask: Ask, answer: DemoAnswer) -> None:
     say(verification_in_words(answer.verification))
     typer.echo()
     hint(ask, f"shipcast --home {answer.home} metrics --by service")
+    hint(ask, f"shipcast --home {answer.home} dashboard")
     hint(ask, "with your own data: shipcast ingest files DIR")
 
 

@@ -70,10 +70,12 @@ def test_a_question_that_cannot_be_is_said_in_the_words_of_the_form(page_home, a
 
 
 def test_the_past_offers_no_booking(page_home):
-    page = drawn(page_home, "plan", CUT, service="web")
+    started = drawn(page_home, "plan", CUT, service="web")
+    asked_about = drawn(page_home, "plan", service="web", as_of=CUT.isoformat())
 
-    assert "Book this window" not in [button.label for button in page.button]
-    assert "Clear “As of” above" in words(page)
+    assert "Book this window" not in [button.label for page in (started, asked_about) for button in page.button]
+    assert "nothing can be booked on it" in words(started)
+    assert "Clear “As of” above" in words(asked_about)
 
 
 def test_a_window_is_booked_by_clicks_seen_and_taken_back_and_its_advice_is_kept_once(own_home):
