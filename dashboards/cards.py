@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("shipcast.dashboards")
 LONGEST_TABLE = 200
-LONGEST_WORD, LONGEST_TEXT, LONGEST_PARAGRAPH = 24, 300, 2_000
+LONGEST_WORD, PROSE, LONGEST_TEXT, LONGEST_PARAGRAPH = 24, 40, 300, 2_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
@@ -166,12 +166,17 @@ def table_html(
 
 
 def cell(value: object) -> str:
-    """A value as HTML; words too long for a column may be broken anywhere, others only where they end."""
+    """A value as HTML; words too long for a column may be broken anywhere, others only where they end.
+
+    >>> cell(0.5), cell("usual 100 %; failure chance -20, restore time +20")
+    ('0.5', '<span class="sc-prose">usual 100 %; failure chance -20, restore time +20</span>')
+    """
     if value is None or isinstance(value, Html):
         return value or ""
     shown = cut(str(value), LONGEST_TEXT)
     is_long = max((len(word) for word in shown.replace("-", " ").split()), default=0) > LONGEST_WORD
-    return f'<span class="sc-long">{escape(shown)}</span>' if is_long else escape(shown)
+    kind = "sc-long" if is_long else "sc-prose" if len(shown) > PROSE else ""
+    return f'<span class="{kind}">{escape(shown)}</span>' if kind else escape(shown)
 
 
 def csv_button(columns: Sequence[str], rows: Sequence[Sequence[object]], name: str) -> None:

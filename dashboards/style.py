@@ -60,7 +60,7 @@ LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" role="im
 <text x="38" y="24" font-family="sans-serif" font-size="21" font-weight="600" fill="{INK}">Shipcast</text></svg>"""
 CSS = f"""
 <style>
-  [data-testid="stMainBlockContainer"] {{ padding-top: 3.5rem; padding-bottom: 3rem; }}
+  [data-testid="stMainBlockContainer"] {{ padding: 3.5rem 3rem 3rem; }}
   .sc-eyebrow {{ color: {MUTED}; font-size: .95rem; margin: 0; }}
   .sc-headline {{ font-size: 1.55rem; line-height: 1.3; font-weight: 600; margin: .1rem 0 .4rem; padding: 0;
     overflow-wrap: anywhere; }}
@@ -75,6 +75,7 @@ CSS = f"""
   .sc-table caption {{ text-align: left; color: {MUTED}; padding: .2rem 0; }}
   .sc-table th, .sc-table td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid {RULE};
     vertical-align: top; max-width: 28rem; }}
+  .sc-prose {{ display: inline-block; min-width: 12rem; }}
   .sc-long, .sc-table a {{ overflow-wrap: anywhere; }}
   .sc-table td.sc-number, .sc-table th.sc-number {{ text-align: right; font-variant-numeric: tabular-nums;
     white-space: nowrap; }}
