@@ -54,12 +54,12 @@ def made(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[tuple[str, int]]:
+def serving(home: Path, *flags: str) -> Iterator[tuple[str, int]]:
     """A server of that home just started: its address and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [*SHIPCAST, "--home", str(home), "dashboard", "--port", str(port)]
+    command = [*SHIPCAST, "--home", str(home), "dashboard", "--port", str(port), *flags]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         address = f"http://127.0.0.1:{port}"
         try:
@@ -68,6 +68,17 @@ def serving(home: Path) -> Iterator[tuple[str, int]]:
             yield address, server.pid
         finally:
             server.terminate()
+
+
+@contextmanager
+def with_browser() -> Iterator[Browser]:
+    chromium = next(path for name in ("chromium", "google-chrome") if (path := shutil.which(name)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 def answers(url: str) -> bool:
@@ -111,9 +122,7 @@ def resident(process: int) -> int:
 
 
 def measure(home: Path) -> None:
-    chromium = next(path for name in ("chromium", "google-chrome") if (path := shutil.which(name)))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+    with with_browser() as browser:
         print("| page | title, first | headline, first | whole, first | whole, again | another service, p95 |")
         print("| --- | --- | --- | --- | --- | --- |")
         for path in PAGES:
@@ -127,7 +136,6 @@ def measure(home: Path) -> None:
         with serving(home) as (address, process):
             viewers = [opened(browser, f"{address}/{path}")[1] for path in [*PAGES][1 : VIEWERS + 1]]
             print(f"\nThe server holds {resident(process)} MiB with {len(viewers)} viewers.")
-        browser.close()
 
 
 def main() -> None:

@@ -180,32 +180,64 @@ def races(company: Company, options: argparse.Namespace) -> Iterator[Row]:
 
 def polling(company: Company, options: argparse.Namespace) -> Iterator[Row]:
     home = company.copy(company.after)
+    outcomes, runs = polled(company, home, lambda: ordeal.metrics(home), options.seconds)
+    what = f"a reader every 0.2 s while {runs} runs publish, {options.seconds} s"
+    yield what, outcomes.total(), counted(outcomes), set(outcomes) == {"answers"}
+
+
+def page(company: Company, options: argparse.Namespace) -> Iterator[Row]:
+    """All that the page "Delivery" says, in a real browser that opens it over and over."""
+    from page import opened, serving, with_browser
+
+    home = company.copy(company.after)
+    with serving(home, "--as-of", f"{ordeal.AS_OF:%Y-%m-%d}") as (address, _), with_browser() as browser:
+
+        def read() -> str:
+            tab = opened(browser, f"{address}/delivery?period=All+there+is")[1]
+            try:
+                return "\n".join(tab.locator('[data-testid="stHtml"]').all_inner_texts())  # all but labels of filters
+            finally:
+                tab.context.close()
+
+        outcomes, runs = polled(company, home, read, options.seconds)
+    what = f"a page opened over and over while {runs} runs publish, {options.seconds} s"
+    yield what, outcomes.total(), counted(outcomes), set(outcomes) == {"answers"}
+
+
+def polled(company: Company, home: Path, read: Callable[[], str], seconds: float) -> tuple[Counter[str], int]:
+    """What a reader got while runs publish one state and the other in turn, and how many runs there were.
+
+    It reads in the thread that it was made in, as a browser must be read.
+    """
     states = set()
     for exports in (company.then, company.now):
         ordeal.write_settings(home, exports)
         company.done(ordeal.run(home))
-        states.add(ordeal.metrics(home))
+        states.add(read())
+    if len(states) != 2:
+        raise AssertionError("the two states do not differ")
+    runs, is_over = 0, threading.Event()
+
+    def publish_on() -> None:
+        nonlocal runs
+        while not is_over.is_set():
+            ordeal.write_settings(home, (company.then, company.now)[runs % 2])
+            company.done(ordeal.run(home))
+            runs += 1
+
+    publisher = threading.Thread(target=publish_on)
+    publisher.start()
     outcomes: Counter[str] = Counter()
-    is_over = threading.Event()
-
-    def poll() -> None:
-        while not is_over.wait(0.2):
-            try:
-                outcomes["answers" if ordeal.metrics(home) in states else "MIXED"] += 1
-            except Exception as error:
-                outcomes[f"ERROR {error}"] += 1
-
-    reader = threading.Thread(target=poll)
-    reader.start()
-    runs, until = 0, time.monotonic() + options.seconds
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
-        ordeal.write_settings(home, (company.then, company.now)[runs % 2])
-        company.done(ordeal.run(home))
-        runs += 1
+        try:
+            outcomes["answers" if read() in states else "MIXED"] += 1
+        except Exception as error:
+            outcomes[f"ERROR {error}"] += 1
+        time.sleep(0.2)
     is_over.set()
-    reader.join()
-    what = f"a reader every 0.2 s while {runs} runs publish, {options.seconds} s"
-    yield what, outcomes.total(), counted(outcomes), set(outcomes) == {"answers"}
+    publisher.join()
+    return outcomes, runs
 
 
 def bookings(company: Company, options: argparse.Namespace) -> Iterator[Row]:
@@ -270,6 +302,7 @@ ORDEALS = {
     "flips": flips,
     "races": races,
     "polling": polling,
+    "page": page,
     "bookings": bookings,
     "full_disks": full_disks,
 }
