@@ -194,7 +194,9 @@ class LoadModel:
         sigma = np.minimum(np.sqrt(np.log1p(relative**2)), LARGEST_ERROR)
         rng = np.random.default_rng([SEED, 3])
         noise = rng.standard_normal((DRAWS, HOURS_OF_WEEK))[:, hours_of_week(instants, self.zone)]
-        return np.asarray(np.exp(noise * sigma - sigma**2 / 2))
+        noise *= sigma
+        noise -= sigma**2 / 2
+        return np.asarray(np.exp(noise, out=noise))
 
     def spread(self, scale: Floats, instants: Instants) -> Floats:
         """The scale of errors at the hour of the day of each instant, as many days ahead as it lies."""
