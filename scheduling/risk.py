@@ -189,8 +189,8 @@ class Outages:
         per_hour
             14 days longer than there are such hours.
         """
-        sides = (self.table(per_hour), medians.below - self.first, medians.share)
-        table, below, share = (np.ascontiguousarray(side.T) for side in sides)
+        table, share = (np.ascontiguousarray(side.T) for side in (self.table(per_hour), medians.share))
+        below = np.ascontiguousarray((medians.below - self.first).T)
         found = np.empty((len(hours), len(medians.below)))
         for begin in range(0, len(hours), AT_ONCE):
             some = slice(begin, begin + AT_ONCE)
