@@ -134,7 +134,7 @@ class History:
 
     def share_of_others(self, table: str) -> int:
         """Of how many rows of other services one is learned from, drawn by its id and so the same at each question."""
-        return max(1, -(-int(self.frame(KNOWN.replace("{table}", table)).item()) // MOST_ROWS))
+        return max(1, -(-self.known(table) // MOST_ROWS))
 
     def hourly_load(self, service: str, zone: str) -> pl.DataFrame:
         """One row per hour of the last weeks that was measured: hour_at, requests, hour_of_week."""
@@ -154,7 +154,13 @@ class History:
 
     def started(self) -> int:
         """How many deployments had started."""
-        return int(self.frame(KNOWN.replace("{table}", "fct_deployments")).item())
+        return self.known("fct_deployments")
+
+    def known(self, table: str) -> int:
+        """How many rows of a table had started."""
+        if table not in self.cache:
+            self.cache[table] = self.frame(KNOWN.replace("{table}", table))
+        return int(self.cache[table].item())
 
     def median_minutes(self, service: str) -> tuple[float | None, int]:
         """How long its deployments took that had ended, and how many there were; null: none had."""

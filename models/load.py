@@ -188,7 +188,16 @@ class LoadModel:
         return np.maximum.accumulate(np.maximum(self.predict(instants)[:, None] + both, 0), axis=1)
 
     def draws(self, instants: Instants) -> Floats:
-        """Draws of the load that an outage meets over the predicted one: one row a draw, one column an instant."""
+        """Draws of the load that an outage meets over the predicted one: one row a draw, one column an instant.
+
+        They are those of its hour, which is made once of instants that follow each other in it.
+        """
+        hours, ahead = hours_of_week(instants, self.zone), self.series_.ahead(instants)
+        begins = (np.diff(hours, prepend=-1) != 0) | (np.diff(ahead, prepend=0) != 0)
+        return np.asarray(self.hour_draws(instants[begins])[:, np.cumsum(begins) - 1])
+
+    def hour_draws(self, instants: Instants) -> Floats:
+        """The same, each instant for itself."""
         expected = np.maximum(self.predict(instants), FLOOR_SHARE * max(float(self.week_.mean()), 1e-12))
         relative = np.hypot(self.spread(self.outage_, instants), self.doubt(instants)) / expected
         sigma = np.minimum(np.sqrt(np.log1p(relative**2)), LARGEST_ERROR)
