@@ -69,6 +69,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        defer_build=True,
         extra="forbid",
         validate_by_name=True,
         validate_by_alias=True,

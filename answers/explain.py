@@ -49,7 +49,7 @@ from shipcast.models.odds import expit
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws, factors
-from shipcast.scheduling.risk import Risk
+from shipcast.scheduling.risk import Risk, of_hours
 from shipcast.scheduling.windows import SLOT, WEEK, first_slot
 from shipcast.settings.errors import UsageError
 
@@ -312,7 +312,7 @@ def factor_items(prices: Prices, place: int) -> tuple[Factor, ...]:
     """Every factor of the price at `place`, and beside them the median time to restore."""
     drawn, bases = priced_factors(prices.risk), {**prices.usual.bases, DOWNTIME: prices.usual.downtime}
     items = [factor_item(name, values[place], bases[name], found, prices, place) for name, values, found in drawn]
-    medians = np.exp(prices.forecast.restore)
+    medians = of_hours(np.exp(prices.forecast.restore), prices.forecast.hours)
     value, usual = medians[:, place].mean(), medians[:, prices.week].mean()
     return (*items, factor_item("median restore time", value, usual, medians, prices, place))
 

@@ -32,10 +32,13 @@ from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.rules import Reserve
 from shipcast.scheduling.calendar.scope import is_about
-from shipcast.scheduling.planner import Comparison, Obstacle, Plan, Problem, Progress, compared
-from shipcast.scheduling.planner import plan as best_plan
 from shipcast.scheduling.planner.clash import clash
-from shipcast.scheduling.planner.reasons import reserve_name
+from shipcast.scheduling.planner.comparison import Comparison, compared
+from shipcast.scheduling.planner.engine import Progress
+from shipcast.scheduling.planner.plan import Plan
+from shipcast.scheduling.planner.plan import plan as best_plan
+from shipcast.scheduling.planner.problem import Problem
+from shipcast.scheduling.planner.reasons import Obstacle, reserve_name
 from shipcast.scheduling.requests import RequestFile
 from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings

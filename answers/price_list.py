@@ -11,11 +11,11 @@ import polars as pl
 
 from shipcast.answers.pricing import Forecaster, Models, Question, downtime, hours_begun, quarters
 from shipcast.features.change import Change
-from shipcast.features.clock import Instants
+from shipcast.features.clock import Instants, hours_of_week
 from shipcast.models.load import LoadModel
 from shipcast.models.odds import expit
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.risk import OUTAGE_QUARTERS, Medians, outages_of
+from shipcast.scheduling.risk import OUTAGE_QUARTERS, Medians, of_hours, outages_of
 from shipcast.scheduling.windows import SLOT
 
 AT_ONCE = 64  # changes of one service, whose draws are held together
@@ -118,8 +118,12 @@ class Impacts:
         count = len(self.starts) + self.longest // SLOT
         begin = quarters(self.starts[0] + np.timedelta64(past_quarter, "us"), count)
         restore, load = self.models.restore, self.models.load
-        medians, outages = Medians.of(restore.draws(self.change, begin)), outages_of(restore.spread_)
+        medians, hours = Medians.of(restore.week_draws(self.change)), hours_of_week(begin, self.change.zone)
+        outages = outages_of(restore.spread_, medians.blocks)
         if not load.is_known:
-            return outages.minutes(medians), np.ones_like(medians.share)
+            minutes = of_hours(outages.minutes(medians), hours)
+            return minutes, np.ones_like(minutes)
         error = load.draws(begin)
-        return outages.met(medians, load.predict(quarters(begin[0], count + OUTAGE_QUARTERS))) * error, error
+        impact = outages.met(medians, hours, load.predict(quarters(begin[0], count + OUTAGE_QUARTERS)))
+        impact *= error
+        return impact, error

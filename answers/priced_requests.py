@@ -18,7 +18,7 @@ from shipcast.answers.pricing import FARTHEST, Forecaster, Question, known_chang
 from shipcast.answers.reading import Reader
 from shipcast.features.history import History
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.planner import Problem
+from shipcast.scheduling.planner.problem import Problem
 from shipcast.scheduling.requests import PlanRequest, RequestFile
 from shipcast.scheduling.wanted import Constraints, Grid, Wanted, problem
 from shipcast.scheduling.windows import WEEK, first_slot

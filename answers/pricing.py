@@ -278,12 +278,12 @@ def forecasts(models: Models, question: Question, starts: Instants) -> Forecast:
     outages = starts + np.timedelta64(question.duration, "us")
     first, hour = hours_begun(starts, change.zone)
     failure = expit(models.failure.draws(models.rows([change], starts[first]), is_request=True))[:, hour]
-    restore = models.restore.draws(change, outages)
+    restore, week = models.restore.week_draws(change), hours_of_week(outages, change.zone)
     down = downtime(models, question.duration, starts)
     if not models.load.is_known:
-        return Forecast(failure, restore, models.restore.spread_, downtime=down)
+        return Forecast(failure, restore, models.restore.spread_, week, downtime=down)
     load = models.load.predict(quarters(outages[0], len(outages) + OUTAGE_QUARTERS))
-    return Forecast(failure, restore, models.restore.spread_, load, models.load.draws(outages), down)
+    return Forecast(failure, restore, models.restore.spread_, week, load, models.load.draws(outages), down)
 
 
 def hours_begun(starts: Instants, zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -25,7 +25,8 @@ from checker import cost, violations
 from instances import instance
 from planning import World, made_up
 
-from shipcast.scheduling.planner import compared, plan
+from shipcast.scheduling.planner.comparison import compared
+from shipcast.scheduling.planner.plan import plan
 
 SIZES = {
     "40 requests": (World(40), 5.0, 0.005),

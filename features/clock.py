@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipcast.features.countries import codes, country_class
+
 DAY_HOURS = 24
 HOURS_OF_WEEK = 7 * DAY_HOURS
 WEEKEND_DAY = 5  # Saturday, as weekday() counts
@@ -104,12 +106,8 @@ def countries() -> dict[str, str]:
 @cache
 def public_holidays(zone: str, year: int) -> frozenset[date]:
     """The public holidays of the zone's country in a year; none where the zone is no country's, or not known of."""
-    import holidays  # half a second that most questions need not wait
-
     country = countries().get(zone)
-    if country is None or country not in holidays.list_supported_countries(include_aliases=False):
-        return frozenset()
-    return frozenset(holidays.country_holidays(country, years=year))
+    return frozenset(country_class(country)(years=year)) if country in codes() else frozenset()
 
 
 def day_off(zone: str, day: date) -> date:

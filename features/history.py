@@ -157,7 +157,7 @@ class History:
         return self.known("fct_deployments")
 
     def known(self, table: str) -> int:
-        """How many of its rows had begun."""
+        """How many rows of a table had started."""
         if table not in self.cache:
             self.cache[table] = self.frame(KNOWN.replace("{table}", table))
         return int(self.cache[table].item())

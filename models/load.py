@@ -191,13 +191,24 @@ class LoadModel:
         return np.maximum.accumulate(np.maximum(self.predict(instants)[:, None] + both, 0), axis=1)
 
     def draws(self, instants: Instants) -> Floats:
-        """Draws of the load that an outage meets over the predicted one: one row a draw, one column an instant."""
+        """Draws of the load that an outage meets over the predicted one: one row a draw, one column an instant.
+
+        They are those of its hour, which is made once of instants that follow each other in it.
+        """
+        hours, ahead = hours_of_week(instants, self.zone), self.series_.ahead(instants)
+        begins = (np.diff(hours, prepend=-1) != 0) | (np.diff(ahead, prepend=0) != 0)
+        return np.asarray(self.hour_draws(instants[begins])[:, np.cumsum(begins) - 1])
+
+    def hour_draws(self, instants: Instants) -> Floats:
+        """The same, each instant for itself."""
         expected = np.maximum(self.predict(instants), FLOOR_SHARE * max(float(self.week_.mean()), 1e-12))
         relative = np.hypot(self.spread(self.outage_, instants), self.doubt(instants)) / expected
         sigma = np.minimum(np.sqrt(np.log1p(relative**2)), LARGEST_ERROR)
         rng = np.random.default_rng([SEED, 3])
         noise = rng.standard_normal((DRAWS, HOURS_OF_WEEK))[:, hours_of_week(instants, self.zone)]
-        return np.asarray(np.exp(noise * sigma - sigma**2 / 2))
+        noise *= sigma
+        noise -= sigma**2 / 2
+        return np.asarray(np.exp(noise, out=noise))
 
     def spread(self, scale: Floats, instants: Instants) -> Floats:
         """The scale of errors at the hour of the day of each instant, as many days ahead as it lies."""

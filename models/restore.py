@@ -102,13 +102,17 @@ class RestoreModel:
 
     def draws(self, change: Change, outages: Instants) -> Floats:
         """Draws of log(median minutes) of an outage that begins then: one row a draw, one column an outage."""
+        return np.asarray(self.week_draws(change)[:, hours_of_week(outages, change.zone)])
+
+    def week_draws(self, change: Change) -> Floats:
+        """The same of an outage that begins in each hour of the week."""
         rng = np.random.default_rng([SEED, 2])
         team = self.team_number_.get(change.team or change.service)
         believed = self.unseen_ if team is None else self.duties_[team]
         chosen, slower = believed.draws(rng, DRAWS)
         outside = weeks()[0][chosen] * (self.incidents_ > 0)  # of hours without any incident there is nothing to say
         level = self.level_draws(change.service, chosen, slower, believed, rng)
-        return np.asarray((level[:, None] + slower[:, None] * outside)[:, hours_of_week(outages, change.zone)])
+        return np.asarray(level[:, None] + slower[:, None] * outside)
 
     def level_draws(
         self, service: str, chosen: NDArray[np.int64], slower: Floats, believed: Duty, rng: np.random.Generator

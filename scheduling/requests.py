@@ -88,7 +88,7 @@ class PlanRequest(BaseModel):
         The price of not scheduling it; by default three times its dearest start.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     id: Name
     service: Name

@@ -20,6 +20,8 @@ QUARTER_MINUTES = 15
 OUTAGE_QUARTERS = 14 * 24 * 4
 OUTAGE_EDGES: Floats = np.arange(0, OUTAGE_QUARTERS + 1, dtype=np.float64) * QUARTER_MINUTES
 MEDIANS: Floats = np.geomspace(0.01, 1e6, 264)  # minutes
+BLOCK = 24  # of these, which are worked out together
+AT_ONCE = 64  # quarter hours: what one step of many leaves behind is small enough to be written over by the next
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class Forecast:
     failure
         Draws of the chance of failure: one row a draw, one column a start.
     restore, spread
-        Draws of log(median minutes to restore) of an outage after each start; its spread in logs.
+        Draws of log(median minutes to restore) of an outage in each hour of the week, one column an hour; its spread in
+        logs.
+    hours
+        The hour of the week in which the outage after each start begins.
     load
         Requests per hour in every quarter hour from the first outage on, 14 days longer than the starts; null:
         not known.
@@ -45,6 +50,7 @@ class Forecast:
     failure: Floats
     restore: Floats
     spread: float
+    hours: NDArray[np.int64]
     load: Floats | None = None
     load_error: Floats | None = None
     downtime: Floats | None = None
@@ -77,15 +83,17 @@ class Risk:
 
 def risk(forecast: Forecast) -> Risk:
     """The cost of every start under every draw, in requests, or in minutes where the load is unknown."""
-    outages = outages_of(forecast.spread)
     medians = Medians.of(forecast.restore)
-    minutes = outages.minutes(medians)
+    outages = outages_of(forecast.spread, medians.blocks)
+    minutes = of_hours(outages.minutes(medians), forecast.hours)
     error = np.ones_like(forecast.failure) if forecast.load_error is None else forecast.load_error
     downtime = None if forecast.downtime is None else forecast.downtime * error
     if forecast.load is None:
         return Risk(forecast.failure, minutes, forecast.failure * minutes, downtime, has_load=False)
-    met = outages.met(medians, forecast.load)
-    return Risk(forecast.failure, minutes, forecast.failure * met * error, downtime, has_load=True)
+    outage = outages.met(medians, forecast.hours, forecast.load)
+    for factor in (forecast.failure, error):
+        outage *= factor  # in place, since memory that is new to a process takes longer than the product
+    return Risk(forecast.failure, minutes, outage, downtime, has_load=True)
 
 
 def met_while_down(load: Floats | None, minutes: float, starts: int) -> Floats:
@@ -112,7 +120,7 @@ def met_while_down(load: Floats | None, minutes: float, starts: int) -> Floats:
 class Medians:
     """Where medians lie on the grid: the place of the one below each, and what share of the way to the next.
 
-    One row a draw, one column a quarter hour.
+    One row a draw, one column an hour of the week.
     """
 
     below: NDArray[np.int64]
@@ -126,9 +134,25 @@ class Medians:
         first, gap = MEDIANS[below], np.diff(MEDIANS)[below]
         return cls(below, np.clip((np.exp(log_median) - first) / gap, 0, 1))
 
-    def between(self, below: Floats, above: Floats) -> Floats:
-        """What lies so far from what holds at the median below each to what holds at the next."""
-        return np.asarray(below * (1 - self.share) + above * self.share)
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """From which block of the grid on, and up to behind which, the two around each median lie."""
+        return int(self.below.min()) // BLOCK, (int(self.below.max()) + 1) // BLOCK + 1
+
+
+def between(below: Floats, above: Floats, share: Floats) -> Floats:
+    """What lies so far from what holds at one median to what holds at the next."""
+    return np.asarray(below * (1 - share) + above * share)
+
+
+def of_hours(draws: Floats, hours: NDArray[np.int64]) -> Floats:
+    """Draws of each hour of the week as those of quarter hours, each of which has its draws side by side.
+
+    >>> of_hours(np.array([[1, 2], [3, 4]]), np.array([1, 1, 0]))
+    array([[2, 2, 1],
+           [4, 4, 3]])
+    """
+    return np.asarray(np.ascontiguousarray(draws.T)[hours].T)
 
 
 class Outages:
@@ -136,33 +160,47 @@ class Outages:
 
     Exact for medians on a fixed grid from a hundredth of a minute to two years, of which neighbours are 7 % apart;
     between them linear in the median, which is exact again where the load is constant.
+
+    Parameters
+    ----------
+    blocks
+        Of the grid, from the first to behind the last, in which the medians that are asked about lie.
     """
 
-    def __init__(self, spread: float) -> None:
-        self.spent = np.diff(limited_mean(OUTAGE_EDGES, MEDIANS[:, None], spread), axis=1)
+    def __init__(self, spread: float, blocks: tuple[int, int]) -> None:
+        first, last = blocks
+        self.first = first * BLOCK
+        self.spent = np.diff(limited_mean(OUTAGE_EDGES, MEDIANS[self.first : last * BLOCK, None], spread), axis=1)
         self.lasting = self.spent.sum(axis=1)
         self.spectra: dict[int, NDArray[np.complex128]] = {}
 
     def minutes(self, medians: Medians) -> Floats:
         """How long an outage of each median lasts, as far as it counts."""
-        return medians.between(self.lasting[medians.below], self.lasting[1:][medians.below])
+        below = medians.below - self.first
+        return between(self.lasting[below], self.lasting[below + 1], medians.share)
 
-    def met(self, medians: Medians, per_hour: Floats) -> Floats:
+    def met(self, medians: Medians, hours: NDArray[np.int64], per_hour: Floats) -> Floats:
         """What an outage meets of something that comes at a rate `per_hour` in every quarter hour.
 
         Parameters
         ----------
-        medians
-            Of outages that begin with each quarter hour.
+        hours
+            Of the week: the column of `medians` for the outage that begins with each quarter hour.
         per_hour
-            14 days longer than there are columns.
+            14 days longer than there are such hours.
         """
-        table = self.table(per_hour)
-        cell = medians.below * table.shape[1] + np.arange(table.shape[1])
-        return medians.between(table.take(cell), table.take(cell + table.shape[1]))
+        table, share = (np.ascontiguousarray(side.T) for side in (self.table(per_hour), medians.share))
+        below = np.ascontiguousarray((medians.below - self.first).T)
+        found = np.empty((len(hours), len(medians.below)))
+        for begin in range(0, len(hours), AT_ONCE):
+            some = slice(begin, begin + AT_ONCE)
+            cell = below[hours[some]]
+            low, high = (np.take_along_axis(table[some], place, axis=1) for place in (cell, cell + 1))
+            found[some] = between(low, high, share[hours[some]])
+        return found.T
 
     def table(self, per_hour: Floats) -> Floats:
-        """The same for every median of the grid: one row a median, one column a quarter hour."""
+        """The same for the medians of the grid: one row a median, one column a quarter hour."""
         size = fast_size(len(per_hour))
         if size not in self.spectra:
             self.spectra[size] = np.conj(rfft(self.spent, size))
@@ -170,10 +208,10 @@ class Outages:
         return np.asarray(np.maximum(irfft(ahead, size)[:, : len(per_hour) - OUTAGE_QUARTERS], 0))
 
 
-@lru_cache(maxsize=4)
-def outages_of(spread: float) -> Outages:
+@lru_cache(maxsize=8)
+def outages_of(spread: float, blocks: tuple[int, int]) -> Outages:
     """Those of a spread, kept since every price of a home rests on the same."""
-    return Outages(spread)
+    return Outages(spread, blocks)
 
 
 def fast_size(least: int) -> int:

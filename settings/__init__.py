@@ -63,7 +63,7 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class FilesSource(BaseModel):
     """A folder of contract tables."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     path: Path
     kind: Literal["files"] = "files"
@@ -90,7 +90,7 @@ class GitopsSource(BaseModel):
         Whether people are named, and not only told apart.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     path: Path
     template: str
@@ -128,7 +128,7 @@ class GitSource(BaseModel):
         Whether people are named, and not only told apart.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     path: Path
     kind: Literal["git"] = "git"
@@ -149,7 +149,7 @@ Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
 class Settings(BaseModel):
     """Everything a user may decide. A field's description is what `shipcast init` writes beside it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     home: Path = Field(Path(".shipcast"), description="The folder that holds everything Shipcast writes.")
     tz: Zone = Field("UTC", description="The zone in which days and weeks are reported (IANA name).")

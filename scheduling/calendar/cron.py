@@ -79,11 +79,8 @@ def parse_cron(expression: str) -> Cron:
     fields = expression.split()
     if len(fields) != len(FIELDS) or len(expression) > LONGEST:
         raise ValueError(f"{expression[:40]!r} is no cron expression; {SHAPE}")
-    for place, (name, values) in enumerate(FIELDS.items()):
-        alone = ["0", "0", "*", "*", "*"]
-        alone[place] = fields[place]
-        if simulated(alone) is None:
-            raise ValueError(f"{fields[place]!r} is no {name} of a cron expression, which is {values}")
+    if simulated(fields) is None:  # for want of a field, or of a date that ever comes
+        check_fields(fields)
     minute, hour, day, month, weekday = fields
     days = simulated(["0", "0", restriction(day, "1-31"), "*", restriction(weekday, "0-6")])
     clock = simulated([minute, hour, "*", month, "*"])
@@ -91,6 +88,15 @@ def parse_cron(expression: str) -> Cron:
         raise ValueError(f"{expression!r} is no cron expression; {SHAPE}")
     minutes = sorted(hour * 60 + minute for hour in clock.hours for minute in clock.minutes)
     return Cron(days, frozenset(clock.months), np.array(minutes, dtype="timedelta64[m]").astype("timedelta64[us]"))
+
+
+def check_fields(fields: list[str]) -> None:
+    """Each field on its own."""
+    for place, (name, values) in enumerate(FIELDS.items()):
+        alone = ["0", "0", "*", "*", "*"]
+        alone[place] = fields[place]
+        if simulated(alone) is None:
+            raise ValueError(f"{fields[place]!r} is no {name} of a cron expression, which is {values}")
 
 
 def simulated(fields: list[str]) -> CronSim | None:

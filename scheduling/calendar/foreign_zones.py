@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -53,7 +53,7 @@ def described_zone(described: Timezone, first: datetime, last: datetime) -> str 
     zones = dict.fromkeys([*([hint] if is_zone(hint) else []), *WINDOWS_TO_OLSON.values()])
     begin, end = microseconds([first, last])
     offset = own.local(begin[None])[0] - begin
-    for zone in (zone for zone in zones if ahead(first.replace(tzinfo=UTC), ZoneInfo(zone)) == offset):
+    for zone in (zone for zone in zones if ahead(first.replace(tzinfo=ZoneInfo(zone))) == offset):
         other = clock(zone)
         moments = np.concatenate([begin[None], own.changes, other.changes])
         moments = moments[(moments >= begin) & (moments < end)]

@@ -80,7 +80,7 @@ class Rule(BaseModel):
         Why it is there, for people.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     kind_said: ClassVar[str] = ""
 
     id: Name

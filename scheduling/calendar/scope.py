@@ -53,7 +53,7 @@ class Subject:
 class Scope(BaseModel):
     """Globs by key: of each key one has to fit, of an empty one none. Case matters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     service: Names = ()
     environment: Names = ()

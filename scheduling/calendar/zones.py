@@ -90,39 +90,42 @@ def clock(zone: str, last: datetime = NEAR) -> Clock:
 
 def history(zone: ZoneInfo, last: datetime) -> tuple[list[datetime], list[timedelta]]:
     """The changes of a zone's offset (naive, UTC), to the second, and the offsets around them."""
-    changes, moment = [], FIRST
-    offsets = [ahead(moment, zone)]
+    changes, moment, last = [], FIRST.replace(tzinfo=zone), last.replace(tzinfo=zone)
+    offsets = [ahead(moment)]
     while moment < last:
         later = moment + STEP
-        if ahead(later, zone) != offsets[-1]:
-            later = change(moment, later, zone)
+        if ahead(later) != offsets[-1]:
+            later = change(moment, later)
             changes.append(later.replace(tzinfo=None))
-            offsets.append(ahead(later, zone))
+            offsets.append(ahead(later))
         moment = later
     return changes, offsets
 
 
-def change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+def change(before: datetime, after: datetime) -> datetime:
     """The first second in (before, after] with another offset than `before` has."""
-    was = ahead(before, zone)
-    before, after = narrowed(before, after, QUARTER, was, zone)
-    if ahead(after - SECOND, zone) == was:  # nearly all clocks are changed at a quarter hour
+    was = ahead(before)
+    before, after = narrowed(before, after, QUARTER, was)
+    if ahead(after - SECOND) == was:  # nearly all clocks are changed at a quarter hour
         return after
-    return narrowed(before, after, SECOND, was, zone)[1]
+    return narrowed(before, after, SECOND, was)[1]
 
 
-def narrowed(
-    before: datetime, after: datetime, step: timedelta, was: timedelta, zone: ZoneInfo
-) -> tuple[datetime, datetime]:
+def narrowed(before: datetime, after: datetime, step: timedelta, was: timedelta) -> tuple[datetime, datetime]:
     """The two neighbouring steps between which the offset changes."""
     while after - before > step:
         middle = before + (after - before) // 2 // step * step
-        before, after = (middle, after) if ahead(middle, zone) == was else (before, middle)
+        before, after = (middle, after) if ahead(middle) == was else (before, middle)
     return before, after
 
 
-def ahead(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta()
+def ahead(moment: datetime) -> timedelta:
+    """The offset at a moment that says the time in UTC and yet names the zone, as `fromutc` wants it.
+
+    Times of one zone are subtracted as its clock shows them, so that nothing has to look up an offset once more.
+    """
+    assert moment.tzinfo is not None
+    return moment.tzinfo.fromutc(moment) - moment
 
 
 def microseconds(moments: Any) -> Instants:

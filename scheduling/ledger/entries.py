@@ -70,7 +70,7 @@ Number = Annotated[StrictInt, Field(ge=1)]
 class Body(BaseModel):
     """What an entry says, beside who recorded it and when."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Lasting(Body):

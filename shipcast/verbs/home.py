@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -167,6 +166,8 @@ def simulate_verb(
 
 def version_verb(ask: Ask) -> None:
     """The versions of Shipcast and of what it runs on."""
+    from importlib.metadata import version
+
     from shipcast.answers.operations import Component, VersionAnswer, envelope
 
     components = [Component(component=name, version=version(name)) for name in COMPONENTS]

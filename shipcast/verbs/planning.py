@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from shipcast.answers.plan import PlanAnswer, Planned, Unscheduled
-    from shipcast.scheduling.planner import Progress
+    from shipcast.scheduling.planner.engine import Progress
 
 SHOWN = 40
 EXPLAINED = 10

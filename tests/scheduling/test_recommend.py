@@ -63,7 +63,8 @@ def test_points_are_the_mean_over_all_orders_and_all_usual_starts():
 
 def test_the_usual_value_of_a_factor_is_its_mean_over_the_week():
     rng = np.random.default_rng(1)
-    costs = risk(Forecast(rng.uniform(0, 0.2, (40, 700)), rng.normal(3, 1, (40, 700)), 0.8, rng.uniform(1, 9, 2044)))
+    failure, restore, load = rng.uniform(0, 0.2, (40, 700)), rng.normal(3, 1, (40, 168)), rng.uniform(1, 9, 2044)
+    costs = risk(Forecast(failure, restore, 0.8, np.arange(700) % 168, load))
     usual = Usual(costs, np.arange(700) < 672)
 
     assert usual.bases["load"] == pytest.approx(factors(costs)["load"][:672].mean())
@@ -74,7 +75,7 @@ def test_the_usual_value_of_a_factor_is_its_mean_over_the_week():
 def test_points_sum_to_the_relative_cost_less_1_with_a_planned_downtime_as_well(has_load):
     rng = np.random.default_rng(1)
     load = rng.uniform(1, 9, 700 + 1344) if has_load else None
-    forecast = Forecast(rng.uniform(0, 0.2, (40, 700)), rng.normal(3, 1, (40, 700)), 0.8, load)
+    forecast = Forecast(rng.uniform(0, 0.2, (40, 700)), rng.normal(3, 1, (40, 168)), 0.8, np.arange(700) % 168, load)
     costs = risk(replace(forecast, downtime=rng.uniform(1, 9, 700)))
     usual = Usual(costs, np.arange(700) < 672)
     found = usual.points(costs, 7)
@@ -134,7 +135,7 @@ def test_it_may_be_held_against_one_start_instead_of_the_mean():
 def test_the_factors_of_every_draw_multiply_to_its_cost(has_load):
     rng = np.random.default_rng(1)
     load = rng.uniform(1, 9, 50 + 1344) if has_load else None
-    costs = risk(Forecast(rng.uniform(0.01, 0.2, (40, 50)), rng.normal(3, 1, (40, 50)), 0.8, load))
+    costs = risk(Forecast(rng.uniform(0.01, 0.2, (40, 50)), rng.normal(3, 1, (40, 50)), 0.8, np.arange(50), load))
 
     assert np.prod(list(factor_draws(costs).values()), axis=0) == pytest.approx(costs.costs)
 

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from shipcast.scheduling.planner import Capacity, Problem, Request, Reserve, Rule
+from shipcast.scheduling.planner.problem import Capacity, Problem, Request, Reserve, Rule
 
 SHAPES = ("mixed", "chain", "star", "funnel", "layers", "one service", "one slot", "huge", "flat", "free")
 

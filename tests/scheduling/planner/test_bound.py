@@ -7,9 +7,9 @@ from instances import SHAPES, instance
 from solver import least_cost
 from test_plan import change, crowd, every_plan
 
-from shipcast.scheduling.planner import Capacity, Problem, Reserve
 from shipcast.scheduling.planner.bound import Bound
 from shipcast.scheduling.planner.model import model_of
+from shipcast.scheduling.planner.problem import Capacity, Problem, Reserve
 
 
 def bounds(problem, target, steps=80):

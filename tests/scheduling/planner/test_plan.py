@@ -9,18 +9,12 @@ from checker import cost, violations
 from instances import SHAPES, instance
 from solver import least_cost
 
-from shipcast.scheduling.planner import (
-    Capacity,
-    CyclicDependency,
-    Problem,
-    ProblemRefused,
-    Request,
-    Reserve,
-    compared,
-    plan,
-)
+from shipcast.scheduling.planner.comparison import compared
 from shipcast.scheduling.planner.engine import Effort, Engine
+from shipcast.scheduling.planner.errors import CyclicDependency, ProblemRefused
 from shipcast.scheduling.planner.model import DEFERRED, model_of
+from shipcast.scheduling.planner.plan import plan
+from shipcast.scheduling.planner.problem import Capacity, Problem, Request, Reserve
 
 
 def change(name, prices, minutes=15, **more):

@@ -8,20 +8,11 @@ from checker import violations
 from instances import instance
 from solver import least_cost
 
-from shipcast.scheduling.planner import (
-    Capacity,
-    Obstacle,
-    Problem,
-    Request,
-    Reserve,
-    Rule,
-    clash,
-    compared,
-    deferral,
-    lifted,
-    plan,
-)
-from shipcast.scheduling.planner.clash import restricted
+from shipcast.scheduling.planner.clash import clash, restricted
+from shipcast.scheduling.planner.comparison import compared
+from shipcast.scheduling.planner.plan import plan
+from shipcast.scheduling.planner.problem import Capacity, Problem, Request, Reserve, Rule
+from shipcast.scheduling.planner.reasons import Obstacle, deferral, lifted
 
 
 def change(name, prices, **more):
