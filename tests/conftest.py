@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import alone  # noqa: F401
 import pytest
 from company import COMPANY, CUT, instant
 from filelock import FileLock
