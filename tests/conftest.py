@@ -159,13 +159,13 @@ def with_store(once):
 
 
 @pytest.fixture(scope="session")
-def trained_home(once, built, with_store):
+def trained_home(once, built_once, with_store):
     """The settings of the home of `company`, with one training of the regression as of CUT."""
 
     def make(folder):
-        home = with_store(built(COMPANY).home)
-        assert run(["--home", str(home), "-q", "--as-of", instant(CUT), "train", "--model", "regression"]) == 0
-        shutil.copytree(home, folder, dirs_exist_ok=True)
+        shutil.copytree(built_once("page_company", COMPANY).home, folder, dirs_exist_ok=True)
+        asked = ["--home", str(with_store(folder)), "-q", "--as-of", instant(CUT)]
+        assert run([*asked, "train", "--model", "regression"]) == 0
 
     return Settings(home=once("trained", make))
 
