@@ -29,12 +29,13 @@ REAL_DATA = Path(os.environ.get("SHIPCAST_REAL_DATA", Path(__file__).parents[2] 
 # The files that take longest, longest first, so that all workers end together; the second needs no recorded build.
 DEAREST = (
     "tests/shipcast/test_cli.py", "tests/ingest/test_hostile.py", "tests/dashboards/test_browser.py",
-    "tests/dashboards/test_awkward.py", "tests/models/test_registry.py", "tests/test_docs.py",
-    "tests/warehouse/test_transform.py", "tests/dbt_project/test_partial.py", "tests/shipcast/test_notebook.py",
-    "tests/warehouse/test_integrity.py", "tests/crash/test_kills.py", "tests/models/test_training.py",
-    "tests/answers/test_windows.py", "tests/answers/test_explain.py", "tests/ingest/test_git.py",
-    "tests/dbt_project/test_models.py", "tests/dbt_project/test_marts.py", "tests/dashboards/test_pages.py",
-    "tests/ingest/test_inputs.py", "tests/answers/test_model_findings.py", "tests/shipcast/test_run.py",
+    "tests/answers/test_windows.py", "tests/crash/test_kills.py", "tests/models/test_registry.py",
+    "tests/ingest/test_git.py", "tests/test_docs.py", "tests/warehouse/test_transform.py",
+    "tests/dbt_project/test_models.py", "tests/warehouse/test_integrity.py", "tests/models/test_training.py",
+    "tests/dbt_project/test_partial.py", "tests/dashboards/test_awkward.py", "tests/answers/test_backtest.py",
+    "tests/shipcast/test_notebook.py", "tests/answers/test_explain.py", "tests/ingest/test_inputs.py",
+    "tests/dbt_project/test_marts.py", "tests/answers/test_drift.py", "tests/answers/test_model_findings.py",
+    "tests/shipcast/test_run.py", "tests/warehouse/test_snapshot.py", "tests/answers/test_metrics_govuk.py",
 )  # fmt: skip
 
 
