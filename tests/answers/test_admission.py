@@ -1,5 +1,6 @@
 """What a calendar and bookings leave of `windows`, `now` and `explain`: what is offered is allowed, the rest named."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import icalendar
@@ -20,6 +21,7 @@ from shipcast.scheduling.ledger.entries import Approval, Booking, Entry, Overrid
 from shipcast.scheduling.ledger.state import State
 from shipcast.scheduling.wanted import Constraints, Grid, Wanted
 from shipcast.scheduling.windows import candidate_starts
+from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 
 MONDAY = AS_OF.replace(tzinfo=None, hour=0, minute=0)
@@ -57,8 +59,9 @@ tz = "UTC"
 
 
 @pytest.fixture(scope="module")
-def home(built):
-    return built(company())
+def home(built_once, tmp_path_factory):
+    home = built_once("company", company()).home
+    return Settings(home=shutil.copytree(home, tmp_path_factory.mktemp("admission") / "home"))
 
 
 def ask(home, question, *given, calendar, as_of=AS_OF, **more):

@@ -1,5 +1,6 @@
 """Advice is kept when it is about the present, and held against the deployments that came after it."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,14 +11,16 @@ from shipcast.answers.decision_quality import NOTHING_KEPT, decision_quality
 from shipcast.answers.now import now
 from shipcast.answers.reading import open_reader
 from shipcast.answers.windows import Outlook, windows
+from shipcast.settings import Settings
 
 HOUR = timedelta(hours=1)
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def company(built):
-    return built(COMPANY)
+def company(built_once, tmp_path_factory):
+    home = built_once("page_company", COMPANY).home
+    return Settings(home=shutil.copytree(home, tmp_path_factory.mktemp("advice") / "home"))
 
 
 def asked(home, question=windows, **more):

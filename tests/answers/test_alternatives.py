@@ -13,8 +13,8 @@ LARGE = 400
 
 
 @pytest.fixture(scope="module")
-def home(built):
-    return built(company())
+def home(built_once):
+    return built_once("company", company())
 
 
 def ask(home, **more):

@@ -320,8 +320,8 @@ def test_what_waits_for_its_services_order_is_said_and_circles_are_left_alone(tm
     assert "Services that need each other in a circle: no order is kept between c, d." in answer.warnings
 
 
-def test_without_costs_of_their_own_requests_are_priced_by_the_forecasts(built):
-    home = built(COMPANY)
+def test_without_costs_of_their_own_requests_are_priced_by_the_forecasts(built_once):
+    home = built_once("page_company", COMPANY)
     requests = [
         {"id": "p", "service": "pay", "duration_minutes": 30},
         {"id": "w", "service": "web", "duration_minutes": 30},

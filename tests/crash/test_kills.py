@@ -1,5 +1,7 @@
 """Whenever a run is killed, readers see the old state or the new one, and one plain rerun ends where it should."""
 
+import json
+
 import ordeal
 import pytest
 from examples import examples
@@ -16,12 +18,21 @@ def states(before, after):
 
 
 @pytest.mark.parametrize("seed", range(examples(1)))
-def test_a_run_that_is_killed_within_its_build(before, after, states, copied, seed):
-    """Of two runs that are begun after it one ends where it should, and the other is told by whom and since when."""
+def test_a_run_that_is_killed_within_its_build_and_one_that_finds_no_space_for_its_own(
+    before, after, states, copied, seed
+):
+    """Of two runs that are begun after them one ends where it should, and the other is told by whom and since when."""
     home = copied(before)
     assert ordeal.killed_in_build(home, (seed + 0.5) * GOLDEN % 1) == -9
 
-    assert ordeal.metrics(home) in states
+    said = ordeal.metrics(home)
+    assert said in states
+
+    full = ordeal.run(home, "run", "--json", wrapper=ordeal.limited(4_000_000))
+
+    assert full.returncode == 7, full.stderr
+    assert "no space left" in json.loads(full.stdout)["detail"]
+    assert ordeal.metrics(home) == said
 
     worked, refused = ordeal.at_once(home)
 

@@ -68,9 +68,19 @@ def chromium():
             browser.close()
 
 
-def looked_at(browser, url, **watched):
+@contextmanager
+def window(browser):
+    """A window of the browser, whose tabs are shut with it: a tab that is open asks its server again and again."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def looked_at(window, url, **watched):
     """A tab with that address, once all of it is drawn; `watched` are called at the tab's events of these names."""
-    page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    page = window.new_page()
     page.set_default_timeout(LONG)
     for event, watcher in watched.items():
         page.on(event, watcher)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import choose, chromium, looked_at, serving, settled
+from browsing import choose, chromium, looked_at, serving, settled, window
 from company import CUT, instant
 from icalendar import Calendar
 
@@ -22,9 +22,26 @@ TABS = 60
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
+def wide():
+    """A window that stays open, so that what pages are drawn with is fetched once."""
+    with chromium() as started, window(started) as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(wide):
+    """The same window, whose tabs are shut again."""
+    others = wide.pages
+    yield wide
+    for page in wide.pages:
+        if page not in others:
+            page.close()
+
+
+@pytest.fixture(scope="module")
+def front(wide, address):
+    """The first page, for those who leave it as it is."""
+    return looked_at(wide, url(address, FIRST))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +51,7 @@ def elsewhere(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served(trained_home, browser, elsewhere):
+def served(trained_home, wide, elsewhere):
     with serving(trained_home.home, instant(CUT), elsewhere) as found:
         yield found
 
@@ -88,9 +105,8 @@ def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, addr
     assert "could not be drawn" not in page.inner_text("body")
 
 
-def test_the_server_talks_to_its_viewers_alone_and_writes_nothing_beside_its_home(browser, served, elsewhere):
+def test_the_server_talks_to_its_viewers_alone_and_writes_nothing_beside_its_home(front, served, elsewhere):
     address, process = served
-    looked_at(browser, url(address, FIRST))
     port = urlsplit(address).port
 
     assert {peer for peer in connected(process) if port not in peer} == set()
@@ -127,6 +143,20 @@ def listening(process):
     return {local for local, _, state in sockets(process) if state == "0A"}
 
 
+def test_all_that_can_be_clicked_can_be_reached_by_keyboard(front):
+    wanted = front.eval_on_selector_all(
+        "a[href]:not([href^='#']), button:not([tabindex='-1']):not([disabled]), input:not([tabindex='-1'])",
+        "all => all.filter(one => one.checkVisibility() && !one.closest('details:not([open]) > :not(summary)')).length",
+    )
+    reached = set()
+    for _ in range(wanted + TABS):
+        front.keyboard.press("Tab")
+        reached.add(front.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+
+    assert wanted > 10
+    assert len(reached) >= wanted
+
+
 def test_pages_say_what_the_command_line_says(browser, address, answered):
     outlook = looked_at(browser, url(address, "outlook"))
     delivery = looked_at(browser, url(address, "delivery"))
@@ -156,21 +186,6 @@ def test_the_filters_go_along_from_page_to_page(browser, address):
     settled(page)
 
     assert parse_qs(urlsplit(page.url).query) == {"service": ["web"], "period": ["26 weeks"]}
-
-
-def test_all_that_can_be_clicked_can_be_reached_by_keyboard(browser, address):
-    page = looked_at(browser, url(address, FIRST))
-    wanted = page.eval_on_selector_all(
-        "a[href]:not([href^='#']), button:not([tabindex='-1']):not([disabled]), input:not([tabindex='-1'])",
-        "all => all.filter(one => one.checkVisibility() && !one.closest('details:not([open]) > :not(summary)')).length",
-    )
-    reached = set()
-    for _ in range(wanted + TABS):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
-
-    assert wanted > 10
-    assert len(reached) >= wanted
 
 
 def test_from_a_headline_to_the_deployment_behind_it_it_is_two_clicks(browser, address):

@@ -10,7 +10,7 @@ import pytest
 
 from shipcast.ingest.files import LoadReport, ingest_files
 from shipcast.settings import Settings
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.connection import WORK_FILE, open_beside
 
 
 class Desk:
@@ -33,7 +33,7 @@ class Desk:
         return ingest_files(self.settings, [self.write(files)], **options)
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with open_work(self.settings.home) as connection:
+        with open_beside(self.settings.home / WORK_FILE) as connection:  # opening to write takes five times as long
             return connection.execute(query, parameters).fetchall()
 
 

@@ -13,7 +13,7 @@ from shipcast.ingest.errors import NothingToLoad, RepositoryDamaged
 from shipcast.ingest.git import ingest_git
 from shipcast.settings import GitSource, Settings
 from shipcast.settings.errors import UsageError
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.connection import WORK_FILE, open_beside
 from shipcast.warehouse.lock import run_lock
 
 
@@ -32,7 +32,7 @@ class Bench:
             return ingest_git(home, source, strict=strict, dry_run=dry_run)
 
     def rows(self, query, home=None):
-        with open_work(home or self.home) as connection:
+        with open_beside((home or self.home) / WORK_FILE) as connection:
             return connection.execute(query).fetchall()
 
     def change(self, mark):

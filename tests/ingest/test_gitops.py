@@ -12,7 +12,7 @@ from shipcast.ingest.errors import NothingToLoad
 from shipcast.ingest.gitops import ingest_gitops
 from shipcast.settings import GitopsSource, Settings
 from shipcast.settings.errors import UsageError
-from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.connection import WORK_FILE, open_beside
 from shipcast.warehouse.lock import run_lock
 
 TEMPLATE = "env/{environment}/{service}"
@@ -34,7 +34,7 @@ class Bench:
             return ingest_gitops(settings, source, strict=strict, dry_run=dry_run)
 
     def rows(self, query, home=None):
-        with open_work(home or self.settings.home) as connection:
+        with open_beside((home or self.settings.home) / WORK_FILE) as connection:
             return connection.execute(query).fetchall()
 
     def deployments(self):

@@ -138,17 +138,30 @@ def test_every_metric_has_a_label_of_its_own():
     ],
 )
 @pytest.mark.parametrize("there", [True, False], ids=["a home", "no home"])
-def test_a_shell_completes_metrics_keys_and_names(company, tmp_path, typed, offered, there):
+def test_completion_offers_metrics_keys_and_names(company, tmp_path, monkeypatch, capsys, typed, offered, there):
     home = company / "home" if there else tmp_path / "nowhere"
     words = f"shipcast --home {home} {typed}"
-    environment = {"_SHIPCAST_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    for name, value in asked_by_a_shell(words).items():
+        monkeypatch.setenv(name, value)
+
+    assert run([]) == 0
+    said = capsys.readouterr()
+    assert said.out.split() == (offered if there or "che" not in typed else [])
+    assert said.err == ""
+
+
+def asked_by_a_shell(words):
+    """The environment in which Bash asks how the last of these words goes on."""
+    return {"_SHIPCAST_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+
+
+def test_a_shell_completes_a_name_that_the_home_knows(company):
+    environment = asked_by_a_shell(f"shipcast --home {company / 'home'} windows che")
     done = subprocess.run(
         [sys.executable, "-m", "shipcast"], capture_output=True, text=True, env={**os.environ, **environment}
     )
 
-    needs_data = "che" in typed
-    assert done.stdout.split() == (offered if there or not needs_data else [])
-    assert done.stderr == ""
+    assert (done.stdout.split(), done.stderr) == (["checkout"], "")
 
 
 def test_now_leads_to_why_with_the_same_flags(ask):

@@ -1,6 +1,7 @@
 """What a command imports: a question waits for nothing that only other verbs need."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -26,7 +27,8 @@ def imported(tmp_path):
 
     def by(*arguments):
         command = [sys.executable, "-P", "-c", CODE, "-q", *arguments]
-        ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        given = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=given, check=False)
         assert ended.returncode == 0, ended.stderr
         names, threads = json.loads(ended.stderr.splitlines()[-1])
         assert threads == "1"
