@@ -80,3 +80,14 @@ def restored(one: Listed) -> str:
     if one.is_open:
         return f"{plural(len(one.incidents), 'incident')} open"
     return "" if one.restore_hours is None else hours(one.restore_hours)
+
+
+def no_deployment(view: View, happened: str) -> None:
+    """Why none is there: by the filters, or since none is known of the period."""
+    if view.filters.is_narrowed:
+        cards.filtered_away(f"No deployment that is left by the filters was {happened} in this period.")
+        return
+    cards.empty(
+        f"No deployment was {happened} in this period. Choose a longer one, or load more with "
+        "`shipcast ingest files DIR`, then `shipcast build`; the page “Data health” says what was refused."
+    )

@@ -12,7 +12,7 @@ from shipcast.answers.periods import iso_week
 from shipcast.answers.words import plural
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts.metrics import weekly
-from shipcast.dashboards.deployment_rows import KINDS, deployment_table
+from shipcast.dashboards.deployment_rows import KINDS, deployment_table, no_deployment
 from shipcast.dashboards.filters import select
 from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
 from shipcast.dashboards.view import View
@@ -29,6 +29,10 @@ def draw(view: View) -> None:
     name = named[select("Metric", "metric", list(named), view.titles["change_failure_rate"], width=320)]
     with cards.card("All metrics of the period"):
         every_metric(view, answer)
+    if not any(item.n for item in answer.items if item.metric == "deployments"):
+        no_deployment(view, "completed")
+        cards.notes(answer.warnings)
+        return
     with cards.card(f"{view.titles[name]}, week by week"):
         week_by_week(view, name)
     with cards.card(f"{view.titles[name]} by service"):

@@ -11,7 +11,7 @@ from shipcast.answers.deployment_list import deployment_list
 from shipcast.answers.words import hours, local_time, plural
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts import deployment as charts
-from shipcast.dashboards.deployment_rows import deployment_table
+from shipcast.dashboards.deployment_rows import deployment_table, no_deployment
 from shipcast.dashboards.view import View
 from shipcast.settings.errors import ShipcastError
 
@@ -56,7 +56,7 @@ def choose(view: View) -> None:
     if not found.items:
         cards.headline("No deployment was started in this period.")
         ask()
-        cards.empty("Choose a longer period, clear the filters, or load data with `shipcast ingest files DIR`.")
+        no_deployment(view, "started")
         return
     last = found.items[0]
     zone = view.filters.zone

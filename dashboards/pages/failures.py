@@ -13,7 +13,7 @@ from shipcast.answers.hour_quality import HOW, risk_said
 from shipcast.answers.words import listing, plural, share
 from shipcast.dashboards import cards
 from shipcast.dashboards.charts import failures as charts
-from shipcast.dashboards.deployment_rows import deployment_table
+from shipcast.dashboards.deployment_rows import deployment_table, no_deployment
 from shipcast.dashboards.filters import select
 from shipcast.dashboards.view import View
 
@@ -29,7 +29,7 @@ def draw(view: View) -> None:
     found = view.ask(failures, **view.filters.scope, **view.filters.period)
     cards.headline(found.sentence)
     if not found.whole.n:
-        nothing_counted(view)
+        no_deployment(view, "completed")
         return
     measure = MEASURES[select("Rate of", "measure", list(MEASURES))]
     if not charts.events_of(found.whole, measure):
@@ -43,16 +43,6 @@ def draw(view: View) -> None:
     with cards.card("Which they were"):
         which(view, measure)
     cards.notes((unsettled_said(found), *found.warnings))
-
-
-def nothing_counted(view: View) -> None:
-    if view.filters.is_narrowed:
-        cards.filtered_away("No deployment that is left by the filters was completed in this period.")
-    else:
-        cards.empty(
-            "No deployment was completed in this period. Choose a longer one, or load more with "
-            "`shipcast ingest files DIR`."
-        )
 
 
 def none_happened(found: Failures, measure: str) -> None:

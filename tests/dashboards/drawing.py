@@ -22,7 +22,7 @@ def script(path):
     frame.draw(PAGES[path])
 
 
-def drawn(settings, path, as_of=None, **address):
+def drawn(settings, path, as_of=None, /, **address):
     """The page of a home at an address, drawn once."""
     serve(settings, as_of)
     page = AppTest.from_function(script, kwargs={"path": path}, default_timeout=120)

@@ -15,6 +15,7 @@ from icalendar import Calendar
 from shipcast.__main__ import run
 from shipcast.dashboards.frame import PAGES
 from shipcast.scheduling.ledger.ledger import state_at
+from shipcast.warehouse.snapshot import POINTER
 
 STANDARD = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 FIRST = next(iter(PAGES))
@@ -103,6 +104,23 @@ def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, addr
     assert complaints == []
     assert [(one["id"], node["html"][:300]) for one in found for node in one["nodes"]] == []
     assert "could not be drawn" not in page.inner_text("body")
+
+
+def test_empty_filtered_refused_and_broken_views_break_no_rule_of_access(browser, address, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / POINTER).write_text("{", encoding="utf-8")
+    kinds = {}
+    for query in ("?as_of=2020-01-01", "?as_of=2020-01-01&service=web", "?as_of=soon"):
+        kinds[query] = looked_at(browser, url(address, "delivery", query))
+    with serving(tmp_path / "none") as (empty, _), serving(tmp_path / "broken") as (broken, _):
+        kinds["none"], kinds["broken"] = (looked_at(browser, url(one, FIRST)) for one in (empty, broken))
+        for kind, page in kinds.items():
+            found = Axe().run(page, options=STANDARD).response["violations"]
+
+            assert [(kind, one["id"], node["html"][:300]) for one in found for node in one["nodes"]] == []
+            assert page.locator("[data-empty]").count(), kind
+            assert "Traceback" not in page.inner_text("body")
+        assert headline(kinds["broken"]) == "The data cannot be read at the moment."
 
 
 def test_the_server_talks_to_its_viewers_alone_and_writes_nothing_beside_its_home(front, served, elsewhere):
