@@ -218,7 +218,7 @@ class Forecaster:
             self.failure(change.service),
             None if self.champion is None else self.champion.entry,
             self.rows,
-            self.shared("restore", change.service, lambda: RestoreModel().fit(self.history.restores(change.service))),
+            self.shared("restore", change.service, lambda: RestoreModel.of(self.history, change.service)),
             self.load(change),
             self.history.recreated(change.service),
         )

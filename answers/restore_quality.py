@@ -65,7 +65,7 @@ def restore_quality(history: History) -> RestoreQuality | str:
     if resolved < ENOUGH_INCIDENTS:
         of = plural(resolved, "incident")
         return f"{of} began in the {BEFORE.days} days before and were resolved: that takes {ENOUGH_INCIDENTS}."
-    model = RestoreModel().fit(then.restores(NO_SERVICE))
+    model = RestoreModel.of(then, NO_SERVICE)
     is_open = since["is_open"].to_numpy().astype(bool)
     lasted = np.log(since["minutes"].clip(SHORTEST_MINUTES, LONGEST_MINUTES).to_numpy())
     middle, spread = predicted(model, since)

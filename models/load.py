@@ -7,9 +7,7 @@ is. A series of less than three weeks has a week that repeats, or a day, each ho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -21,6 +19,7 @@ from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK, Instants, hours_of
 from shipcast.features.history import History
 from shipcast.models.days_off import NO_GUIDE, SundayShare, on_holidays, sunday_share, sundays
 from shipcast.models.hours import HOUR, HourlySeries, cleaned
+from shipcast.models.learned import kept_by_rows
 from shipcast.models.posterior import DRAWS, SEED, Floats
 from shipcast.models.seasonal import MEMBERS, Past, repeating_week
 from shipcast.models.shrinkage import FLOOR_SHARE, shrunken_week
@@ -70,7 +69,7 @@ class LoadModel:
     @classmethod
     def of(cls, history: History, service: str, zone: str) -> LoadModel:
         """The model of one service, as far as its load was known; that of the same hours is made once."""
-        return model_of(Known(zone, history.hourly_load(service, zone), history.earlier_load(service, zone)))
+        return learned(zone, history.hourly_load(service, zone), history.earlier_load(service, zone))
 
     def fit(self, load: pl.DataFrame, earlier: pl.DataFrame | None = None) -> LoadModel:
         """Learns from `History.hourly_load`, in requests per hour.
@@ -223,30 +222,9 @@ class LoadModel:
         return {"hours": self.hours_, "is_known": self.is_known, "is_short": self.is_short, "weights": self.weights_}
 
 
-@dataclass(frozen=True, eq=False)
-class Known:
-    """The load of one service as it was known: what a model learns from, equal where all its hours are."""
-
-    zone: str
-    load: pl.DataFrame
-    earlier: pl.DataFrame
-
-    def __hash__(self) -> int:
-        return hash((self.zone, self.load.height, self.earlier.height, self.load["requests"].sum()))
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Known)
-            and self.zone == other.zone
-            and self.load.equals(other.load)
-            and self.earlier.equals(other.earlier)
-        )
-
-
-@lru_cache(maxsize=KEPT)
-def model_of(known: Known) -> LoadModel:
-    """Nobody may fit it again: questions share it."""
-    return LoadModel(known.zone).fit(known.load, known.earlier)
+@kept_by_rows(KEPT)
+def learned(zone: str, load: pl.DataFrame, earlier: pl.DataFrame) -> LoadModel:
+    return LoadModel(zone).fit(load, earlier)
 
 
 def by_hour_of_day(errors: Floats, of_day: NDArray[np.int64]) -> Floats:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants, hours_of_week
+from shipcast.features.history import History
 from shipcast.models.duty import SLOWER, Duty, duty, weeks
+from shipcast.models.learned import kept_by_rows
 from shipcast.models.odds import normal_hazard
 from shipcast.models.posterior import DRAWS, SEED, Floats
 
@@ -23,6 +25,7 @@ ASSUMED_SPREAD, SPREAD_WORTH = 1.0, 4
 SEVERITY_WORTH = 4.0  # incidents of a severity, below which it hardly counts
 SHORTEST_MINUTES, LONGEST_MINUTES = 1.0, 14 * 24 * 60.0
 ROUNDS = 5
+KEPT = 8
 OWN_WEEK = 0.5  # how far a team's week is believed beforehand to be like other teams'
 
 
@@ -39,6 +42,11 @@ class RestoreModel:
     duties_
         What is believed of every team's staffed hours; of a service without a team, its own.
     """
+
+    @classmethod
+    def of(cls, history: History, service: str) -> RestoreModel:
+        """The model for questions about a service; that of the same incidents is made once."""
+        return learned(history.restores(service))
 
     def fit(self, restores: pl.DataFrame) -> RestoreModel:
         """Learns from incidents (`History.restores`); without any, the assumed 60 minutes and their doubt remain."""
@@ -143,6 +151,11 @@ class RestoreModel:
             "spread": self.spread_,
             "no_time_effect": {name: float(self.duties_[n].beliefs[0]) for name, n in self.team_number_.items()},
         }
+
+
+@kept_by_rows(KEPT)
+def learned(restores: pl.DataFrame) -> RestoreModel:
+    return RestoreModel().fit(restores)
 
 
 def numbered(names: pl.Series) -> tuple[NDArray[np.int64], dict[str, int]]:
