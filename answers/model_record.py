@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from shipcast.answers.backtest import Summary, scored
 from shipcast.answers.failure_quality import judged, told
 from shipcast.answers.kept import kept
 from shipcast.answers.reading import Reader
-from shipcast.answers.training import SCORE_HEAD
+from shipcast.answers.training import SCORES, CandidateScore
 from shipcast.answers.words import plural
 from shipcast.features.history import History
 from shipcast.models.registry import FAILURE, Champion, champion, promoted
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 PRODUCTION = "production"  # models are trained for no other
 SPAN = timedelta(days=28)
-CARD, REFUSED = "card.md", "refused"  # the second among the parameters of a version: why the gate did
+SCORES_FILE, REFUSED = "scores.json", "refused"  # the second among the parameters of a version: why the gate did
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Training:
     refused
         Why it must not be promoted; empty: it passes the gate, as far as can be told.
     candidates
-        The scores of all that competed, as rows of text under `SCORE_COLUMNS`; empty: none were judged.
+        The scores of all that competed; empty: none were judged, or by a version that kept none.
     """
 
     version: int
@@ -82,7 +81,7 @@ class Training:
     auc: float | None
     calibration_slope: float | None
     refused: str
-    candidates: tuple[tuple[str, ...], ...]
+    candidates: tuple[CandidateScore, ...]
 
 
 @dataclass(frozen=True)
@@ -99,18 +98,6 @@ class SkillSpan:
     skill: float | None
     skill_low: float | None
     skill_high: float | None
-
-
-def cells(line: str) -> tuple[str, ...]:
-    """A row of a table in a model card.
-
-    >>> cells("| rate | 2,083 | 112 |")
-    ('rate', '2,083', '112')
-    """
-    return tuple(cell.strip() for cell in line.strip().strip("|").split("|"))
-
-
-SCORE_COLUMNS = cells(SCORE_HEAD.splitlines()[0])
 
 
 def history_of(reader: Reader) -> History:
@@ -188,21 +175,10 @@ def training(home: Path, version: Version) -> Training:
     )
 
 
-def candidates(home: Path, version: Version) -> tuple[tuple[str, ...], ...]:
-    """The table of scores in the card of a version; empty: there is none, or it is not as it was recorded."""
-    card = kept(home, Champion.of(version), CARD, lambda path: path.read_text(encoding="utf-8").splitlines())
-    head = SCORE_HEAD.splitlines()
-    if isinstance(card, str) or head[0] not in card:
-        return ()
-    return tuple(rows_below(card[card.index(head[0]) + len(head) :]))
-
-
-def rows_below(lines: list[str]) -> Iterator[tuple[str, ...]]:
-    """The rows that a table begins with."""
-    for line in lines:
-        if not line.startswith("|"):
-            return
-        yield cells(line)
+def candidates(home: Path, version: Version) -> tuple[CandidateScore, ...]:
+    """The scores kept with a version; empty: there are none, or they are not as they were recorded."""
+    found = kept(home, Champion.of(version), SCORES_FILE, lambda path: SCORES.validate_json(path.read_bytes()))
+    return () if isinstance(found, str) else found
 
 
 def skill_over_time(reader: Reader) -> tuple[SkillSpan, ...]:

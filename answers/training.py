@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share
 from shipcast.answers.backtest import against_base
@@ -82,7 +82,7 @@ def train_answer(
     """The answer about a training that was recorded."""
     return TrainAnswer(
         **envelope,
-        items=tuple(score(name, found, is_chosen=name == trained.name) for name, found in trained.judgements.items()),
+        items=candidate_scores(trained),
         model=trained.name,
         version=version.number,
         cut_off=trained.cut_off.replace(tzinfo=UTC),
@@ -94,6 +94,14 @@ def train_answer(
         warnings=tuple(warnings),
         sentence=sentence(trained, version.number, is_champion=is_champion, refused=refused),
     )
+
+
+def candidate_scores(trained: Trained) -> tuple[CandidateScore, ...]:
+    """Those of all that competed; none where too little had settled to judge any."""
+    return tuple(score(name, found, is_chosen=name == trained.name) for name, found in trained.judgements.items())
+
+
+SCORES: TypeAdapter[tuple[CandidateScore, ...]] = TypeAdapter(tuple[CandidateScore, ...], config={"defer_build": True})
 
 
 def score(name: str, found: Scores, *, is_chosen: bool) -> CandidateScore:

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 AGAIN = timedelta(days=7)  # after a training that the gate refused
 FONTS = "matplotlib"  # the folder in which matplotlib lists the fonts of this machine
-KEPT = ("card.md", "forecasts.parquet", "hours.json", "reference.json")  # with a model, beside its pictures
+KEPT = (
+    "card.md",
+    "forecasts.parquet",
+    "hours.json",
+    "reference.json",
+    "scores.json",
+)  # with a model, beside its pictures
 REFUSED = "refused"  # among the parameters of a version: why the gate did
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
@@ -287,7 +293,7 @@ def to_be_beaten(home: Path, at: datetime) -> tuple[bool, Served | None, list[st
 def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Version:
     """The training as a new version, with its model file, card, pictures, and what it will be judged by."""
     from shipcast.answers.plots import draw_plots
-    from shipcast.answers.training import card
+    from shipcast.answers.training import SCORES, candidate_scores, card
     from shipcast.models.drift import write_references
     from shipcast.models.registry import FAILURE, Facts, Registry
     from shipcast.models.serving import keep
@@ -300,6 +306,7 @@ def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Versi
         folder.mkdir(parents=True)
         keep(folder / "model.npz", trained.name, trained.model)
         (folder / "card.md").write_text(card(trained), encoding="utf-8")
+        (folder / "scores.json").write_bytes(SCORES.dump_json(candidate_scores(trained)))
         trained.forecasts.write_parquet(folder / "forecasts.parquet")
         (folder / "hours.json").write_text(json.dumps([asdict(part) for part in trained.parts], allow_nan=False))
         write_references(folder / "reference.json", trained.references)

@@ -8,7 +8,6 @@ from pathlib import Path
 import streamlit as st
 
 from shipcast.answers.model_record import (
-    SCORE_COLUMNS,
     Training,
     champions,
     champions_said,
@@ -17,6 +16,7 @@ from shipcast.answers.model_record import (
     trainings,
 )
 from shipcast.answers.quality import QualityAnswer, quality, serving_said
+from shipcast.answers.training import CandidateScore
 from shipcast.answers.words import age, local_time, plural
 from shipcast.dashboards import cards
 from shipcast.dashboards.filters import select
@@ -27,6 +27,7 @@ from shipcast.models.tracking import FOLDER, STORE
 
 TITLE, PATH = "Models", "models"
 NONE_YET = "No model was trained on what was known by then. `shipcast train` trains one; the first serves at once."
+SCORE_COLUMNS = ("model", "n", "failed", "log loss", "against the base", "AUC", "slope", "failures in riskiest tenth")
 COMMANDS = (
     ("Train on all that is known now; it stays the challenger", "shipcast train"),
     ("Train, and let it serve if it passes the gate", "shipcast train --promote"),
@@ -182,12 +183,23 @@ def candidates(found: tuple[Training, ...]) -> None:
     names = {f"Version {one.version}": one for one in found}
     one = names[select("Candidates of", "training", list(names))]
     if not one.candidates:
-        cards.empty(f"No candidate of version {one.version} was judged, or its card is not as it was recorded.")
+        cards.empty(f"No candidate of version {one.version} was judged, or its scores are not as they were recorded.")
         return
     cards.table(
         SCORE_COLUMNS,
-        one.candidates,
+        [score_row(candidate) for candidate in one.candidates],
         f"What competed in version {one.version}, of which {one.recipe} was kept",
         numbers=SCORE_COLUMNS[1:],
         download=f"candidates-{one.version}",
     )
+
+
+def score_row(one: CandidateScore) -> list[object]:
+    return [
+        one.model,
+        f"{one.n:,}",
+        f"{one.failures:,}",
+        f"{one.log_loss:.4f}",
+        skill_said(one.skill, one.skill_low, one.skill_high),
+        *("" if value is None else f"{value:.2f}" for value in (one.auc, one.calibration_slope, one.top_tenth)),
+    ]

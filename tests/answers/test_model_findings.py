@@ -101,7 +101,7 @@ def test_a_lost_list_is_repaired_and_the_same_model_serves(home, capsys):
     assert found(home) == before
 
 
-KEPT = ["forecasts.parquet", "reference.json", "hours.json", "card.md"]
+KEPT = ["forecasts.parquet", "reference.json", "hours.json", "card.md", "scores.json"]
 
 
 @pytest.mark.parametrize("name", KEPT)

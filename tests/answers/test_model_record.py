@@ -45,8 +45,8 @@ def test_a_training_is_kept_with_its_scores_and_those_of_its_rivals(reader):
     [found] = trainings(reader)
 
     assert (found.version, found.recipe, found.role, found.cut_off) == (1, "regression", "champion", CUT)
-    assert [row[0] for row in found.candidates] == ["rate", "regression"]
-    assert found.candidates[1][1] == f"{found.n:,}"
+    assert [(one.model, one.is_chosen) for one in found.candidates] == [("rate", False), ("regression", True)]
+    assert (found.candidates[1].n, found.candidates[1].skill) == (found.n, found.skill)
     assert gate_said(found) == "passes"
 
 
