@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("shipcast.dashboards")
 LONGEST_TABLE = 200
 LONGEST_WORD, PROSE, LONGEST_TEXT, LONGEST_PARAGRAPH = 24, 40, 300, 2_000
+TAG = re.compile(r"<[^>]*>")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
@@ -196,6 +198,8 @@ def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """
     >>> csv_text(["service", "n"], [["=cmd()", 3], ["-1+2", None]])
     "service,n\\r\\n'=cmd(),3\\r\\n'-1+2,\\r\\n"
+    >>> csv_text(["level"], [[Html(level("calm"))]])
+    'level\\r\\n○ calm\\r\\n'
     """
     file = io.StringIO()
     writer = csv.writer(file)
@@ -208,7 +212,7 @@ def harmless(value: object) -> object:
     """The value; text that a spreadsheet would take for a formula with an apostrophe before it."""
     if value is None or isinstance(value, int | float):
         return value
-    words = str(value)
+    words = unescape(TAG.sub("", value)).strip() if isinstance(value, Html) else str(value)
     return f"'{words}" if words.startswith(FORMULA) else words
 
 

@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from shipcast.answers.choices import Choices
 from shipcast.settings.errors import UsageError
+from shipcast.settings.instants import parse_instant
 
 ALL = "All"
 WEEKS = {"4 weeks": 4, "13 weeks": 13, "26 weeks": 26, "52 weeks": 52}
@@ -32,6 +33,8 @@ class Filters:
         Aware; null: from the first, and up to `as_of`.
     before
         The period that it is compared with; null: none.
+    unknown_before
+        That nothing is known of all of the period it would be compared with, in words; empty: it is, or none is asked.
     zone
         The reader's clock.
     """
@@ -43,6 +46,7 @@ class Filters:
     period_to: datetime | None
     before: tuple[datetime, datetime] | None
     zone: str
+    unknown_before: str = ""
 
     @property
     def scope(self) -> dict[str, Any]:
@@ -69,20 +73,24 @@ def asked_at(row: DeltaGenerator, zone: str) -> datetime | None:
     Raises
     ------
     UsageError
-        It is no time.
+        It is no time, or none that can be asked about.
     """
     given = row.text_input("As of", placeholder="now", key="as_of", bind="query-params", width=150)
     if not given or not given.strip():
         return None
-    try:
-        moment = datetime.fromisoformat(given.strip())
-        return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-    except ValueError as error:
-        raise UsageError(f"As of must be a time such as 2025-12-15T09:00Z or 2025-12-15. Got {given!r}.") from error
+    return parse_instant(given, "As of", zone)
 
 
 def chosen(row: DeltaGenerator, choices: Choices, zone: str, as_of: datetime) -> Filters:
-    """Draw the filters and say what they are set to."""
+    """Draw the filters and say what they are set to.
+
+    A period begins no earlier than the first day of which anything is known, and is compared with none that does.
+
+    Raises
+    ------
+    UsageError
+        Own dates do not follow each other.
+    """
     with row:
         service = named("Service", "service", choices.services)
         team = named("Team", "team", choices.teams)
@@ -94,7 +102,15 @@ def chosen(row: DeltaGenerator, choices: Choices, zone: str, as_of: datetime) ->
         zones = list(dict.fromkeys([zone, "UTC", *choices.zones, *all_zones()]))
         clock = select("Your clock", "zone", zones)
     since, until = own or span(period, as_of, clock)
-    return Filters(service, team, environment, since, until, earlier(since, until or as_of, compared), clock)
+    before = earlier(since, until or as_of, compared)
+    first = None if choices.first is None else midnight(choices.first.astimezone(ZoneInfo(clock)).date(), clock)
+    unknown = ""
+    if first is not None and since is not None:
+        if before is not None and before[0] < first:
+            before = None
+            unknown = f"Not compared with the time before: nothing is known from before {first:%-d %b %Y}."
+        since = max(since, min(first, until or as_of))
+    return Filters(service, team, environment, since, until, before, clock, unknown)
 
 
 @cache
@@ -116,13 +132,17 @@ def named(label: str, key: str, options: tuple[str, ...]) -> str | None:
     return None if found == ALL else found
 
 
-def own_period(as_of: datetime, zone: str) -> tuple[datetime, datetime] | None:
+def own_period(as_of: datetime, zone: str) -> tuple[datetime, datetime | None] | None:
+    """From the first day to the last, which is in it; up to `as_of` where it is not over."""
     today = as_of.astimezone(ZoneInfo(zone)).date()
     since = st.date_input("From", today - timedelta(days=91), key="from", bind="query-params", width=140)
     until = st.date_input("To", today, key="to", bind="query-params", width=140)
-    if not isinstance(since, date) or not isinstance(until, date) or since >= until:
+    if not isinstance(since, date) or not isinstance(until, date):
         return None
-    return midnight(since, zone), midnight(until, zone)
+    begins, ends = midnight(since, zone), midnight(until + timedelta(days=1), zone)
+    if begins >= min(ends, as_of):
+        raise UsageError(f"The period must begin before it ends. Got {since} to {until}, asked on {today}.")
+    return begins, None if ends >= as_of else ends
 
 
 def span(period: str, as_of: datetime, zone: str) -> tuple[datetime | None, datetime | None]:

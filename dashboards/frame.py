@@ -80,16 +80,18 @@ class Frame:
             found = source(served().settings, asked_at(row, zone) or served().as_of)
             known = found.ask(choices)
         except UsageError as error:
-            cards.title(title)
-            cards.headline("Nothing can be asked as of that.")
-            cards.empty(f"{error.detail} Clear “As of” to ask as of now.")
+            refused(title, error)
             return
         except ShipcastError as error:
             nothing_to_read(title, error)
             return
         if known.is_simulated:
             cards.text("Simulated data: this company does not exist.", "simulated")
-        filters = chosen(row, known, zone, found.as_of)
+        try:
+            filters = chosen(row, known, zone, found.as_of)
+        except UsageError as error:
+            refused(title, error)
+            return
         freshness(found, filters.zone)
         self.view = View(found, filters, known)
 
@@ -99,6 +101,13 @@ class Frame:
         if self.view is not None:
             with cards.answering(page.TITLE), cards.guarded():
                 page.draw(self.view)
+
+
+def refused(title: str, error: UsageError) -> None:
+    """A page that is asked what cannot be, by what stands in its filters."""
+    cards.title(title)
+    cards.headline("This cannot be asked.")
+    cards.empty(f"{error.detail} Change it in the filters above.")
 
 
 def nothing_to_read(title: str, error: ShipcastError) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from shipcast.answers import words
 from shipcast.answers.comparison import Change
 from shipcast.answers.metrics import MetricItem
@@ -40,3 +42,8 @@ def change_said(change: Change | None) -> str:
         return ""
     before = value_said(change.before)
     return f"{MARKS[change.verdict]} {change.verdict} (before: {before})"
+
+
+def is_whole(week: MetricItem) -> bool:
+    """Whether a week of a metric has all its days, clocks that change left aside."""
+    return week.period_end - week.period_start > timedelta(days=6, hours=20)

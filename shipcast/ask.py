@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, wraps
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
 from shipcast.settings import Settings, load_settings
 from shipcast.settings.errors import UsageError
+from shipcast.settings.instants import parse_instant
 
 COMMON: dict[str, Any] = {
     "home": Annotated[
@@ -33,7 +33,6 @@ COMMON: dict[str, Any] = {
     "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="More detail in answers and progress.")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show a trace when something breaks.", hidden=True)],
 }
-FIRST_YEAR, LAST_YEAR = 1970, 2200
 DEFAULTS: dict[str, Any] = {
     "home": None,
     "as_of": None,
@@ -74,26 +73,6 @@ class Ask:
 
     def optional_instant(self, text: str | None, flag: str) -> datetime | None:
         return None if text is None else self.instant(text, flag)
-
-
-def parse_instant(text: str, flag: str, zone: str) -> datetime:
-    """The instant in UTC that the text names.
-
-    Raises
-    ------
-    UsageError
-        The text is not ISO 8601.
-    """
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise UsageError(
-            f"{flag} must be a time such as 2025-12-15T09:00Z or 2025-12-15. Got {text!r} instead."
-        ) from error
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise UsageError(f"{flag} must lie between the years {FIRST_YEAR} and {LAST_YEAR}. Got {text!r} instead.")
-    local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-    return local.astimezone(UTC)
 
 
 def parse_day(text: str, flag: str) -> date:

@@ -21,13 +21,13 @@ def sparkline(weeks: Sequence[str], values: Sequence[float | None]) -> Spec:
     return styled(encoded.properties(width="container", height=40), rows)
 
 
-def weekly(rows: Sequence[dict[str, Any]], unit: str, partial: str | None) -> Spec:
-    """A metric by ISO week with its intervals; the week under way is hollow, since it is not over."""
+def weekly(rows: Sequence[dict[str, Any]], unit: str, cut: Sequence[str]) -> Spec:
+    """A metric by ISO week with its intervals; weeks that are not whole are hollow."""
     base = over_rows().encode(
         x=alt.X("week:O", title="ISO week", axis=alt.Axis(labelAngle=-60, labelOverlap=True)),
     )
     # A week that has hardly begun knows nothing: its interval must not flatten all others.
-    over = [row for row in rows if row["week"] != partial] or rows
+    over = [row for row in rows if row["week"] not in cut] or rows
     ends = [end for row in over for end in (row["low"], row["value"], row["high"]) if end is not None]
     ends += [row["value"] for row in rows if row["value"] is not None]
     scale = alt.Scale(domain=[min(0.0, *ends), max(ends, default=1.0)], nice=True)
@@ -38,7 +38,7 @@ def weekly(rows: Sequence[dict[str, Any]], unit: str, partial: str | None) -> Sp
     line = base.mark_line(color=LINES[0]).encode(y=alt.Y("value:Q", title=unit))
     points = base.mark_point(size=55, strokeWidth=2, color=LINES[0]).encode(
         y=alt.Y("value:Q", title=unit),
-        fill=alt.condition(alt.datum.week == (partial or ""), alt.value("#FFFFFF"), alt.value(LINES[0])),
+        fill=alt.condition(alt.FieldOneOfPredicate("week", list(cut)), alt.value("#FFFFFF"), alt.value(LINES[0])),
         tooltip=["week:N", alt.Tooltip("said:N", title="value"), alt.Tooltip("interval:N"), alt.Tooltip("n:Q")],
     )
     return styled(alt.layer(band, line, points).properties(width="container", height=240), rows)

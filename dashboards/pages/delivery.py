@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from shipcast.answers.comparison import changes
 from shipcast.answers.deployment_list import BEHIND, deployment_list
 from shipcast.answers.metrics import MetricItem, MetricsAnswer, metrics
-from shipcast.answers.periods import iso_week
-from shipcast.answers.words import plural
+from shipcast.answers.words import listing, plural
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts.metrics import weekly
 from shipcast.dashboards.deployment_rows import KINDS, deployment_table, no_deployment
 from shipcast.dashboards.filters import select
-from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
+from shipcast.dashboards.metric_words import change_said, interval_said, is_whole, rests_on, value_said
 from shipcast.dashboards.view import View
 
 TITLE, PATH = "Delivery", "delivery"
@@ -50,6 +48,8 @@ def every_metric(view: View, answer: MetricsAnswer) -> None:
     if filters.before is not None:
         since, until = filters.before
         compared = changes(answer.items, view.ask(metrics, **filters.scope, period_from=since, period_to=until).items)
+    if filters.unknown_before:
+        cards.note(filters.unknown_before)
     cards.table(
         ["metric", "value", "95 % interval", "n", "left out", "open", "against before"],
         [
@@ -81,14 +81,14 @@ def week_by_week(view: View, name: str) -> None:
     if not known:
         nothing_in(view, name)
         return
-    partial = iso_week(view.as_of, ZoneInfo(view.settings.tz)) if filters.period_to is None else None
+    cut = [item.week for item in items if item.week and not is_whole(item)]
     weeks = f"{plural(len(items), 'ISO week')} ({view.settings.tz})"
     said = f"{view.titles[name]} in {weeks}, {len(known)} of them with a value."
-    if partial:
-        said += f" {partial} is not over: its point is hollow."
+    if cut:
+        said += f" Not whole, and hollow: {listing(cut)}."
     rows = [week_row(item) for item in items]
     cards.chart(
-        weekly(rows, known[0].unit, partial),
+        weekly(rows, known[0].unit, cut),
         said,
         ["week", "value", "95 % interval", "n"],
         [[row["week"], row["said"], row["interval"], row["n"]] for row in rows],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from shipcast.answers.comparison import Change, changes
-from shipcast.answers.metrics import MetricItem, metrics
+from shipcast.answers.metrics import MetricItem, MetricsAnswer, metrics
 from shipcast.answers.outlook import SHOWN, OutlookAnswer, ServiceWeek, outlook
 from shipcast.answers.window_words import of_usual
 from shipcast.answers.windows import WindowsAnswer, windows
@@ -20,8 +20,9 @@ from shipcast.dashboards import cards
 from shipcast.dashboards.charts import metrics as metric_charts
 from shipcast.dashboards.charts import week as week_charts
 from shipcast.dashboards.links import go, link
-from shipcast.dashboards.metric_words import change_said, interval_said, rests_on, value_said
+from shipcast.dashboards.metric_words import change_said, interval_said, is_whole, rests_on, value_said
 from shipcast.dashboards.view import Source, View
+from shipcast.settings.errors import ShipcastError
 
 TITLE, PATH = "Outlook", "outlook"
 TILES = ("deployment_frequency", "lead_time", "change_failure_rate", "failed_deployment_recovery")
@@ -30,18 +31,32 @@ WEEK = timedelta(days=7)
 
 def draw(view: View) -> None:
     filters = view.filters
-    week = coming_week(view.source, filters.scope, services_shown())
-    cards.headline(week.sentence)
     delivery = view.ask(metrics, **filters.scope, **filters.period)
+    try:
+        week = coming_week(view.source, filters.scope, services_shown())
+    except ShipcastError as error:  # a calendar, a ledger or a model that cannot be used: what was delivered is known
+        cards.headline(delivery.sentence)
+        how_it_went(view, delivery)
+        with cards.card("The coming week, hour by hour"):
+            cards.refused(error)
+        cards.notes(delivery.warnings)
+        return
+    cards.headline(week.sentence)
     cards.text(delivery.sentence)
-    tiles(view, {item.metric: item for item in delivery.items})
+    how_it_went(view, delivery)
     with cards.card("The coming week, hour by hour"):
         hours_ahead(view, week)
     with cards.card("The best windows"):
         best_windows(view, week)
-    with cards.card("What changed since last week"):
-        last_week(view)
+    with cards.card("What changed in the last week"):
+        last_week(view, min(view.as_of, delivery.data_as_of or view.as_of))
     cards.notes((*week.warnings, *delivery.warnings))
+
+
+def how_it_went(view: View, delivery: MetricsAnswer) -> None:
+    tiles(view, {item.metric: item for item in delivery.items})
+    if view.filters.unknown_before:
+        cards.note(view.filters.unknown_before)
 
 
 def ask_ahead(source: Source) -> None:
@@ -80,7 +95,7 @@ def tiles(view: View, items: dict[str, MetricItem]) -> None:
                 view.titles[name],
                 items[name],
                 compared.get(name),
-                [week for week in weeks.items if week.metric == name],
+                [week for week in weeks.items if week.metric == name and is_whole(week)],
             )
             link("delivery", "By week and service", metric=view.titles[name])
 
@@ -159,21 +174,34 @@ def window_row(view: View, answer: WindowsAnswer, place: int) -> list[object]:
     ]
 
 
-def last_week(view: View) -> None:
-    """The last seven days against the seven before."""
-    scope, now = view.filters.scope, view.as_of
+def last_week(view: View, now: datetime) -> None:
+    """The last seven days of which anything is known against the seven before."""
+    scope, first = view.filters.scope, view.choices.first
+    if first is None or first > now - 2 * WEEK:
+        cards.empty("Not enough data: two weeks of deployments must be known to compare one with the other.")
+        return
     last = view.ask(metrics, **scope, period_from=now - WEEK, period_to=now)
     before = view.ask(metrics, **scope, period_from=now - 2 * WEEK, period_to=now - WEEK)
     found = changes(last.items, before.items)
     clear = [change for change in found.values() if change.verdict in ("better", "worse")]
     said = "; ".join(f"{view.titles[one.metric]} is {one.verdict}" for one in clear)
-    cards.text(f"{said}." if said else "Nothing changed clearly in the last seven days.")
+    ends = f"{local_time(now, view.filters.zone, view.as_of)} ({view.filters.zone})"
+    cards.text(f"{said}." if said else f"Nothing changed clearly in the seven days to {ends}.")
     cards.table(
-        ["metric", "last 7 days", "7 days before", ""],
+        ["metric", "last 7 days", "interval", "n", "7 days before", "n before", ""],
         [
-            [view.titles[one.metric], value_said(one.now), value_said(one.before), change_said(one).split(" (")[0]]
+            [
+                view.titles[one.metric],
+                value_said(one.now),
+                interval_said(one.now),
+                f"{one.now.n:,}",
+                value_said(one.before),
+                f"{one.before.n:,}",
+                change_said(one).split(" (")[0],
+            ]
             for one in found.values()
         ],
-        "The last seven days against the seven before",
-        numbers=("last 7 days", "7 days before"),
+        f"The seven days to {ends} against the seven before; intervals hold 95 %",
+        numbers=("last 7 days", "n", "7 days before", "n before"),
     )
+    cards.note(f"{plural(len(found), 'metric')} are compared: by luck alone about one comparison in 20 looks clear.")

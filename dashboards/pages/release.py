@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -87,7 +88,7 @@ def draw(view: View) -> None:
         answer = ask(view, form)
     except ShipcastError as error:
         with top:
-            cards.headline(f"0 windows for {form.service} can be looked for as asked.")
+            cards.headline(f"Windows for {form.service} cannot be looked for.")
             cards.empty(on_page(f"{error.detail} {' '.join(error.lines)} {error.next_step}"))
         return
     with top:
@@ -129,6 +130,8 @@ def asked(view: View) -> Form | None:
 
 
 def whole(label: str, key: str, placeholder: str, least: int, most: int) -> int | None:
+    if not is_number(st.session_state.get(key, st.query_params.get(key))):
+        st.query_params.pop(key, None)
     found: int | None = st.number_input(
         label,
         min_value=least,
@@ -141,6 +144,14 @@ def whole(label: str, key: str, placeholder: str, least: int, most: int) -> int 
         width=150,
     )
     return found
+
+
+def is_number(given: object) -> bool:
+    """Whether a field of the form can hold what the address says: an endless number is none."""
+    try:
+        return given is None or abs(float(str(given))) < inf
+    except ValueError:
+        return False
 
 
 def moment(label: str, key: str, zone: str) -> datetime | None:
@@ -273,6 +284,9 @@ def book(view: View, form: Form, answer: WindowsAnswer, window: Window) -> None:
         cards.note(f"{answer.service} was just booked, see above.")
         st.button("Book another window", on_click=desk().book_another, key="another")
         return
+    refused = desk().refused
+    if refused is not None:
+        cards.text(f"Nothing was booked just now: {refused.detail} Above it says more; this is another window.", "text")
     needed = approvals_said(window.approvals, answer.business_zone, answer.as_of)
     if needed:
         cards.note(f"{needed.strip()} A rule that asks for an approval lets it be booked once somebody gave that.")
@@ -299,7 +313,7 @@ def said(view: View) -> None:
     """What became of the last booking made here, and its undoing."""
     found = desk()
     if found.refused is not None:
-        with cards.card("Nothing was booked" if found.made is None else "It was not done"):
+        with cards.card("It was not done"):
             not_done(view, found.refused)
     if found.made is not None:
         with cards.card("Booked"):

@@ -19,6 +19,7 @@ from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts import why as charts
 from shipcast.dashboards.view import View
 from shipcast.settings.errors import ShipcastError, UsageError
+from shipcast.settings.instants import parse_instant
 
 TITLE, PATH = "Why this window", "why"
 TYPICAL = "as usual"
@@ -129,11 +130,7 @@ def clock(view: View, at: datetime, whose: str) -> str:
 
 
 def time_asked(given: str, zone: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
-        return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
-    except ValueError as error:
-        raise UsageError(f"at must be a time such as 2025-12-16T06:15Z. Got {given!r}.") from error
+    return parse_instant(given.replace(" ", "+") if "T" in given else given, "at", zone)
 
 
 def form(view: View, start: datetime) -> None:

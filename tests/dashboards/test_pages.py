@@ -32,6 +32,6 @@ def test_without_a_snapshot_a_page_says_what_to_do(tmp_path, path):
 def test_what_is_no_time_is_said_to_be_none(page_home):
     page = drawn(page_home, "delivery", as_of="soon")
 
-    assert headline(page) == "Nothing can be asked as of that."
-    assert "Got 'soon'. Clear “As of” to ask as of now." in words(page)
+    assert headline(page) == "This cannot be asked."
+    assert "Got 'soon' instead. Change it in the filters above." in words(page)
     assert empties(page) == ["unknown"]
