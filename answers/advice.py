@@ -157,7 +157,8 @@ def advice_of(answer: Answer, kind: str) -> Iterator[Advice]:
         yield of_change(windows, "windows", windows.items)
     elif kind == "now":
         now = cast("NowAnswer", answer)
-        yield of_change(now, "now", now.items[:1] if now.verdict != "wait" else now.items[1:2])
+        awaited = () if now.awaited is None else (now.awaited,)
+        yield of_change(now, "now", now.items[:1] if now.verdict != "wait" else awaited)
     elif kind == "plan":
         yield from of_plan(cast("PlanAnswer", answer))
 

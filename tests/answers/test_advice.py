@@ -52,6 +52,17 @@ def test_questions_about_the_past_and_homes_that_are_not_there_keep_nothing(comp
     assert [one.verb for one in kept(company.home, CUT).advice] == ["windows"]
 
 
+@pytest.mark.parametrize("latest", [None, CUT + 6 * HOUR, CUT + 100 * HOUR])
+def test_of_now_the_start_is_kept_that_it_says(company, tmp_path, latest):
+    for hour in (-3, 0, 3):
+        with open_reader(company, CUT + hour * HOUR) as reader:
+            answer = of_the_present(now(reader, "web", duration=HOUR / 2, latest=latest))
+        keep(tmp_path, answer)
+
+        last = kept(tmp_path, answer.as_of).advice[-1]
+        assert [one.start for one in last.starts] == [answer.wait_until or answer.items[0].start]
+
+
 def test_where_nothing_can_be_written_the_answer_says_so(company, tmp_path):
     (tmp_path / FILE).mkdir()
 
