@@ -52,15 +52,15 @@ def test_questions_about_the_past_and_homes_that_are_not_there_keep_nothing(comp
     assert [one.verb for one in kept(company.home, CUT).advice] == ["windows"]
 
 
-@pytest.mark.parametrize("latest", [None, CUT + 6 * HOUR, CUT + 100 * HOUR])
-def test_of_now_the_start_is_kept_that_it_says(company, tmp_path, latest):
-    for hour in (-3, 0, 3):
-        with open_reader(company, CUT + hour * HOUR) as reader:
-            answer = of_the_present(now(reader, "web", duration=HOUR / 2, latest=latest))
-        keep(tmp_path, answer)
+@pytest.mark.parametrize(("latest", "place"), [(None, 1), (CUT + 100 * HOUR, 2)])
+def test_of_a_wait_the_start_is_kept_that_it_is_for(company, tmp_path, latest, place):
+    answer = asked(company, now, latest=latest)
+    first, of_day, last = (one.start for one in answer.items)
+    waits = answer.model_copy(update={"verdict": "wait", "wait_until": answer.items[place].start})
+    keep(tmp_path, of_the_present(waits))
 
-        last = kept(tmp_path, answer.as_of).advice[-1]
-        assert [one.start for one in last.starts] == [answer.wait_until or answer.items[0].start]
+    assert len({first, of_day, last}) == 3
+    assert [one.start for one in kept(tmp_path, CUT).advice[0].starts] == [waits.wait_until]
 
 
 def test_where_nothing_can_be_written_the_answer_says_so(company, tmp_path):
