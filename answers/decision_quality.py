@@ -7,17 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from shipcast.answers.advice import Advice, AdvisedStart, kept
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
+from shipcast.answers.gate_record import GateRecord, gate_record
+from shipcast.answers.outcomes import FEWEST, Gain, Outcome, gain, outcome
 from shipcast.answers.reading import Reader
 from shipcast.answers.statistics import wilson
 from shipcast.answers.words import plural, share
 
 NEAR = timedelta(minutes=30)  # by which a deployment may miss an advised start and still be said to follow it
-FEWEST = 6
-DRAWS, SEED = 2000, 5
 NOTHING_KEPT = (
     "No advice was kept by then: `windows`, `now`, `plan` and `gate` keep theirs when asked about the present."
 )
@@ -29,33 +27,6 @@ from fct_deployments
 where started_at <= $as_of and started_at >= $since and status <> 'cancelled' and rollback_of is null
 order by started_at, deployment_id
 """
-
-
-class Gain(Part):
-    """A mean over deployments, as the forecasts saw it when the advice was given; intervals hold 95 %."""
-
-    n: Count
-    mean: Number
-    low: Number
-    high: Number
-
-
-class Outcome(Part):
-    """How a group of deployments ended.
-
-    Parameters
-    ----------
-    n, failures
-        Those that had settled.
-    rate, low, high
-        Null: none had.
-    """
-
-    n: Count
-    failures: Count
-    rate: Share | None
-    low: Share | None
-    high: Share | None
 
 
 class DecisionQuality(Part):
@@ -82,6 +53,8 @@ class DecisionQuality(Part):
     missed
         Of those that did not: how much more their start was expected to cost than the best advised, as a share of the
         usual cost.
+    gate
+        What became of the gate's verdicts, which are no advice and in none of the rest. Null: none was kept.
     unreadable
         Kept lines that can no longer be read.
     """
@@ -101,6 +74,7 @@ class DecisionQuality(Part):
     expected_failures: Number
     saved: Gain | None
     missed: Gain | None
+    gate: GateRecord | None
     unreadable: Count
     sentence: str
 
@@ -128,18 +102,16 @@ class Decision:
         outlook = self.advice.outlook
         if outlook is None:
             return None if self.start is None else self.start.relative_cost
-        place = (self.started_at - outlook.start) // timedelta(hours=1)
-        return outlook.relative_costs[place] if 0 <= place < len(outlook.relative_costs) else None
+        return outlook.cost_at(self.started_at)
 
 
 def decision_quality(reader: Reader) -> DecisionQuality | str:
-    """What became of the advice that the home keeps, or why that cannot be said."""
-    advice, unreadable = kept(reader.settings.home, reader.as_of)
-    if not advice:
+    """What became of the advice and of the verdicts that the home keeps, or why that cannot be said."""
+    advice, verdicts, unreadable = kept(reader.settings.home, reader.as_of)
+    if not advice and not verdicts:
         return NOTHING_KEPT
-    since = advice[0].as_of
-    rows = reader.rows(STARTED, since=since.replace(tzinfo=None))
-    found, unadvised = decisions(advice, rows)
+    since = (advice or verdicts)[0].as_of
+    found, unadvised = decisions(advice, started(reader, since))
     clear = [one for one in found if not one.advice.is_indifferent]
     taken, others = [one for one in clear if one.start], [one for one in clear if not one.start]
     low, high = wilson(len(taken), len(clear)) or (None, None)
@@ -154,15 +126,21 @@ def decision_quality(reader: Reader) -> DecisionQuality | str:
         followed_share=len(taken) / len(clear) if clear else None,
         followed_low=low,
         followed_high=high,
-        after_following=outcome(taken),
-        after_not_following=outcome(others),
+        after_following=outcome(one.is_failed for one in taken),
+        after_not_following=outcome(one.is_failed for one in others),
         expected_failures=expected(taken),
         saved=gain(1 - cost for cost in costs(taken)),
         missed=gain(cost - best(one) for one in others for cost in costs([one])),
+        gate=gate_record(verdicts, started(reader, verdicts[0].as_of)) if verdicts else None,
         unreadable=unreadable,
         sentence="",
     )
     return quality.model_copy(update={"sentence": sentence(quality)})
+
+
+def started(reader: Reader, since: datetime) -> list[Row]:
+    """The deployments from an instant (aware) on, in order of time."""
+    return reader.rows(STARTED, since=since.replace(tzinfo=None))
 
 
 def decisions(advice: Sequence[Advice], rows: Iterable[Row]) -> tuple[list[Decision], int]:
@@ -208,26 +186,6 @@ def expected(taken: Iterable[Decision]) -> float:
     )
 
 
-def outcome(found: Sequence[Decision]) -> Outcome:
-    settled = [one for one in found if one.is_failed is not None]
-    failures = sum(bool(one.is_failed) for one in settled)
-    low, high = wilson(failures, len(settled)) or (None, None)
-    return Outcome(
-        n=len(settled), failures=failures, rate=failures / len(settled) if settled else None, low=low, high=high
-    )
-
-
-def gain(values: Iterable[float]) -> Gain | None:
-    """The mean with an interval by resampling deployments; None: there are too few."""
-    found = np.array(list(values), dtype=np.float64)
-    if len(found) < FEWEST:
-        return None
-    rng = np.random.default_rng(SEED)
-    means = found[rng.integers(len(found), size=(DRAWS, len(found)))].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Gain(n=len(found), mean=float(found.mean()), low=float(low), high=float(high))
-
-
 def sentence(found: DecisionQuality) -> str:
     """How often advice was followed, and what that was worth, in one sentence.
 
@@ -235,6 +193,8 @@ def sentence(found: DecisionQuality) -> str:
     the usual less."
     """
     clear = found.n - found.indifferent
+    if not found.advice:
+        return "No time was advised by then: `windows`, `now` and `plan` keep theirs when asked about the present."
     if not found.n:
         return f"Nothing was deployed yet after any of {plural(found.advice, 'piece')} of advice."
     if not clear:

@@ -393,7 +393,7 @@ def start_said(start: AdvisedStart, clock: tuple[str, datetime]) -> str:
 
 def decision_of(reader: Reader, facts: Facts) -> Decision | None:
     """The advice that the deployment is held against; null: none was kept."""
-    found, _ = kept(reader.settings.home, min(reader.as_of, facts.started_at))
+    found = kept(reader.settings.home, min(reader.as_of, facts.started_at)).advice
     own = [one for one in found if one.service == facts.service and one.environment == facts.environment]
     if not own:
         return None

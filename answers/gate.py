@@ -29,7 +29,7 @@ from shipcast.answers.gate_checks import (
 from shipcast.answers.inquiry import Details, inquiry
 from shipcast.answers.pricing import ASSUMED_DURATION, check_length
 from shipcast.answers.reading import Reader, open_reader
-from shipcast.answers.windows import ground_warnings
+from shipcast.answers.windows import Outlook, ground_warnings
 from shipcast.scheduling.calendar.calendar import Calendar
 from shipcast.scheduling.calendar.scope import ChangeType, Subject
 from shipcast.scheduling.wanted import Constraints
@@ -100,6 +100,7 @@ class GateAnswer(Answer):
     end: Instant
     duration_minutes: Number
     outlook: StartForecast | None = None
+    week: Outlook | None = Field(None, exclude=True)  # as `windows` gives it, to be kept with the verdict
     items: tuple[Check, ...]
 
     @property
@@ -142,17 +143,18 @@ def gate_in(reader: Reader, service: str, terms: Terms = DEFAULTS, **details: Un
     deployment = deployed(
         asked.constraints, asked.wanted.subject, start, asked.wanted.duration, asked.question.change.zone
     )
-    level, outlook, warnings = level_check(asked, terms.max_level)
+    level, ahead = level_check(asked, terms.max_level)
     return judged(
         deployment,
         (calendar_check(deployment), approvals_check(deployment), level, holds_check(asked)),
         terms,
         **reader.envelope(),
-        outlook=outlook,
+        outlook=ahead.start,
+        week=ahead.week,
         warnings=(
             *missing_calendar(asked.constraints.calendar, asked.files),
             *ground_warnings(asked),
-            *warnings,
+            *ahead.warnings,
         ),
     )
 

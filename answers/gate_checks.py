@@ -16,7 +16,7 @@ from shipcast.answers.calendar import Checked, checked, decided
 from shipcast.answers.doubt import boards_in_doubt, rules_in_doubt
 from shipcast.answers.inquiry import Inquiry
 from shipcast.answers.pricing import priced
-from shipcast.answers.windows import model_warnings, rare_warnings, window
+from shipcast.answers.windows import Outlook, model_warnings, outlook, rare_warnings, window
 from shipcast.answers.words import in_hundred, listing, local_time, sentence_case
 from shipcast.scheduling.calendar.calendar import DEFAULT, OUTSIDE
 from shipcast.scheduling.calendar.meetings import first_meeting
@@ -69,6 +69,15 @@ class StartForecast(Part):
     failure_probability: Share
     failure_low: Share
     failure_high: Share
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is forecast of the start and of the week, and what there is to warn of; null: nothing can be said."""
+
+    start: StartForecast | None = None
+    week: Outlook | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -253,38 +262,40 @@ def boards_unsaid(deployment: Deployment) -> Check | None:
     return None
 
 
-def level_check(asked: Inquiry, max_level: Level) -> tuple[Check, StartForecast | None, list[str]]:
-    """Whether the quarter hour's level is no worse than `max_level`; its forecast, and what there is to warn of."""
+def level_check(asked: Inquiry, max_level: Level) -> tuple[Check, Ahead]:
+    """Whether the quarter hour's level is no worse than `max_level`; and what is forecast."""
     environment = asked.question.environment
     if asked.history.started() == 0:
         return level_unknown(f"No deployment to {environment} was known: nothing tells a level.")
     try:
         if asked.models.ground.pooled == 0:
             return level_unknown(f"No deployment to {environment} had settled: nothing tells a level.")
-        outlook, warnings = forecast(asked)
+        start, ahead = forecast(asked)
     except ModelError as error:
         return level_unknown(f"No level can be forecast: {error.detail}")
-    is_worse = get_args(Level).index(outlook.level) > get_args(Level).index(max_level)
+    is_worse = get_args(Level).index(start.level) > get_args(Level).index(max_level)
     bound = f"; the worst that may ship is {max_level}" if is_worse else ""
-    said = f"{outlook_said(outlook)}{bound}."
-    return Check(check="level", verdict="hold" if is_worse else "go", detail=said), outlook, warnings
+    said = f"{start_said(start)}{bound}."
+    return Check(check="level", verdict="hold" if is_worse else "go", detail=said), ahead
 
 
-def level_unknown(said: str) -> tuple[Check, None, list[str]]:
-    return Check(check="level", verdict="unknown", detail=said), None, []
+def level_unknown(said: str) -> tuple[Check, Ahead]:
+    return Check(check="level", verdict="unknown", detail=said), Ahead()
 
 
-def forecast(asked: Inquiry) -> tuple[StartForecast, list[str]]:
+def forecast(asked: Inquiry) -> tuple[StartForecast, Ahead]:
     question, models = asked.question, asked.models
     starts = np.array([question.earliest], dtype="datetime64[us]")
-    found = window(priced(asked.reader.at, models, question, starts), asked.admission(starts), 0)
-    outlook = StartForecast(**{name: getattr(found, name) for name in StartForecast.model_fields})
-    return outlook, [*model_warnings(question, models), *rare_warnings(question.change, models.ground, starts)]
+    prices = priced(asked.reader.at, models, question, starts)
+    found = window(prices, asked.admission(starts), 0)
+    start = StartForecast(**{name: getattr(found, name) for name in StartForecast.model_fields})
+    warnings = (*model_warnings(question, models), *rare_warnings(question.change, models.ground, starts))
+    return start, Ahead(start, outlook(prices), warnings)
 
 
-def outlook_said(outlook: StartForecast) -> str:
-    chance = in_hundred(outlook.failure_probability, outlook.failure_low, outlook.failure_high)
-    return f"{outlook.level.capitalize()}: {chance} would fail, {outlook.relative_cost * 100:.0f} % of the usual cost"
+def start_said(start: StartForecast) -> str:
+    chance = in_hundred(start.failure_probability, start.failure_low, start.failure_high)
+    return f"{start.level.capitalize()}: {chance} would fail, {start.relative_cost * 100:.0f} % of the usual cost"
 
 
 def holds_check(asked: Inquiry) -> Check:

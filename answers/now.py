@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, Unpack
 
 import numpy as np
@@ -37,7 +36,7 @@ GOOD_ENOUGH = ("calm", "fair")
 MUCH_CHEAPER = 0.5  # of the cost of now: below it a start within 24 hours is named though now is good enough
 
 Verdict = Literal["go", "wait", "no_clear_difference", "no_window"]
-Horizon = Literal["now", "within 24 hours", "within 7 days"]
+Horizon = Literal["now", "within 24 hours", "within 7 days", "by latest"]
 
 
 class Choice(Window):
@@ -46,7 +45,8 @@ class Choice(Window):
     Parameters
     ----------
     when
-        How far ahead the best start was looked for; of "now" there is but one.
+        How far ahead the best start was looked for; of "now" there is but one. "by latest" stands instead of "within 7
+        days" where it was said by when the deployment has to have ended.
     relative_to_now
         Its cost over that of the first start.
     is_clearly_better
@@ -68,9 +68,11 @@ class NowAnswer(PricedAnswer):
     verdict
         `go`: now is allowed, and calm or fair, or nothing within 24 hours is clearly better. `wait`: something is, or a
         rule is against now. `no_clear_difference`: nor is anything within 7 days, so that waiting is as good.
-        `no_window`: nothing within 7 days is allowed.
+        `no_window`: nothing within 7 days is allowed. A latest end that was given stands for the 24 hours and the 7
+        days.
     wait_until
-        Where the verdict is to wait: the best start within 24 hours, or within 7 days where none of these is allowed.
+        Where the verdict is to wait: the best start within 24 hours, or within 7 days where none of these is allowed;
+        where a latest end was given, the best by then.
     is_blocked_now
         Whether a rule blocks the first quarter hour.
     refused_by
@@ -86,38 +88,59 @@ class NowAnswer(PricedAnswer):
     is_blocked_now: bool = False
     refused_by: tuple[str, ...] = ()
     items: tuple[Choice, ...]
+    latest: Instant | None = Field(None, exclude=True)  # as it was given, to be said in words
+
+    @property
+    def awaited(self) -> Choice | None:
+        """The best start that is worth waiting for if it is better than now, or now may not be; null: none is ahead."""
+        ahead = self.items[1:]
+        return next(iter(ahead if self.latest is None else ahead[::-1]), None)
 
 
-def now(reader: Reader, service: str, *, duration: timedelta | None = None, **details: Unpack[Details]) -> NowAnswer:
+def now(
+    reader: Reader,
+    service: str,
+    *,
+    duration: timedelta | None = None,
+    latest: datetime | None = None,
+    **details: Unpack[Details],
+) -> NowAnswer:
     """Whether a change of `service` should go at the first quarter hour, as known at the reader's `as_of`.
 
     Parameters
     ----------
     duration
         As in `explain`.
+    latest
+        Aware. By when the deployment has to have ended, so how long it can wait; null: it waits for a day at most,
+        unless a rule keeps it longer, and what the 7 days hold is shown beside.
 
     Raises
     ------
     UnknownName
         No service or environment of that name is known; the nearest are named.
     UsageError
-        A duration that is not positive, or a negative size.
+        A duration that is not positive, a negative size, or a `latest` that is past or past 35 days.
     CalendarError
         The calendar cannot be used.
     """
-    asked = inquiry(reader, service, duration, coming_week(reader), **details)
+    period = coming_week(reader) if latest is None else lambda _: (None, latest)
+    asked = inquiry(reader, service, duration, period, **details)
     question = asked.question
-    admitted = asked.admission(candidate_starts(question.earliest, question.latest, question.duration))
+    starts = candidate_starts(question.earliest, question.latest, question.duration)
     answer = NowAnswer(
         **reader.envelope(),
         **basis(question, asked.models),
         verdict="no_window",
         items=(),
-        blocked=admitted.blocked(),
-        is_blocked_now=not admitted.is_open[0],
-        refused_by=admitted.refusing(0),
+        latest=latest,
         warnings=tuple(ground_warnings(asked)),
     )
+    if len(starts) == 0:
+        return said(answer)
+    admitted = asked.admission(starts)
+    refused = {"is_blocked_now": not admitted.is_open[0], "refused_by": admitted.refusing(0)}
+    answer = answer.model_copy(update={"blocked": admitted.blocked(), **refused})
     if not admitted.is_free.any():
         return said(answer, **following(admitted))
     if asked.history.started() == 0:
@@ -133,10 +156,14 @@ def coming_week(reader: Reader) -> Period:
 def nothing_known(answer: NowAnswer, admitted: Admission) -> NowAnswer:
     nothing = f"No deployment to {answer.environment} was known: nothing tells now from later."
     first = int(admitted.is_free.argmax())
-    items = (Choice(**dict(unknown(admitted, first)), when="within 7 days" if first else "now"),)
+    items = (Choice(**dict(unknown(admitted, first)), when=farthest(answer) if first else "now"),)
     verdict: Verdict = "wait" if first else "no_clear_difference"
     wait_until = items[0].start if first else None
     return said(answer, verdict=verdict, items=items, wait_until=wait_until, warnings=(*answer.warnings, nothing))
+
+
+def farthest(answer: NowAnswer) -> Horizon:
+    return "within 7 days" if answer.latest is None else "by latest"
 
 
 def decided(asked: Inquiry, admitted: Admission, answer: NowAnswer) -> NowAnswer:
@@ -144,18 +171,17 @@ def decided(asked: Inquiry, admitted: Admission, answer: NowAnswer) -> NowAnswer
     prices = priced(asked.reader.at, asked.models, asked.question, admitted.starts)
     slots = np.flatnonzero(admitted.is_free)
     of_day = slots[admitted.starts[slots] < np.datetime64(asked.reader.at + DAY, "us")]
-    ahead: tuple[tuple[Horizon, NDArray[np.int64]], ...] = (("within 24 hours", of_day), ("within 7 days", slots))
+    ahead: tuple[tuple[Horizon, NDArray[np.int64]], ...] = (("within 24 hours", of_day), (farthest(answer), slots))
     items = (
         choice(prices, admitted, np.array([0]), "now"),
         *(choice(prices, admitted, some, when) for when, some in ahead if len(some)),
     )
-    verdict = verdict_of(items) if admitted.is_free[0] else "wait"
-    best = items[0] if verdict != "wait" else items[1]
+    answer = answer.model_copy(update={"items": items})
+    verdict = verdict_of(answer) if admitted.is_free[0] else "wait"
     return said(
         answer,
         verdict=verdict,
-        wait_until=best.start if verdict == "wait" else None,
-        items=items,
+        wait_until=answer.awaited.start if verdict == "wait" and answer.awaited else None,
         outlook=outlook(prices),
         warnings=(
             *answer.warnings,
@@ -182,14 +208,14 @@ def choice(prices: Prices, admitted: Admission, slots: NDArray[np.int64], when: 
     )
 
 
-def verdict_of(items: Sequence[Choice]) -> Verdict:
-    """Go at a good time, or where waiting for a day brings nothing; wait where it does."""
-    first, of_day, of_week = items  # now is one of those ahead, so both are there
+def verdict_of(answer: NowAnswer) -> Verdict:
+    """Go at a good time, or where waiting brings nothing; wait where it does. Now may be."""
+    first, *_, last = answer.items
     if first.level in GOOD_ENOUGH:
         return "go"
-    if of_day.is_clearly_better:
+    if answer.awaited is not None and answer.awaited.is_clearly_better:
         return "wait"
-    return "go" if of_week.is_clearly_better else "no_clear_difference"
+    return "go" if last.is_clearly_better else "no_clear_difference"
 
 
 def said(answer: NowAnswer, **found: object) -> NowAnswer:
@@ -205,7 +231,7 @@ def sentence(answer: NowAnswer, zone: str | None = None) -> str:
     """
     zone = zone or answer.business_zone
     if answer.verdict == "no_window":
-        return f"{refusal(answer)}, nor within 7 days. {next_said(answer, zone)}"
+        return no_window_sentence(answer, zone)
     if answer.items[-1].failure_probability is None:
         return nothing_known_sentence(answer, zone)
     if answer.verdict == "wait":
@@ -214,7 +240,8 @@ def sentence(answer: NowAnswer, zone: str | None = None) -> str:
     first = answer.items[0]
     chance = f"{in_hundred(first.failure_probability or 0.0, first.failure_low, first.failure_high)} would fail"
     if answer.verdict == "no_clear_difference":
-        return f"Ship {answer.service} now or later: {chance} now, and no time within 7 days is clearly better."
+        ahead = f"no time {ahead_said(answer, zone)}"
+        return f"Ship {answer.service} now or later: {chance} now, and {ahead} is clearly better."
     better = ", and no time within 24 hours is clearly better"
     if first.level in GOOD_ENOUGH:
         better = cheaper_soon(answer, zone)
@@ -222,9 +249,25 @@ def sentence(answer: NowAnswer, zone: str | None = None) -> str:
     return f"Ship {answer.service} now: {chance}, {relative:.0f} % of the usual cost{better}."
 
 
+def ahead_said(answer: NowAnswer, zone: str) -> str:
+    """How far ahead was looked."""
+    return "within 7 days" if answer.latest is None else f"until {latest_said(answer, zone)}"
+
+
+def latest_said(answer: NowAnswer, zone: str) -> str:
+    return f"{local_time(answer.latest or answer.as_of, zone, answer.as_of)} ({zone})"
+
+
+def no_window_sentence(answer: NowAnswer, zone: str) -> str:
+    if not answer.refused_by:
+        length = f"{answer.duration_minutes:g} minutes from a quarter hour on"
+        return f"No start for {answer.service}: no {length} end by {latest_said(answer, zone)}."
+    return f"{refusal(answer)}, nor {ahead_said(answer, zone)}. {next_said(answer, zone)}"
+
+
 def cheaper_soon(answer: NowAnswer, zone: str) -> str:
-    """Which start within 24 hours would cost much less than now; empty: none clearly would."""
-    best = next((item for item in answer.items if item.when == "within 24 hours"), None)
+    """Which start worth waiting for would cost much less than now; empty: none clearly would."""
+    best = answer.awaited
     if best is None or not best.is_clearly_better or (best.relative_to_now or 1.0) >= MUCH_CHEAPER:
         return ""
     when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
@@ -246,7 +289,7 @@ def nothing_known_sentence(answer: NowAnswer, zone: str) -> str:
 
 
 def wait_sentence(answer: NowAnswer, zone: str) -> str:
-    best = answer.items[1]
+    best = answer.awaited or answer.items[-1]
     when = f"{local_time(best.start, zone, answer.as_of)} ({zone})"
     chance = in_hundred(best.failure_probability or 0.0, best.failure_low, best.failure_high)
     return f"Wait until {when}: {times(best.relative_to_now or 0.0)} of the cost of now, and {chance} would fail."

@@ -28,7 +28,7 @@ from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
 from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.scheduling.recommend import diverse, is_clearly_better, level, robust_costs
-from shipcast.scheduling.windows import candidate_starts
+from shipcast.scheduling.windows import SLOT, candidate_starts
 
 Verdict = Literal["recommend", "no_clear_difference", "no_window"]
 Unit = Literal["requests", "disruption_minutes"]
@@ -94,6 +94,15 @@ class Outlook(Part):
 
     start: Instant
     relative_costs: tuple[Number, ...]
+
+    def cost_at(self, moment: datetime) -> float | None:
+        """That of the hour of an instant (aware), against the usual; null: it is none of these.
+
+        The quarter of an hour before them, in which the question may have been asked, counts as the first.
+        """
+        since = moment - self.start
+        place = 0 if -SLOT < since < timedelta(0) else since // timedelta(hours=1)
+        return self.relative_costs[place] if 0 <= place < len(self.relative_costs) else None
 
 
 class PricedAnswer(Answer):

@@ -211,9 +211,22 @@ class Notebook:
             **details,
         )
 
-    def now(self, service: str, duration: Duration | None = None, **details: Unpack[Details]) -> NowAnswer:
+    def now(
+        self,
+        service: str,
+        duration: Duration | None = None,
+        *,
+        latest: Time | None = None,
+        **details: Unpack[Details],
+    ) -> NowAnswer:
         """Whether to ship now, or until when to wait: `shipcast now`; details as of `windows`."""
-        return self.asked(now, service, duration=None if duration is None else as_duration(duration), **details)
+        return self.asked(
+            now,
+            service,
+            duration=None if duration is None else as_duration(duration),
+            latest=self.instant(latest, "latest"),
+            **details,
+        )
 
     def gate(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipcast.answers.decision_quality import DecisionQuality, Gain, Outcome
+from shipcast.answers.decision_quality import DecisionQuality
 from shipcast.answers.failure_quality import (
     Band,
     FailureQuality,
@@ -14,9 +14,11 @@ from shipcast.answers.failure_quality import (
     said,
     verdict,
 )
+from shipcast.answers.gate_record import GateRecord, Shipped
 from shipcast.answers.hour_quality import HourQuality, risk_said, untold
 from shipcast.answers.load_quality import load_said
 from shipcast.answers.model_record import skill_over_time, skill_said
+from shipcast.answers.outcomes import Gain, Outcome
 from shipcast.answers.quality import QualityAnswer, quality, serving_said
 from shipcast.answers.restore_quality import restore_said
 from shipcast.answers.words import plural, share
@@ -157,6 +159,8 @@ def decisions(found: QualityAnswer) -> None:
     if record.n:
         decision_table(record)
     cards.note(others_said(record))
+    if record.gate is not None:
+        gate_record(record.gate)
 
 
 def decision_table(record: DecisionQuality) -> None:
@@ -178,6 +182,28 @@ def others_said(record: DecisionQuality) -> str:
     same = f"{record.indifferent:,} were told that the time makes no clear difference" if record.indifferent else ""
     torn = f"{plural(record.unreadable, 'kept line')} cannot be read" if record.unreadable else ""
     return f"{'; '.join(part for part in (told, same, torn) if part)}. Who follows advice may differ otherwise too."
+
+
+def gate_record(record: GateRecord) -> None:
+    """How it ended where the gate let go, and where somebody went against it."""
+    cards.text(record.sentence)
+    groups = [("a go", record.after_go), ("a hold or unknown", record.against)]
+    if not any(one.deployments for _, one in groups):
+        return
+    cards.table(
+        ["within 30 minutes of", "settled", "failed", "that is", "95 % interval", "expected to fail"],
+        [[name, *ended(one.ended), expected(one)] for name, one in groups],
+        f"Deployments after verdicts of the gate since {record.period_start:%-d %b %Y}",
+        numbers=("settled", "failed", "that is", "expected to fail"),
+        download="gate-record",
+    )
+
+
+def expected(one: Shipped) -> str:
+    if not one.n_expected:
+        return "not known"
+    of = "" if one.n_expected == one.ended.n else f" of {one.n_expected:,}"
+    return f"{one.expected_failures:.1f}{of}"
 
 
 def ended(one: Outcome) -> list[object]:

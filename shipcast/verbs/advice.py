@@ -44,7 +44,7 @@ ROWS = {
 
 
 def add_verbs(app: typer.Typer) -> None:
-    verb(app, "now", "shipcast now checkout --duration 45m --lines 300")(now_verb)
+    verb(app, "now", "shipcast now checkout --as-of 2025-12-15T09:00Z --latest 2025-12-18T18:00Z")(now_verb)
     verb(app, "explain", "shipcast explain checkout --at 2025-12-16T06:15Z --duration 45m --lines 300")(explain_verb)
 
 
@@ -56,6 +56,9 @@ def now_verb(
     lines: Lines = None,
     files: Files = None,
     change_type: ChangeType = None,
+    latest: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Ended by then, which it may wait for; default: waits for a day.")
+    ] = None,
     calendar: CalendarFile = None,
 ) -> None:
     """Whether to ship now, or until when to wait.
@@ -75,6 +78,7 @@ def now_verb(
             lines=lines,
             files=files,
             change_type=change_type,
+            latest=ask.optional_instant(latest, "--latest"),
             calendar_file=calendar,
         )
     answer = keep(ask.settings.home, answer)

@@ -51,6 +51,7 @@ def gate_verb(
     ] = None,
 ) -> None:
     """Whether a change may ship: exit code 0 go, 10 hold, 11 cannot say."""
+    from shipcast.answers.advice import keep
     from shipcast.answers.gate import Terms, gate
 
     answer = gate(
@@ -65,6 +66,7 @@ def gate_verb(
         calendar_file=calendar,
     )
     report(answer, junit, summary)
+    answer = keep(ask.settings.home, answer)  # what was not given, since no file took it, is not kept
     try:
         show(ask, answer, lambda: show_gate(ask, answer, asked_change(lines, files, change_type, calendar)))
     except BrokenPipeError:

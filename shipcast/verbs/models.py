@@ -100,6 +100,7 @@ def show_quality(ask: Ask, answer: QualityAnswer) -> None:
         load_said(answer.load) if answer.load else f"Load: {answer.missing['load']}",
         restore_said(answer.restore) if answer.restore else f"Time to restore: {answer.missing['restore']}",
         answer.decisions.sentence if answer.decisions else f"Decisions: {answer.missing['decisions']}",
+        *([answer.decisions.gate.sentence] if answer.decisions and answer.decisions.gate else []),
     ]
     for line in said:
         say(line)

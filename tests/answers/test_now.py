@@ -13,6 +13,7 @@ from shipcast.settings.errors import UsageError
 
 NOON = datetime(2025, 6, 3, 12, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
+FREEZE = '[[freeze]]\nid = "audit"\nstart = {}\nend = {}\ntz = "UTC"\n'
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,82 @@ def test_a_much_better_start_within_a_day_is_named_though_now_is_good(at_a_good_
     wanted = f" of the usual cost; Wed 4 Jun 21:02 (Asia/Tokyo) would cost {ratio:.2f} of it."
 
     assert sentence(answer).endswith(wanted if named else " of the usual cost.")
+
+
+@pytest.mark.parametrize("hours", [1, 4, 30, 100])
+def test_it_waits_for_the_cheapest_start_that_ends_by_latest(home, hours):
+    latest = NOON + timedelta(hours=hours)
+    answer = ask(home, as_of=NOON, latest=latest)
+    with open_reader(home, NOON) as reader:
+        best = windows(reader, "pay", duration=HALF_HOUR, latest=latest, top=1).items[0]
+
+    assert [item.when for item in answer.items] == ["now", "within 24 hours", "by latest"]
+    assert (answer.items[2].start, answer.items[2].expected_cost) == (best.start, best.expected_cost)
+    assert max(item.end for item in answer.items) <= latest
+    if answer.verdict == "wait":
+        assert answer.wait_until == best.start
+
+
+def test_a_later_latest_finds_a_cheaper_wait_and_an_earlier_one_is_kept_to(home):
+    near, far = (ask(home, as_of=NOON, latest=NOON + timedelta(hours=hours)) for hours in (4, 6))
+
+    assert (near.verdict, near.wait_until, far.verdict) == ("no_clear_difference", None, "wait")
+    assert "no time until Wed 4 Jun 01:02 (Asia/Tokyo) is clearly better" in near.sentence
+    assert far.awaited.expected_cost < near.awaited.expected_cost
+    assert near.awaited.end <= NOON + timedelta(hours=4) < far.wait_until
+
+
+def test_it_waits_longer_than_a_day_only_where_latest_lets_it(home, tmp_path):
+    calendar = tmp_path / "calendar.toml"
+    calendar.write_text(FREEZE.format("2025-06-03T13:00:00", "2025-06-04T16:00:00"))
+    by_default, told = (
+        ask(home, as_of=NOON, calendar_file=calendar, latest=latest) for latest in (None, NOON + 2 * DAY)
+    )
+
+    assert (by_default.verdict, by_default.wait_until) == ("go", None)
+    assert "no time within 24 hours is clearly better" in by_default.sentence
+    assert (told.verdict, told.awaited.when) == ("wait", "by latest")
+    assert NOON + DAY < told.wait_until == told.awaited.start
+
+
+def test_a_freeze_of_more_than_a_week_can_be_waited_out_if_latest_lies_behind_it(home, tmp_path):
+    calendar = tmp_path / "calendar.toml"
+    calendar.write_text(FREEZE.format("2025-06-03", "2025-06-12"))
+    by_default, near, far = (
+        ask(home, as_of=NOON, calendar_file=calendar, latest=latest)
+        for latest in (None, NOON + 2 * DAY, NOON + 12 * DAY)
+    )
+
+    assert (by_default.verdict, near.verdict, far.verdict) == ("no_window", "no_window", "wait")
+    assert "(audit), nor within 7 days. The next" in by_default.sentence
+    assert "(audit), nor until Thu 5 Jun 21:02 (Asia/Tokyo). The next" in near.sentence
+    assert datetime(2025, 6, 13, tzinfo=UTC) <= far.wait_until < NOON + 12 * DAY
+    assert [item.when for item in far.items] == ["now", "by latest"]
+
+
+def test_where_nothing_fits_before_latest_that_is_said(home):
+    answer = ask(home, as_of=NOON, latest=NOON + HALF_HOUR)
+
+    assert (answer.verdict, answer.items, answer.is_blocked_now) == ("no_window", (), False)
+    assert answer.sentence == (
+        "No start for pay: no 30 minutes from a quarter hour on end by Tue 3 Jun 21:32 (Asia/Tokyo)."
+    )
+
+
+def test_latest_is_no_part_of_the_json(home):
+    assert "latest" not in ask(home, as_of=NOON, latest=NOON + DAY).as_dict()
+
+
+@pytest.mark.parametrize(
+    ("latest", "words"), [(NOON, "--latest .* does not come after the time asked at"), (NOON + 36 * DAY, "35 days")]
+)
+def test_a_latest_that_is_past_or_out_of_reach_is_refused_as_windows_does(home, latest, words):
+    with pytest.raises(UsageError, match=words) as told:
+        ask(home, as_of=NOON, latest=latest)
+    with open_reader(home, NOON) as reader, pytest.raises(UsageError) as of_windows:
+        windows(reader, "pay", duration=HALF_HOUR, latest=latest)
+
+    assert str(told.value) == str(of_windows.value)
 
 
 def test_the_starts_cost_what_windows_says_they_cost_number_for_number(home):

@@ -1,10 +1,14 @@
 """Forecast quality and models on the page: they say what `quality` says."""
 
+import json
+from datetime import datetime
+
 import pytest
-from company import LATER
+from company import CUT, DEPLOYED, LATER, instant
 from drawing import drawn, empties, headline, is_broken, words
 from places import AS_OF, PLACES
 
+from shipcast.__main__ import run
 from shipcast.answers.failure_quality import band_told
 from shipcast.answers.quality import quality, serving_said
 from shipcast.answers.reading import open_reader
@@ -47,3 +51,21 @@ def test_without_a_model_the_pages_say_how_to_train_one(built_once, path):
     assert "No model was trained" in headline(page)
     assert "unknown" in empties(page)
     assert "shipcast train" in words(page)
+
+
+def test_what_became_of_the_gates_verdicts_is_said_on_the_page_and_the_command_line(own_home, capsys):
+    last = max(datetime.fromisoformat(one["started_at"]) for one in DEPLOYED if one["service"] == "web")
+    start = {"as_of": instant(last), "start": instant(last), "end": instant(CUT)}
+    said = {"verb": "gate", "service": "web", "environment": "production", "verdict": "hold", **start}
+    line = json.dumps({**said, "failure_probability": 0.25, "relative_cost": 1.5})
+    (own_home.home / "advice.jsonl").write_text(line)
+
+    text = " ".join(words(drawn(own_home, "quality", LATER)).split())
+    run(["--home", str(own_home.home), "--as-of", instant(LATER), "quality"])
+    printed = " ".join(capsys.readouterr().out.split())
+
+    sentence = "The gate said hold 1 time: after a go nothing was deployed, against it "
+    assert sentence in text
+    assert sentence in printed
+    assert "within 30 minutes of settled failed that is 95 % interval expected to fail a go 0 0" in text
+    assert "a hold or unknown 1 " in text

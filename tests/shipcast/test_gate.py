@@ -50,6 +50,24 @@ def test_the_exit_code_is_the_verdict(ask, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["calendar.toml"]
 
 
+def test_a_verdict_about_the_present_is_kept_once_it_is_given(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kept = tmp_path / ".shipcast" / "advice.jsonl"
+    kept.parent.mkdir()
+
+    assert run(["gate", "pay"]) == 11
+    assert run(["gate", "pay", "--on-unknown", "go"]) == 0
+    assert run(["gate", "pay", "--junit", "nowhere/gate.xml"]) == 7
+    assert run(["gate", *AT, "pay"]) == 11
+    assert [json.loads(line)["verdict"] for line in kept.read_text().split()] == ["unknown", "go"]
+    assert "not kept" not in capsys.readouterr().out
+
+    kept.unlink()
+    kept.mkdir()
+    assert run(["gate", "pay"]) == 11
+    assert "This advice was not kept for later comparison: Is a directory." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
