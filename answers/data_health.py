@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from shipcast.answers.answer import optional_utc, utc
@@ -151,15 +151,12 @@ class LastBuild:
 
     Parameters
     ----------
-    ended_at
-        When its record was written.
     tests
         How many tests held.
     wrong
         The models and tests that failed.
     """
 
-    ended_at: datetime
     tests: int
     wrong: tuple[str, ...]
     sentence: str
@@ -265,7 +262,7 @@ def last_build(home: Path) -> LastBuild | None:
     """What the record of the last build says; null: there is none, or it broke off."""
     path = home / LOG
     try:
-        text, changed = path.read_text(encoding="utf-8", errors="replace"), path.stat().st_mtime
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     found = ENDED.search(text)
@@ -274,20 +271,18 @@ def last_build(home: Path) -> LastBuild | None:
     outcomes = TEST.findall(text)
     wrong = tuple(name for word, name in outcomes if word in WRONG)
     tests, failed = sum(word == "PASS" for word, _ in outcomes), int(found[3])
-    ended = datetime.fromtimestamp(changed, UTC).replace(microsecond=0)
-    return LastBuild(ended, tests, wrong, build_said(ended, tests, failed, wrong))
+    return LastBuild(tests, wrong, build_said(tests, failed, wrong))
 
 
-def build_said(ended: datetime, tests: int, failed: int, wrong: tuple[str, ...]) -> str:
+def build_said(tests: int, failed: int, wrong: tuple[str, ...]) -> str:
     """
-    >>> build_said(datetime(2026, 1, 6, 9, 30), 95, 0, ())
-    'All 95 tests held in the build of 6 Jan 2026 09:30 UTC.'
+    >>> build_said(95, 0, ())
+    'All 95 tests held in the last build.'
     """
-    when = f"{ended:%-d %b %Y %H:%M} UTC"
     if not failed:
-        return f"All {tests} tests held in the build of {when}."
+        return f"All {tests} tests held in the last build."
     names = f" ({', '.join(wrong[:3])})" if wrong else ""
-    return f"The build of {when} failed{names}: this page shows the one before. See why with `shipcast build`."
+    return f"The last build failed{names}: this page shows the one before. See why with `shipcast build`."
 
 
 def refused_rows(reader: Reader, table: str | None, rule: str | None, limit: int) -> tuple[QuarantinedRow, ...]:

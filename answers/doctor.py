@@ -13,6 +13,7 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer
 from shipcast.answers.audit import ledger_findings
+from shipcast.answers.company import company_rules
 from shipcast.answers.findings import Finding, State
 from shipcast.answers.metric_queries import PROXIES
 from shipcast.answers.metrics import proxy_said
@@ -21,6 +22,7 @@ from shipcast.answers.operations import envelope
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
 from shipcast.answers.words import age, plural, share
+from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import Locked, StorageError
 from shipcast.warehouse.connection import WORK_FILE, open_beside
@@ -69,6 +71,7 @@ def doctor(settings: Settings, as_of: datetime, repaired: Sequence[str] = ()) ->
         What was mended just before, in words.
     """
     findings = [*home_findings(settings), *code_findings(settings), *ledger_findings(settings)]
+    findings += calendar_findings(settings, as_of)
     findings += storage_findings(settings)
     can_be_said, data_as_of = None, None
     try:
@@ -96,7 +99,12 @@ def findings_beside_runs(reader: Reader) -> tuple[Finding, ...]:
     Whether these are whole, and whether loaded data waits for a build, is only `doctor` to say.
     """
     settings = reader.settings
-    looked_at = (home_findings(settings), code_findings(settings), ledger_findings(settings))
+    looked_at = (
+        home_findings(settings),
+        code_findings(settings),
+        ledger_findings(settings),
+        calendar_findings(settings, reader.as_of),
+    )
     return (*chain(*looked_at), *snapshot_findings(settings, reader), *model_findings(reader))
 
 
@@ -142,6 +150,21 @@ class Loaded:
     load_id: int | None
     refused_rows: int
     refused_files: int
+
+
+def calendar_findings(settings: Settings, as_of: datetime) -> Iterator[Finding]:
+    """Whether the calendar can be used; nothing where there is none, or where the ledger beside it is at fault."""
+    try:
+        rules = company_rules(settings, as_of)
+    except CalendarError as error:
+        said = " ".join((error.detail, *error.lines))
+        yield Finding(subject="calendar", state="broken", finding=said, remedy=error.next_step)
+    except StorageError:
+        return
+    else:
+        if rules.files:
+            said = f"{plural(len(rules.files), 'file')} in force"
+            yield Finding(subject="calendar", state="good", finding=said, remedy=None)
 
 
 def storage_findings(settings: Settings) -> Iterator[Finding]:

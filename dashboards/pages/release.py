@@ -420,7 +420,7 @@ def risk_ahead(answer: WindowsAnswer, axis: charts.Axis) -> None:
     cut = f" Bars end at {charts.HIGHEST:.0%}." if high["relative"] > charts.HIGHEST else ""
     cards.chart(
         charts.risk(rows, charts.window_rows(answer, axis), axis),
-        f"What a start would cost by the hour ({axis.zone}): least on {low['when']}, {low['said']}; most on "
+        f"What starts would cost, the mean of each hour ({axis.zone}): least on {low['when']}, {low['said']}; most on "
         f"{high['when']}, {high['said']}. Diamonds are the windows, with intervals that hold 95 %.{cut}",
         ["hour", "level", "cost"],
         [[row["when"], row["level"], row["said"]] for row in rows],

@@ -44,3 +44,19 @@ def test_what_is_missing_is_no_error_and_what_is_broken_is(tmp_path):
 
     (tmp_path / "work.duckdb").write_bytes(b"no database" * 1000)
     assert doctor(settings, datetime.now(UTC)).exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "said"),
+    [
+        ('[[freeze]]\nid = "audit"\nstart = 2026-01-01\nend = 2026-01-05\n', "good", "1 file in force"),
+        ("[[reserve", "broken", "calendar.toml"),
+    ],
+)
+def test_a_calendar_that_cannot_be_used_is_found(tmp_path, text, state, said):
+    (tmp_path / "calendar.toml").write_text(text, encoding="utf-8")
+    answer = doctor(Settings(home=tmp_path), datetime.now(UTC))
+    [found] = [item for item in answer.items if item.subject == "calendar"]
+
+    assert found.state == state
+    assert said in found.finding
