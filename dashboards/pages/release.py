@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import inf
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -130,28 +129,23 @@ def asked(view: View) -> Form | None:
 
 
 def whole(label: str, key: str, placeholder: str, least: int, most: int) -> int | None:
-    if not is_number(st.session_state.get(key, st.query_params.get(key))):
-        st.query_params.pop(key, None)
-    found: int | None = st.number_input(
+    """A whole number; null: not said.
+
+    It is asked for as one with digits behind the point: an endless one in the address would break a whole one.
+    """
+    found: float | None = st.number_input(
         label,
-        min_value=least,
-        max_value=most,
+        min_value=float(least),
+        max_value=float(most),
         value=None,
-        step=1,
+        step=1.0,
+        format="%d",
         placeholder=placeholder,
         key=key,
         bind="query-params",
         width=150,
     )
-    return found
-
-
-def is_number(given: object) -> bool:
-    """Whether a field of the form can hold what the address says: an endless number is none."""
-    try:
-        return given is None or abs(float(str(given))) < inf
-    except ValueError:
-        return False
+    return None if found is None else round(found)
 
 
 def moment(label: str, key: str, zone: str) -> datetime | None:
