@@ -29,6 +29,7 @@ from shipcast.dashboards.frame import PAGES
 from shipcast.simulator import simulate
 
 SERVICES, DAYS, VIEWERS, CHANGES = 50, 365, 10, 8
+AHEAD = 27  # seconds in which a server has asked ahead
 TITLE, HEADLINE = ".sc-eyebrow", "h1.sc-headline"
 DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 WATCH = """() => { window.redrawn = new Promise(done => {
@@ -102,6 +103,16 @@ def opened(browser: Browser, url: str) -> tuple[list[float], Page]:
     return seconds, tab
 
 
+def reloaded(tab: Page) -> float:
+    """The seconds to all of the page for one who has been there, once what is asked ahead is answered."""
+    time.sleep(AHEAD)
+    began = time.perf_counter()
+    tab.reload()
+    for part in (HEADLINE, DRAWN):
+        tab.wait_for_selector(part)
+    return time.perf_counter() - began
+
+
 def changed(tab: Page) -> Iterator[float]:
     """The seconds to all of the page, from the choice of another service on."""
     for number in range(CHANGES):
@@ -129,7 +140,7 @@ def measure(home: Path) -> None:
             with serving(home) as (address, _):
                 url = f"{address}/{'' if path == next(iter(PAGES)) else path}"
                 first, tab = opened(browser, url)
-                again = opened(browser, url)[0][-1]
+                again = reloaded(tab)
                 changes = sorted(changed(tab))
                 told = " | ".join(f"{seconds:.2f}" for seconds in (*first, again, changes[int(0.95 * len(changes))]))
                 print(f"| {path} | {told} |", flush=True)

@@ -13,8 +13,10 @@ from shipcast.settings import Settings
 from shipcast.settings.errors import ShipcastError
 
 LOG = logging.getLogger("shipcast.dashboards")
-LOOK_AGAIN = 60.0  # seconds
-PAGES: Sequence[Callable[[Source], None]] = (outlook.ask_ahead, trained_models.ask_ahead)
+QUIET, LOOK_AGAIN = 20.0, 60.0  # seconds: after the first page, which who just started it looks at; between looks
+Page = Callable[[Source], None]
+FIRST: Sequence[Page] = (outlook.ask_ahead,)
+PAGES: Sequence[Page] = (*FIRST, trained_models.ask_ahead)
 
 
 def keep_asking(settings: Settings, as_of: datetime | None) -> None:
@@ -24,16 +26,18 @@ def keep_asking(settings: Settings, as_of: datetime | None) -> None:
 
 def again_and_again(settings: Settings, as_of: datetime | None) -> None:
     never = Event()
+    ask_ahead(settings, as_of, FIRST)
+    never.wait(QUIET)
     while True:
-        ask_ahead(settings, as_of)
+        ask_ahead(settings, as_of, PAGES)
         never.wait(LOOK_AGAIN)
 
 
-def ask_ahead(settings: Settings, as_of: datetime | None) -> None:
+def ask_ahead(settings: Settings, as_of: datetime | None, pages: Sequence[Page]) -> None:
     """Ask once; what was answered already is kept and takes no time, and what cannot be answered the page says."""
     try:
         found = source(settings, as_of)
-        for ask_of in PAGES:
+        for ask_of in pages:
             ask_of(found)
     except ShipcastError:
         pass

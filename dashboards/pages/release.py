@@ -139,7 +139,7 @@ def whole(label: str, key: str, placeholder: str, least: int, most: int) -> int 
         max_value=float(most),
         value=None,
         step=1.0,
-        format="%d",
+        format="%.0f",
         placeholder=placeholder,
         key=key,
         bind="query-params",
