@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from shipcast.answers.advice import Advice, AdvisedStart, kept
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
-from shipcast.answers.gate_record import GateRecord, gate_record
+from shipcast.answers.gate_record import GateRecord, Row, gate_record
 from shipcast.answers.outcomes import FEWEST, Gain, Outcome, gain, outcome
 from shipcast.answers.reading import Reader
 from shipcast.answers.statistics import wilson
@@ -19,7 +19,6 @@ NEAR = timedelta(minutes=30)  # by which a deployment may miss an advised start 
 NOTHING_KEPT = (
     "No advice was kept by then: `windows`, `now`, `plan` and `gate` keep theirs when asked about the present."
 )
-Row = tuple[str, str, datetime, bool, bool]
 STARTED = """
 select service, environment, started_at, failed_at <= $as_of as is_failed,
     settled_at <= $as_of or coalesce(failed_at <= $as_of, false) as is_settled

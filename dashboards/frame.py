@@ -79,18 +79,14 @@ class Frame:
         try:
             found = source(served().settings, asked_at(row, zone) or served().as_of)
             known = found.ask(choices)
+            if known.is_simulated:
+                cards.text("Simulated data: this company does not exist.", "simulated")
+            filters = chosen(row, known, zone, found.as_of)
         except UsageError as error:
             refused(title, error)
             return
         except ShipcastError as error:
             nothing_to_read(title, error)
-            return
-        if known.is_simulated:
-            cards.text("Simulated data: this company does not exist.", "simulated")
-        try:
-            filters = chosen(row, known, zone, found.as_of)
-        except UsageError as error:
-            refused(title, error)
             return
         freshness(found, filters.zone)
         self.view = View(found, filters, known)

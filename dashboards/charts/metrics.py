@@ -28,7 +28,7 @@ def weekly(rows: Sequence[dict[str, Any]], unit: str, cut: Sequence[str]) -> Spe
     )
     # A week that has hardly begun knows nothing: its interval must not flatten all others.
     over = [row for row in rows if row["week"] not in cut] or rows
-    ends = [end for row in over for end in (row["low"], row["value"], row["high"]) if end is not None]
+    ends = [end for row in over for end in (row["low"], row["high"]) if end is not None]
     ends += [row["value"] for row in rows if row["value"] is not None]
     scale = alt.Scale(domain=[min(0.0, *ends), max(ends, default=1.0)], nice=True)
     axis = alt.Axis(format="%") if unit == "share" else alt.Axis()

@@ -280,7 +280,7 @@ def book(view: View, form: Form, answer: WindowsAnswer, window: Window) -> None:
         return
     refused = desk().refused
     if refused is not None:
-        cards.text(f"Nothing was booked just now: {refused.detail} Above it says more; this is another window.", "text")
+        cards.text(f"Nothing was booked just now: {refused.detail} Above it says more; this is another window.")
     needed = approvals_said(window.approvals, answer.business_zone, answer.as_of)
     if needed:
         cards.note(f"{needed.strip()} A rule that asks for an approval lets it be booked once somebody gave that.")

@@ -20,11 +20,11 @@ from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.exporting import EFFECT, KIND, PRODUCT, RULE, SCOPE
 from shipcast.scheduling.calendar.files import IMPORTED
 from shipcast.scheduling.calendar.foreign_zones import described_zone, listed, named_zone
-from shipcast.scheduling.calendar.moments import FIRST_YEAR, LAST_YEAR
 from shipcast.scheduling.calendar.reading import LARGEST
 from shipcast.scheduling.calendar.rules import LONGEST_MINUTES, Effect, Window
 from shipcast.scheduling.calendar.zones import clock, microseconds
 from shipcast.settings.files import write_whole
+from shipcast.settings.instants import FIRST_YEAR, LAST_YEAR
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

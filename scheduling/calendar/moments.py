@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator
 
 from shipcast.scheduling.calendar.zones import clock
+from shipcast.settings.instants import FIRST_YEAR, LAST_YEAR
 
-FIRST_YEAR, LAST_YEAR = 1970, 2200
 DAY = timedelta(days=1)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 TIME = re.compile(r"(\d{1,2}):(\d{2})")

@@ -9,10 +9,10 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from shipcast.scheduling.calendar.calendar import LONGEST
-from shipcast.scheduling.calendar.moments import FIRST_YEAR, LAST_YEAR
 from shipcast.scheduling.calendar.scope import ChangeType, Subject
 from shipcast.scheduling.json_objects import NoObject, read_object
 from shipcast.settings.errors import InputRefused
+from shipcast.settings.instants import FIRST_YEAR, LAST_YEAR
 
 KEYS = ("service", "environment", "regions", "team", "change_type", "start", "end", "id")
 EXAMPLE = '{"service": "pay", "start": "2026-01-05T10:00Z", ...}'
