@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -24,7 +25,9 @@ from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
 from shipcast.answers.words import age, plural, share
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.settings import Settings, settings_file
-from shipcast.settings.errors import Locked, StorageError
+from shipcast.settings.errors import ConfigurationError, Locked, StorageError
+from shipcast.settings.secrets import secret
+from shipcast.settings.sources import RemoteSource
 from shipcast.warehouse.connection import WORK_FILE, open_beside
 from shipcast.warehouse.damage import told
 from shipcast.warehouse.errors import NothingPublished
@@ -133,13 +136,33 @@ def home_findings(settings: Settings) -> Iterator[Finding]:
         remedy=None if free >= LOW_SPACE_GIB else "free some space, or move the home: --home DIR",
     )
     for source in settings.sources:
-        there = source.path.exists()
-        yield Finding(
-            subject="source",
-            state="good" if there else "missing",
-            finding=f"{source.path} {'is there' if there else 'does not exist'}",
-            remedy=None if there else "correct its path in shipcast.toml",
-        )
+        yield remote_finding(source) if isinstance(source, RemoteSource) else local_finding(source.path)
+
+
+def local_finding(path: Path) -> Finding:
+    """Whether what a source reads is there."""
+    there = path.exists()
+    return Finding(
+        subject="source",
+        state="good" if there else "missing",
+        finding=f"{path} {'is there' if there else 'does not exist'}",
+        remedy=None if there else "correct its path in shipcast.toml",
+    )
+
+
+def remote_finding(source: RemoteSource) -> Finding:
+    """Whether there is a token for a source; whether it is the right one, only `connect` asks."""
+    try:
+        is_ready = secret(source.variable, source.token_file, source.label) is not None or not source.needs_token
+        found, remedy = f"{source.label}: the variable {source.variable} is not set", f"export {source.variable}=..."
+    except ConfigurationError as error:
+        is_ready, found, remedy = False, error.detail, error.next_step
+    return Finding(
+        subject="source",
+        state="good" if is_ready else "missing",
+        finding=f"{source.label}: has what it needs to be asked" if is_ready else found,
+        remedy=None if is_ready else remedy,
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from shipcast.warehouse.tables import BY_NAME
 
 if TYPE_CHECKING:
     from shipcast.ingest.files import FileLoad, LoadReport
-    from shipcast.settings.errors import InputRefused
+    from shipcast.settings.errors import ShipcastError
     from shipcast.warehouse.snapshot import Snapshot
     from shipcast.warehouse.transform import BuildReport
 
@@ -171,7 +171,7 @@ def built_sentence(report: BuildReport) -> str:
 
 
 def run_answer(
-    loads: Mapping[Source, LoadReport | InputRefused],
+    loads: Sequence[tuple[Source, LoadReport | ShipcastError]],
     report: BuildReport,
     snapshot: Snapshot,
     as_of: datetime,
@@ -179,8 +179,8 @@ def run_answer(
     training: str | None = None,
 ) -> RunAnswer:
     """What one run loaded and published; a refused source is a warning, and the others count."""
-    reports = [load for load in loads.values() if not isinstance(load, Exception)]
-    refusals = [str(load) for load in loads.values() if isinstance(load, Exception)]
+    reports = [load for _, load in loads if not isinstance(load, Exception)]
+    refusals = [str(load) for _, load in loads if isinstance(load, Exception)]
     return RunAnswer(
         **envelope(as_of),
         items=tuple(item for load in reports for item in ingest_items(load.items)),

@@ -5,12 +5,17 @@ InputRefused (settings.errors)   4
 ├── FileRefused                     one file is refused whole; the other files of the call still load
 └── RepositoryDamaged               git cannot read a repository's history to its end
 ConfigurationError (settings.errors)   3
-└── GitNotInstalled                 there is no git command
+├── GitNotInstalled                 there is no git command
+├── CredentialsRefused              a server takes the token for nobody's, or lets it not see what is asked
+└── NothingThere                    a server knows nothing of the name that the settings give
+SourceUnreachable (settings.errors)    5
+├── RateLimited                     a server asks to wait for longer than is sensible
+└── AnswerUnusable                  a server's answer is not what its description promises
 """
 
 from __future__ import annotations
 
-from shipcast.settings.errors import ConfigurationError, InputRefused
+from shipcast.settings.errors import ConfigurationError, InputRefused, SourceUnreachable
 
 
 class NothingToLoad(InputRefused):
@@ -31,3 +36,19 @@ class RepositoryDamaged(InputRefused):
 
 class GitNotInstalled(ConfigurationError):
     title = "Git is not installed"
+
+
+class CredentialsRefused(ConfigurationError):
+    title = "The credentials were refused"
+
+
+class NothingThere(ConfigurationError):
+    title = "A source does not have what the settings name"
+
+
+class RateLimited(SourceUnreachable):
+    title = "A source asks to be left alone for a while"
+
+
+class AnswerUnusable(SourceUnreachable):
+    title = "A source's answer cannot be used"

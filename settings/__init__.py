@@ -18,6 +18,18 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shipcast.settings.errors import ConfigurationError
+from shipcast.settings.sources import (
+    KINDS,
+    FilesSource,
+    GitopsSource,
+    GitSource,
+    Names,
+    Source,
+    Sources,
+    split_names,
+)
+
+__all__ = ["FilesSource", "GitSource", "GitopsSource", "Settings", "Source", "load_settings"]
 
 FILE_NAME = "shipcast.toml"
 
@@ -33,20 +45,6 @@ def check_zone(name: str) -> str:
     return name
 
 
-def split_names(value: object) -> object:
-    """A variable holds its names separated by commas."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def split_sources(value: object) -> object:
-    """A variable holds folders separated by commas; an entry that names no kind is a folder of files."""
-    if isinstance(value, str):
-        return [{"kind": "files", "path": part} for part in value.split(",") if part]
-    if isinstance(value, list):
-        return [{"kind": "files", **entry} if isinstance(entry, dict) else entry for entry in value]
-    return value
-
-
 def check_memory(amount: str) -> str:
     if not re.fullmatch(r"\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*", amount):
         raise ValueError(f"{amount!r} is not an amount of memory; write it such as 4 GiB or 50%")
@@ -55,95 +53,8 @@ def check_memory(amount: str) -> str:
 
 Zone = Annotated[str, AfterValidator(check_zone)]
 Memory = Annotated[str, AfterValidator(check_memory)]
-Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(split_names)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class FilesSource(BaseModel):
-    """A folder of contract tables."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    path: Path
-    kind: Literal["files"] = "files"
-
-
-class GitopsSource(BaseModel):
-    """A repository whose files name the deployed versions.
-
-    Parameters
-    ----------
-    template
-        The paths of those files, with `{environment}` and `{service}` in their places.
-    key, pattern
-        The place of the version in a file; neither: the file names one version alone.
-    holds
-        A key whose switches are holds: held while it is false, or has the value behind a `=`.
-    branch
-        Whose main line is deployed; None: the one that HEAD leads to.
-    environment, service
-        The one there is, where neither path nor key says.
-    returns
-        Whether going back to the version before is a rollback where versions have no order.
-    names
-        Whether people are named, and not only told apart.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    path: Path
-    template: str
-    kind: Literal["gitops"] = "gitops"
-    key: str | None = None
-    pattern: str | None = None
-    holds: str | None = None
-    branch: str | None = None
-    environment: str | None = None
-    service: str | None = None
-    returns: bool = False
-    names: bool = False
-
-
-class GitSource(BaseModel):
-    """A repository of a service's code.
-
-    Parameters
-    ----------
-    service
-        Whose code it is, where its deployments come from elsewhere; None: it is named after the repository's folder.
-    branch
-        Whose main line counts; None: the one that HEAD leads to.
-    releases
-        What a release is: a tag, or each commit of the main line (what was merged or pushed).
-    tags
-        The tags that are releases, with `{version}` in the place of what deployments call them.
-    paths
-        Glob patterns of the files that are the service's, from the repository's top; none: all of them.
-    proxy
-        Whether each release stands in for a deployment; None: where no service is named.
-    environment
-        The environment of those deployments.
-    names
-        Whether people are named, and not only told apart.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    path: Path
-    kind: Literal["git"] = "git"
-    service: str | None = None
-    branch: str | None = None
-    releases: Literal["tags", "merges"] = "tags"
-    tags: str = "{version}"
-    paths: Names = ()
-    proxy: bool | None = None
-    environment: str = "production"
-    names: bool = False
-
-
-Source = Annotated[FilesSource | GitopsSource | GitSource, Field(discriminator="kind")]
-Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
 
 
 class Settings(BaseModel):
@@ -196,7 +107,9 @@ class Settings(BaseModel):
         description="Python files that define features of your own, relative to this file. They are run, as your "
         "code, whenever models are trained or asked.",
     )
-    sources: Sources = Field((), description="What `shipcast run` loads: [[sources]] entries, each with a path.")
+    sources: Sources = Field(
+        (), description="What `shipcast run` loads: [[sources]] entries; `shipcast connect` writes them."
+    )
 
 
 def tell_libraries(variables: Mapping[str, str]) -> None:
@@ -242,10 +155,10 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
 def wrong_source(place: tuple[int | str, ...], fault: str, message: str) -> str:
     """What is wrong with an entry of `[[sources]]`: which entry, which key, and the nearest known one."""
     entry, kind, name = f"entry {int(place[1]) + 1}", str(place[2]) if len(place) > 2 else "", str(place[-1])
-    models: dict[str, type[BaseModel]] = {"files": FilesSource, "gitops": GitopsSource, "git": GitSource}
-    model = models.get(kind)
+    model = KINDS.get(kind)
     if model is None:
-        return f"{entry}: kind must be files, gitops or git"
+        *others, last = KINDS
+        return f"{entry}: kind must be {', '.join(others)} or {last}"
     if fault == "missing":
         return f"{entry} ({kind}) lacks the key {name!r}"
     if fault == "extra_forbidden":
@@ -277,8 +190,9 @@ def read_file(path: Path) -> dict[str, Any]:
             raise ConfigurationError(f"{path}: unknown key {key!r}.", next_step=hint, key=key)
     sources = content.get("sources")
     for source in sources if isinstance(sources, list) else []:
-        if isinstance(source, dict) and isinstance(source.get("path"), str):
-            source["path"] = path.parent / Path(source["path"]).expanduser()
+        for key in ("path", "mapping", "token_file") if isinstance(source, dict) else ():
+            if isinstance(source.get(key), str):
+                source[key] = path.parent / Path(source[key]).expanduser()
     features = content.get("features")
     if isinstance(features, list) and all(isinstance(name, str) for name in features):
         content["features"] = [path.parent / Path(name).expanduser() for name in features]

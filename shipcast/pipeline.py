@@ -10,8 +10,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shipcast.ingest.errors import CredentialsRefused, NothingThere
 from shipcast.settings import GitopsSource, GitSource, Settings, Source
-from shipcast.settings.errors import ConfigurationError, InputRefused, ModelError, StorageError, UsageError
+from shipcast.settings.errors import (
+    ConfigurationError,
+    InputRefused,
+    ModelError,
+    ShipcastError,
+    SourceUnreachable,
+    StorageError,
+    UsageError,
+)
 from shipcast.settings.files import UNFINISHED
 from shipcast.warehouse.connection import WORK_FILE
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error, told
@@ -46,14 +55,14 @@ SETTLED = "select count(*) from fct_deployments where is_production and settled_
 class RunReport:
     """What one `run` did, source by source, what it published, and how many refused rows it dropped as too old."""
 
-    loads: dict[Source, LoadReport | InputRefused]
+    loads: Sequence[tuple[Source, LoadReport | ShipcastError]]
     build: BuildReport
     snapshot: Snapshot
     dropped: int
 
     @property
     def exit_code(self) -> int:
-        return max((getattr(load, "exit_code", 0) for load in self.loads.values()), default=0)
+        return max((getattr(load, "exit_code", 0) for _, load in self.loads), default=0)
 
 
 def load(settings: Settings, paths: Sequence[Path], *, strict: bool, dry_run: bool, progress: Progress) -> LoadReport:
@@ -105,7 +114,7 @@ def build_error(home: Path, failure: TransformFailed) -> StorageError:
 
 
 def run_all(settings: Settings, progress: Progress) -> RunReport:
-    """Load every configured source, build, publish. A source that is refused does not stop the others.
+    """Load every configured source, build, publish. One that is refused or does not answer stops no other.
 
     Raises
     ------
@@ -119,14 +128,14 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
             f"{settings.home}: no source is configured.",
             next_step="Run `shipcast init` and add a [[sources]] entry with a path.",
         )
-    loads: dict[Source, LoadReport | InputRefused] = {}
+    loads: list[tuple[Source, LoadReport | ShipcastError]] = []
     with run_lock(settings.home, "run"):
         for source in settings.sources:
-            progress(f"loading {source.path}")
+            progress(f"loading {source.label}")
             try:
-                loads[source] = load_source(settings, source, progress)
-            except InputRefused as refusal:
-                loads[source] = refusal
+                loads.append((source, load_source(settings, source, progress)))
+            except (InputRefused, SourceUnreachable, CredentialsRefused, NothingThere) as failure:
+                loads.append((source, failure))
         dropped = prune(settings)
         build, snapshot = built(settings, progress)
     return RunReport(loads, build, snapshot, dropped)
@@ -154,9 +163,13 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
                 from shipcast.ingest.git import ingest_git
 
                 return ingest_git(settings, source, progress=progress)
+            case _:
+                from shipcast.ingest.remote.reading import ingest_remote
+
+                return ingest_remote(settings, source, progress=progress)
     except UsageError as error:
         raise ConfigurationError(
-            f"[[sources]] {source.path}: {error.detail}", next_step=error.next_step, key="sources"
+            f"[[sources]] {source.label}: {error.detail}", next_step=error.next_step, key="sources"
         ) from error
 
 

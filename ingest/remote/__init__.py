@@ -1,0 +1,1 @@
+"""Sources that are asked over HTTP: one connector each, one polite client, one way in."""

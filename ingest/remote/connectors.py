@@ -1,0 +1,60 @@
+"""Which connector reads which kind of source, and the site that it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from pydantic import SecretStr
+
+from shipcast.ingest.errors import CredentialsRefused
+from shipcast.ingest.remote.listing import Connector, Recall
+from shipcast.ingest.remote.site import PATIENCE, Patience, Site
+from shipcast.settings.secrets import secret
+from shipcast.settings.sources import Remote
+
+Progress = Callable[[str], None]
+CONNECTORS = {
+    "github": "Github",
+    "gitlab": "Gitlab",
+    "pagerduty": "Pagerduty",
+    "prometheus": "Prometheus",
+    "argocd": "Argocd",
+    "jenkins": "Jenkins",
+}
+
+
+def connector(source: Remote, recall: Recall, progress: Progress, patience: Patience = PATIENCE) -> Connector:
+    """What reads a source of that kind.
+
+    Raises
+    ------
+    ConfigurationError
+        The token that it needs is nowhere.
+    """
+    module = import_module(f"shipcast.ingest.remote.{source.kind}")
+    made: Connector = getattr(module, CONNECTORS[source.kind])(source, site_of(source, progress, patience), recall)
+    return made
+
+
+def token_of(source: Remote) -> SecretStr | None:
+    """The source's token; None: it has none and needs none.
+
+    Raises
+    ------
+    CredentialsRefused
+        It needs one.
+    """
+    found = secret(source.variable, source.token_file, source.label)
+    if found is None and source.needs_token:
+        raise CredentialsRefused(
+            f"{source.label}: the variable {source.variable} is not set, and the source needs a token.",
+            next_step=f"export {source.variable}=..., or name another by token_env, or a file by token_file.",
+        )
+    return found
+
+
+def site_of(source: Remote, progress: Progress, patience: Patience) -> Site:
+    """The site of a source; how the token is shown, its connector says by `Site.carry`."""
+    where = f"the token in {source.token_file or source.variable}"
+    return Site(source.label, source.url, token_of(source), where, patience=patience, progress=progress)

@@ -1,0 +1,72 @@
+"""What a connector gives: listings, each read in batches from where the last reading ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shipcast.ingest.remote.site import Site
+
+Record = Mapping[str, Any]
+Mark = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A stretch of rows, by table, and where the reading stands once they are stored.
+
+    Parameters
+    ----------
+    rows
+        By the contract's columns. Environments, services and people as the source calls them; instants as ISO 8601
+        with an offset.
+    mark
+        All that the next reading needs to go on from here; JSON.
+    is_anew
+        Whether it is all that the listing gives, and what it does not give is gone.
+    """
+
+    rows: Mapping[str, Sequence[Record]]
+    mark: Mark
+    is_anew: bool = False
+
+    @property
+    def size(self) -> int:
+        return sum(len(rows) for rows in self.rows.values())
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One list of a source.
+
+    Parameters
+    ----------
+    name
+        What is listed, such as `deployments`.
+    tables
+        The tables that it feeds, first those that others refer to.
+    read
+        Gives its rows from a mark on, or from the beginning (None). Called again with any mark that it gave, it brings
+        all that has changed since, and perhaps more: to bring a row twice changes nothing.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    read: Callable[[Mark | None], Iterator[Batch]]
+
+
+class Recall(Protocol):
+    """What was read before, for connectors that need it to tell what a new record means."""
+
+    def places(self, service: str, commits: Sequence[str]) -> dict[str, int]:
+        """The positions of those commits that are known to lie on the service's main line."""
+
+
+class Connector(Protocol):
+    """A source of one kind: what it lists, and what a reader of the report should know about it."""
+
+    site: Site
+    warnings: list[str]
+
+    def listings(self) -> Sequence[Listing]: ...

@@ -1,0 +1,304 @@
+"""A remote source into the raw tables: listing by listing, with each stretch of rows the mark that goes on from it.
+
+A listing is stored in stretches of a few thousand rows, each in one transaction with its mark, so that whatever ends a
+run leaves no mark ahead of its rows, and the next run goes on from the last stretch. Where the source's options have
+changed, the listing is read anew, whole and in one transaction, and rows it no longer gives are removed; those older
+than all that it gives now stay, since most servers forget.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from shipcast.ingest.cursors import Cursor, cursor_of, keep
+from shipcast.ingest.files import COUNTS, counted, load_parts, silent
+from shipcast.ingest.merging import same
+from shipcast.ingest.people import Pseudonyms, pseudonyms
+from shipcast.ingest.piece import Piece, pieces_of
+from shipcast.ingest.remote.connectors import connector
+from shipcast.ingest.remote.listing import Batch, Listing, Record
+from shipcast.ingest.remote.site import PATIENCE, Patience
+from shipcast.ingest.report import FileLoad, LoadReport
+from shipcast.ingest.sources import Feed, Part
+from shipcast.settings import Settings
+from shipcast.settings.errors import ShipcastError
+from shipcast.settings.sources import Remote
+from shipcast.warehouse.built import forget_built
+from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.tables import BY_NAME, Table
+
+STRETCH = 5_000  # rows stored in one transaction
+PEOPLE = frozenset({"requested_by", "approved_by", "deployed_by", "author", "approver", "used_by"})
+# What is not given anew, and is not older than all that is.
+VANISHED = """
+delete from raw.{table} r where _file = ?
+and {time} >= (select min({time}) from scratch.{table} join scratch.parts using (_part) where file = ?)
+and not exists (from scratch.{table} s where {same}) returning 1
+"""
+PLACES = "select commit_sha, position from raw.releases where service = ? and kind = 'commit' and commit_sha in ?"
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Names:
+    """What the source's own names become here: environments, services and people.
+
+    Attributes
+    ----------
+    environments
+        Those it was seen to name, in its own words.
+    """
+
+    source: Remote
+    people: Pseudonyms
+    environments: set[str] = field(default_factory=set)
+
+    def taken(self, rows: Sequence[Record]) -> list[Record]:
+        """The rows under the names they have here; those of an environment or service that is left out are gone."""
+        return [named for row in rows if (named := self.named(row)) is not None]
+
+    def named(self, row: Record) -> Record | None:
+        found = dict(row)
+        if environment := found.get("environment"):
+            self.environments.add(str(environment))
+        for column, names in (("environment", self.source.environments), ("service", self.source.services)):
+            if (given := found.get(column)) is not None:
+                found[column] = names.get(str(given), given)
+                if found[column] == "":
+                    return None
+        if not self.source.names:
+            for column in PEOPLE & found.keys():
+                found[column] = self.people.of(str(found[column])) if found[column] else None
+        return found
+
+
+def ingest_remote(
+    settings: Settings,
+    source: Remote,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    patience: Patience = PATIENCE,
+) -> LoadReport:
+    """Load what is new at a remote source; hold `run_lock` around it.
+
+    Parameters
+    ----------
+    dry_run
+        Read and check everything, report it, and keep nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no token, it is refused, or there is nothing of that name.
+    SourceUnreachable
+        The server does not answer, or not as it promises; what was read before stays, with its mark.
+    """
+    reading = RemoteReading(settings, source, LoadReport(is_dry_run=dry_run), progress or silent, patience)
+    reading.load()
+    return reading.total
+
+
+class Nothing:
+    """What is known where nothing is stored."""
+
+    def places(self, service: str, commits: Sequence[str]) -> dict[str, int]:
+        return {}
+
+
+@dataclass
+class Waiting:
+    """A batch of a listing that is to be stored."""
+
+    listing: Listing
+    batch: Batch
+    is_anew: bool
+
+
+@dataclass
+class RemoteReading:
+    """One reading of a source, listing by listing, from where the last one ended."""
+
+    settings: Settings
+    source: Remote
+    total: LoadReport
+    progress: Progress
+    patience: Patience
+    waiting: list[Waiting] = field(default_factory=list)
+    removed: int = 0
+
+    def __post_init__(self) -> None:
+        self.connector = connector(self.source, self, self.progress, self.patience)
+        with open_work(self.settings.home, self.settings) as connection:
+            self.names = Names(self.source, pseudonyms(connection))
+            found = [(self.name(each), cursor_of(connection, self.name(each))) for each in self.connector.listings()]
+        self.cursors = {name: cursor for name, cursor in found if cursor is not None}
+        self.positions = {name: cursor.position for name, cursor in self.cursors.items()}
+
+    def name(self, listing: Listing) -> str:
+        """The name under which the database knows where the rows came from."""
+        return f"{self.source.label}: {listing.name}"
+
+    @cached_property
+    def options(self) -> str:
+        return json.dumps(self.source.options, sort_keys=True)
+
+    def places(self, service: str, commits: Sequence[str]) -> dict[str, int]:
+        """The positions of those commits that are known to lie on the service's main line; see `Recall`."""
+        self.store()
+        with open_work(self.settings.home, self.settings) as connection:
+            return dict(connection.execute(PLACES, [service, list(commits)]).fetchall()) if commits else {}
+
+    def load(self) -> None:
+        """Read every listing; where one fails, what was read before it is stored first."""
+        try:
+            for listing in self.connector.listings():
+                self.progress(f"{self.name(listing)}: reading")
+                self.read(listing)
+        except ShipcastError as error:
+            self.store()
+            if (stored := sum(item.read for item in self.total.items)) and not self.total.is_dry_run:
+                error.detail += f" The {counted(stored, 'row')} that came before are stored."
+                error.facts["stored"] = stored
+            raise
+        self.store()
+        self.total.warnings += self.connector.warnings
+
+    def read(self, listing: Listing) -> None:
+        cursor = self.cursors.get(self.name(listing))
+        is_same = cursor is not None and cursor.options == self.options
+        mark = (json.loads(cursor.tip) or None) if cursor and is_same else None
+        batches = listing.read(mark)
+        if cursor and not is_same:
+            self.take(listing, joined(list(batches)), is_anew=True)
+            self.store()
+            gone = f"; {counted(self.removed, 'row')} that they leave out removed" if self.removed else ""
+            told = f"{self.name(listing)}: read from the beginning, since its options have changed{gone}."
+            self.total.warnings.append(told)
+            self.removed = 0
+            return
+        for batch in batches:
+            self.take(listing, batch, is_anew=batch.is_anew)
+
+    def take(self, listing: Listing, batch: Batch, *, is_anew: bool) -> None:
+        """Let a batch wait for others, until together they are worth a transaction."""
+        rows = {table: self.names.taken(batch.rows.get(table, ())) for table in listing.tables}
+        if is_anew:
+            self.store()
+        self.waiting.append(Waiting(listing, Batch(rows, batch.mark), is_anew))
+        if is_anew or sum(each.batch.size for each in self.waiting) >= STRETCH:
+            self.store()
+
+    def store(self) -> None:
+        """Store what waits in one transaction, each listing's rows with its last mark."""
+        waiting, self.waiting = self.waiting, []
+        if not waiting:
+            return
+        report, parts = LoadReport(is_dry_run=self.total.is_dry_run), list[Part]()
+        listings = {self.name(each.listing): each.listing for each in waiting}
+        for name, listing in listings.items():
+            whole = joined([each.batch for each in waiting if self.name(each.listing) == name])
+            begin = self.positions.get(name, 0)
+            for table in listing.tables:
+                parts.append(self.part(len(parts), name, BY_NAME[table], whole.rows[table], begin))
+                begin += len(whole.rows[table])
+            self.positions[name] = begin
+        load_parts(self.settings, parts, report, within=partial(self.settle, waiting))
+        add(self.total, report)
+        self.progress(f"{self.source.label}: {counted(sum(item.read for item in self.total.items), 'row')} read")
+
+    def part(self, number: int, name: str, table: Table, rows: Sequence[Record], begin: int) -> Part:
+        def pieces() -> Iterator[Piece]:
+            columns = [column.name for column in table.columns]
+            return pieces_of(
+                ((begin + line, *(as_text(row.get(name)) for name in columns)) for line, row in enumerate(rows, 1)),
+                columns,
+            )
+
+        label = f"{self.source.label}: {table.name}"
+        feed = Feed(name, pieces, is_addition=True)
+        return Part(table, Path(self.source.label), label, "feed", self.source.label, number, feed=feed)
+
+    def settle(self, waiting: Sequence[Waiting], connection: duckdb.DuckDBPyConnection) -> None:
+        """Store where the reading stands and what stands for people, within the transaction of the rows."""
+        for each in waiting:
+            name = self.name(each.listing)
+            for table in each.listing.tables if each.is_anew else ():
+                self.remove_vanished(connection, BY_NAME[table], name)
+            tip = json.dumps(each.batch.mark, sort_keys=True)
+            keep(connection, Cursor(name, self.options, tip, "", self.positions[name]))
+        self.names.people.keep(connection)
+
+    def remove_vanished(self, connection: duckdb.DuckDBPyConnection, table: Table, name: str) -> None:
+        time = next((column.name for column in table.columns if column.kind == "instant"), None)
+        if time is None:
+            return
+        statement = VANISHED.format(table=table.name, time=time, same=same(table.key, "r", "s"))
+        gone = len(connection.execute(statement, [name, name]).fetchall())
+        self.removed += gone
+        if gone:
+            forget_built(connection)
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Several batches as one, with the last one's mark; no batch at all leaves no rows and an empty mark."""
+    tables = {table for batch in batches for table in batch.rows}
+    rows = {table: [row for batch in batches for row in batch.rows.get(table, ())] for table in sorted(tables)}
+    return Batch(rows, batches[-1].mark if batches else {})
+
+
+def add(total: LoadReport, report: LoadReport) -> None:
+    """Count one stretch's loads to those before; of what dangles the newest count stands."""
+    for item in report.items:
+        same_part = (each for each in total.items if (each.table, each.path) == (item.table, item.path))
+        known = next(same_part, None)
+        if known is None:
+            total.items.append(replace(item))
+        else:
+            count(known, item)
+    stale = tuple(f"{where}: " for where in report.dangling)
+    kept = [warning for warning in total.warnings if not (stale and warning.startswith(stale))]
+    total.warnings[:] = [*kept, *(warning for warning in report.warnings if warning not in kept)]
+    total.dangling.update(report.dangling)
+    total.load_id = report.load_id
+
+
+def count(known: FileLoad, item: FileLoad) -> None:
+    for name in (*COUNTS, "settled"):
+        setattr(known, name, getattr(known, name) + getattr(item, name))
+
+
+def as_text(value: Any) -> str | None:
+    """A value as a file of the contract would hold it."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ";".join(str(each) for each in value)
+    return str(value)
+
+
+def samples(
+    source: Remote, most: int, progress: Progress | None = None, patience: Patience = PATIENCE
+) -> tuple[dict[str, list[Record]], Names]:
+    """The first rows of each table that a source gives, with the names it uses; nothing is stored.
+
+    People are told apart by pseudonyms of this call alone, unless the source names them.
+    """
+    reader = connector(source, Nothing(), progress or silent, patience)
+    names, found = Names(source, Pseudonyms("")), dict[str, list[Record]]()
+    for listing in reader.listings():
+        batch = next(iter(listing.read(None)), None)
+        for table in listing.tables:
+            rows = names.taken(batch.rows.get(table, ()) if batch else ())
+            found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])
+    return found, names

@@ -1,0 +1,365 @@
+"""A server that is asked politely: few requests at once, retries with growing pauses, and waits where it says so.
+
+A request is made again after a broken connection, a slow or truncated answer, a 5xx, and a refusal for the rate of
+requests; the pause is what the server asks for (`Retry-After`, or the end of its rate limit by its own clock), else
+random below a bound that doubles. A server that asks for more than `longest` seconds is left alone.
+
+The token goes to the address of the settings and nowhere else: a redirection or a next page that leads to another
+server is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import tenacity
+import urllib3
+from pydantic import SecretStr
+
+from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
+from shipcast.settings.errors import SourceUnreachable
+
+CHUNK = 2**16
+LARGEST = 64 * 2**20  # bytes of one answer
+REDIRECTS = 5
+TOO_MANY = 429
+QUOTED = 200  # characters of a server's own words
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a server is waited for; all in seconds but the attempts.
+
+    Parameters
+    ----------
+    attempts
+        Requests made for one answer.
+    first, most
+        The bound of the first pause, and the highest bound that it grows to.
+    longest
+        The longest pause that a server may ask for.
+    silence
+        How long a connection may bring nothing.
+    deadline
+        How long one answer may take in all, however slowly it drips.
+    """
+
+    attempts: int = 8
+    first: float = 1
+    most: float = 60
+    longest: float = 900
+    silence: float = 30
+    deadline: float = 120
+
+
+PATIENCE = Patience()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server answered: its JSON, and the headers by their names in small letters."""
+
+    data: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def next_page(self) -> str | None:
+        """The address of the next page, from the header `Link` (RFC 8288); None: this is the last."""
+        for part in self.headers.get("link", "").split(","):
+            target, _, parameters = part.partition(";")
+            if 'rel="next"' in parameters:
+                return target.strip().strip("<>")
+        return None
+
+
+class Unanswered(Exception):
+    """One attempt failed in a way that another may not; `pause` is what the server asks for, in seconds."""
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.pause = pause
+
+
+@dataclass
+class Site:
+    """One server, as one source asks it.
+
+    Parameters
+    ----------
+    name
+        The source's name in messages.
+    url
+        The address that all paths are taken from.
+    token
+        What gives access; None: nothing is needed. It is shown nowhere.
+    credential
+        Where the token comes from, in words, for messages.
+    advice
+        What helps when the token is refused.
+    """
+
+    name: str
+    url: str
+    token: SecretStr | None = None
+    credential: str = "the token"
+    advice: str = ""
+    patience: Patience = PATIENCE
+    progress: Callable[[str], None] = field(default=lambda _: None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.headers: dict[str, SecretStr | str] = {}
+        self.pool = urllib3.PoolManager(
+            num_pools=2,
+            maxsize=4,
+            retries=False,
+            timeout=urllib3.Timeout(connect=min(10.0, self.patience.silence), read=self.patience.silence),
+            ssl_context=ssl.create_default_context(),
+        )
+
+    def carry(self, header: str = "Authorization", form: str = "Bearer {token}", **others: str) -> Site:
+        """Let each request show the token in a header, and carry other headers (`_` in their names for `-`)."""
+        self.headers.update({name.replace("_", "-"): value for name, value in others.items()})
+        if self.token is not None:
+            self.headers[header] = SecretStr(form.format(token=self.token.get_secret_value()))
+        return self
+
+    def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Reply:
+        """The answer to a GET.
+
+        Parameters
+        ----------
+        path
+            From the site's address, or whole, as servers give the next page.
+        parameters
+            Those that are None are left out; a list is given once for each of its values.
+        """
+        given = {key: value for key, value in (parameters or {}).items() if value is not None}
+        return self.asked("GET", f"{self.address(path)}{query(given)}", None)
+
+    def post(self, path: str, body: Any) -> Reply:
+        """The answer to a POST of JSON that changes nothing there, such as a query."""
+        return self.asked("POST", self.address(path), json.dumps(body).encode())
+
+    def address(self, path: str) -> str:
+        """The whole address of a path.
+
+        Raises
+        ------
+        AnswerUnusable
+            It lies on another server.
+        """
+        whole = path if "://" in path else f"{self.url}/{path.lstrip('/')}"
+        if origin(whole) != origin(self.url):
+            raise AnswerUnusable(
+                f"{self.name}: {origin(self.url)} leads on to {origin(whole)}, which gets no token of yours.",
+                next_step="If that is right, name that address as the source's url.",
+            )
+        return whole
+
+    def asked(self, method: str, url: str, body: bytes | None) -> Reply:
+        """The answer, after as many attempts as patience allows.
+
+        Raises
+        ------
+        CredentialsRefused, NothingThere, RateLimited, AnswerUnusable, SourceUnreachable
+            In words that name the source, and never the token.
+        """
+        try:
+            return self.persistent()(self.attempt, method, url, body)
+        except tenacity.RetryError as error:
+            last = error.last_attempt.exception()
+            assert isinstance(last, Unanswered)
+            raise self.gave_up(last) from None
+
+    def persistent(self) -> tenacity.Retrying:
+        patience = self.patience
+        growing = tenacity.wait_random_exponential(multiplier=patience.first, max=patience.most)
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            pause = asked_for(state)
+            return float(growing(state)) if pause is None else pause
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            return state.attempt_number >= patience.attempts or (asked_for(state) or 0) > patience.longest
+
+        def tell(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            if state.next_action and state.next_action.sleep >= 1:
+                self.progress(f"{self.name}: {error}; again in {state.next_action.sleep:.0f} s")
+
+        return tenacity.Retrying(
+            wait=wait, stop=stop, before_sleep=tell, retry=tenacity.retry_if_exception_type(Unanswered)
+        )
+
+    def gave_up(self, last: Unanswered) -> SourceUnreachable:
+        if last.pause is not None and last.pause > self.patience.longest:
+            return RateLimited(
+                f"{self.name}: asks to wait {last.pause / 60:,.0f} minutes ({last.reason}).",
+                next_step="What was read is kept; the next run goes on from there.",
+            )
+        return SourceUnreachable(
+            f"{self.name}: no answer from {origin(self.url)} in {self.patience.attempts} attempts; the last: "
+            f"{last.reason}.",
+            next_step="See whether it can be reached from here; the next run goes on where this one ended.",
+        )
+
+    def attempt(self, method: str, url: str, body: bytes | None) -> Reply:
+        status, headers, content = self.exchanged(method, url, body)
+        if status >= 300:
+            raise self.refusal(status, headers, content)
+        try:
+            return Reply(json.loads(content) if content.strip() else None, headers)
+        except (ValueError, RecursionError):
+            if "html" in headers.get("content-type", ""):
+                raise AnswerUnusable(
+                    f"{self.name}: {origin(url)} answers with a web page, not with data.",
+                    next_step="Is a sign-in page or a proxy in between? Check the source's url.",
+                ) from None
+            raise Unanswered("its answer is no JSON, or breaks off") from None
+
+    def exchanged(self, method: str, url: str, body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and content, after redirections within the same server."""
+        for _ in range(REDIRECTS + 1):
+            status, headers, content = self.once(method, url, body)
+            if status not in (301, 302, 307, 308) or "location" not in headers:
+                return status, headers, content
+            url = self.address(urljoin(url, headers["location"]))
+        raise AnswerUnusable(f"{self.name}: {origin(url)} leads in a circle of redirections.")
+
+    def once(self, method: str, url: str, body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+        until = time.monotonic() + self.patience.deadline
+        try:
+            response = self.pool.request(
+                method, url, body=body, headers=self.sent(body), preload_content=False, redirect=False
+            )
+            try:
+                content = self.drained(response, until)
+                response.release_conn()
+            except BaseException:
+                response.close()
+                raise
+        except ssl.SSLError as error:
+            raise SourceUnreachable(f"{self.name}: its certificate is not trusted ({error.reason}).") from None
+        except urllib3.exceptions.HTTPError as error:
+            if isinstance(error, urllib3.exceptions.SSLError):
+                raise SourceUnreachable(
+                    f"{self.name}: the certificate of {origin(url)} is not trusted.",
+                    next_step="Add your authority's certificate to the system's store, or name it by SSL_CERT_FILE.",
+                ) from None
+            raise Unanswered(in_words(error)) from None
+        return response.status, {name.lower(): value for name, value in response.headers.items()}, content
+
+    def drained(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
+        pieces, size = [], 0
+        while piece := response.read1(CHUNK):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST:
+                raise AnswerUnusable(f"{self.name}: one answer is larger than {LARGEST // 2**20} MiB.")
+            if time.monotonic() > until:
+                raise Unanswered(f"its answer was not whole after {self.patience.deadline:.0f} s")
+        return b"".join(pieces)
+
+    def sent(self, body: bytes | None) -> dict[str, str]:
+        own = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in self.headers.items()
+        }
+        about = {"User-Agent": f"shipcast/{version('shipcast')}", "Accept": "application/json"}
+        return {**about, **({"Content-Type": "application/json"} if body is not None else {}), **own}
+
+    def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> Exception:
+        """What a status above 299 means: worth another attempt, or the end."""
+        pause = pause_of(headers)
+        is_limit = status == TOO_MANY or (status == 403 and (pause is not None or b"rate limit" in content.lower()))
+        if is_limit:
+            return Unanswered("too many requests", pause)
+        if status >= 500 or status == 408:
+            return Unanswered(f"it answers {status}", pause)
+        said = f" It says: {words}" if (words := message_of(content)) else ""
+        if status in (401, 403):
+            what = "refuses" if status == 401 else "does not let"
+            rest = "" if status == 401 else " see this"
+            return CredentialsRefused(
+                f"{self.name}: {origin(self.url)} {what} {self.credential}{rest} ({status}).{said}",
+                next_step=self.advice or "Make a new one, or give it the rights that docs/connect names.",
+            )
+        if status in (404, 410):
+            return NothingThere(
+                f"{self.name}: {origin(self.url)} knows nothing of it, or {self.credential} may not see it ({status}).",
+                next_step="Correct the name in shipcast.toml, or the token's rights.",
+            )
+        return AnswerUnusable(f"{self.name}: {origin(self.url)} answers {status}.{said}")
+
+
+def asked_for(state: tenacity.RetryCallState) -> float | None:
+    """The pause that the server asked for in the last attempt; None: it said nothing."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.pause if isinstance(error, Unanswered) else None
+
+
+def pause_of(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a server asks to wait; clocks are compared by its own `Date`, so that ours may be wrong."""
+    now = moment(headers.get("date")) or time.time()
+    after = headers.get("retry-after", "").strip()
+    if after.isdecimal():
+        return float(after)
+    if (until := moment(after)) is not None:
+        return max(0.0, until - now)
+    for kind in ("x-ratelimit", "ratelimit"):
+        if headers.get(f"{kind}-remaining") == "0" and (reset := headers.get(f"{kind}-reset", "")).isdecimal():
+            return max(0.0, float(reset) - now) + 1 if float(reset) > 10**9 else float(reset)
+    return None
+
+
+def moment(text: str | None) -> float | None:
+    """Seconds since 1970 of an HTTP date; None: it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except (TypeError, ValueError):
+        return None
+
+
+def query(parameters: Mapping[str, Any]) -> str:
+    return f"?{urlencode(parameters, doseq=True)}" if parameters else ""
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: what a token is good for."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def in_words(error: urllib3.exceptions.HTTPError) -> str:
+    """What became of a connection, without the address, which may hold a query."""
+    match error:
+        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
+            return "the connection was refused, or its name is not known"
+        case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.ReadTimeoutError():
+            return "it did not answer in time"
+        case urllib3.exceptions.IncompleteRead() | urllib3.exceptions.ProtocolError():
+            return "the answer broke off"
+        case _:
+            return f"the exchange failed ({type(error).__name__})"
+
+
+def message_of(content: bytes) -> str:
+    """The server's own words, in one line and cut; empty: it has none that can be shown."""
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        return ""
+    found = data.get("message") or data.get("error") or data.get("error_description") if isinstance(data, dict) else ""
+    if isinstance(found, dict):
+        found = found.get("message", "")
+    text = " ".join(str(found or "").split())
+    return "".join(letter for letter in text if letter.isprintable())[:QUOTED]

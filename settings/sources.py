@@ -1,0 +1,395 @@
+"""What `[[sources]]` entries may say: one model for each kind of source.
+
+Where a source asks for a token, the entry names the variable or the file that holds it, never the token itself.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def split_names(value: object) -> object:
+    """A variable holds its names separated by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def split_sources(value: object) -> object:
+    """A variable holds folders separated by commas; an entry that names no kind is a folder of files."""
+    if isinstance(value, str):
+        return [{"kind": "files", "path": part} for part in value.split(",") if part]
+    if isinstance(value, list):
+        return [{"kind": "files", **entry} if isinstance(entry, dict) else entry for entry in value]
+    return value
+
+
+def check_url(text: str) -> str:
+    """The address without a slash at its end, if it is one of http or https that names a host and no password."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{text!r} is no address; write it such as https://gitlab.example.com")
+    if parts.username or parts.password:
+        raise ValueError("an address holds no user and no password; name them by token_env or token_file")
+    return text.rstrip("/")
+
+
+def check_variable(name: str) -> str:
+    """The name of a variable of the environment; what looks like a token itself is refused, and not repeated."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
+        raise ValueError("it names a variable of the environment, such as GITHUB_TOKEN, and never holds the token")
+    return name
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+Url = Annotated[str, AfterValidator(check_url)]
+Variable = Annotated[str, AfterValidator(check_variable)]
+
+
+class FilesSource(BaseModel):
+    """A folder of contract tables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    path: Path
+    kind: Literal["files"] = "files"
+
+    @property
+    def label(self) -> str:
+        """What messages call the source."""
+        return str(self.path)
+
+
+class GitopsSource(BaseModel):
+    """A repository whose files name the deployed versions.
+
+    Parameters
+    ----------
+    template
+        The paths of those files, with `{environment}` and `{service}` in their places.
+    key, pattern
+        The place of the version in a file; neither: the file names one version alone.
+    holds
+        A key whose switches are holds: held while it is false, or has the value behind a `=`.
+    branch
+        Whose main line is deployed; None: the one that HEAD leads to.
+    environment, service
+        The one there is, where neither path nor key says.
+    returns
+        Whether going back to the version before is a rollback where versions have no order.
+    names
+        Whether people are named, and not only told apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    path: Path
+    template: str
+    kind: Literal["gitops"] = "gitops"
+    key: str | None = None
+    pattern: str | None = None
+    holds: str | None = None
+    branch: str | None = None
+    environment: str | None = None
+    service: str | None = None
+    returns: bool = False
+    names: bool = False
+
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+
+class GitSource(BaseModel):
+    """A repository of a service's code.
+
+    Parameters
+    ----------
+    service
+        Whose code it is, where its deployments come from elsewhere; None: it is named after the repository's folder.
+    branch
+        Whose main line counts; None: the one that HEAD leads to.
+    releases
+        What a release is: a tag, or each commit of the main line (what was merged or pushed).
+    tags
+        The tags that are releases, with `{version}` in the place of what deployments call them.
+    paths
+        Glob patterns of the files that are the service's, from the repository's top; none: all of them.
+    proxy
+        Whether each release stands in for a deployment; None: where no service is named.
+    environment
+        The environment of those deployments.
+    names
+        Whether people are named, and not only told apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    path: Path
+    kind: Literal["git"] = "git"
+    service: str | None = None
+    branch: str | None = None
+    releases: Literal["tags", "merges"] = "tags"
+    tags: str = "{version}"
+    paths: Names = ()
+    proxy: bool | None = None
+    environment: str = "production"
+    names: bool = False
+
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+
+class RemoteSource(BaseModel):
+    """What the sources have in common that are asked over HTTP.
+
+    Parameters
+    ----------
+    url
+        The address of the server.
+    token_env, token_file
+        The variable, or the file, that holds the token; neither: the kind's usual variable.
+    since
+        The first day whose records are read; None: all there are.
+    environments, services
+        What the source calls them, to the names they have here; an empty name leaves its records out.
+    names
+        Whether people are named, and not only told apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    usual_url: ClassVar[str] = ""
+    usual_variable: ClassVar[str] = ""
+    needs_token: ClassVar[bool] = True
+
+    url: Url = ""
+    token_env: Variable | None = None
+    token_file: Path | None = None
+    since: date | None = None
+    environments: dict[str, str] = Field(default_factory=dict)
+    services: dict[str, str] = Field(default_factory=dict)
+    names: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def at_usual_url(cls, given: Any) -> Any:
+        """Take the kind's own address where none is given; a kind that has none asks for it."""
+        if not isinstance(given, dict) or given.get("url"):
+            return given
+        if not cls.usual_url:
+            raise ValueError("it lacks the key 'url', the address of the server")
+        return {**given, "url": cls.usual_url}
+
+    @property
+    def variable(self) -> str | None:
+        """The variable that holds the token; None: a file does."""
+        return None if self.token_file else self.token_env or self.usual_variable
+
+    @property
+    def place(self) -> str:
+        """What is read at that address, in the source's own words."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def label(self) -> str:
+        return f"{getattr(self, 'kind', '')} {self.place}"
+
+    @property
+    def prefix(self) -> str:
+        """What the ids of its records begin with, so that those of two servers do not meet."""
+        return str(getattr(self, "kind", "")) if self.url == self.usual_url else urlsplit(self.url).netloc
+
+    @property
+    def begins_at(self) -> datetime | None:
+        """The instant from which records are read; None: from the first."""
+        return None if self.since is None else datetime(self.since.year, self.since.month, self.since.day, tzinfo=UTC)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All that decides which rows it gives: others are another reading."""
+        return self.model_dump(mode="json", exclude={"token_env", "token_file"})
+
+
+class GithubSource(RemoteSource):
+    """A repository on GitHub: deployments, the main line's changes, releases, and labelled issues as incidents.
+
+    Parameters
+    ----------
+    repository
+        `owner/name`.
+    service
+        What its deployments deploy; None: the repository's name.
+    branch
+        Whose main line counts; None: the default branch.
+    incident_labels
+        Issues with any of these labels are incidents; none: no issue is.
+    """
+
+    usual_url: ClassVar[str] = "https://api.github.com"
+    usual_variable: ClassVar[str] = "GITHUB_TOKEN"
+
+    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    kind: Literal["github"] = "github"
+    service: str | None = None
+    branch: str | None = None
+    incident_labels: Names = ("incident",)
+
+    @property
+    def place(self) -> str:
+        return self.repository
+
+    @property
+    def owned_service(self) -> str:
+        return self.service or self.repository.split("/")[1]
+
+
+class GitlabSource(RemoteSource):
+    """A project on GitLab: deployments, merged merge requests, and incidents.
+
+    Parameters
+    ----------
+    project
+        `group/name`, or the project's number.
+    service
+        What its deployments deploy; None: the project's name.
+    """
+
+    usual_url: ClassVar[str] = "https://gitlab.com"
+    usual_variable: ClassVar[str] = "GITLAB_TOKEN"
+
+    project: str
+    kind: Literal["gitlab"] = "gitlab"
+    service: str | None = None
+    branch: str | None = None
+
+    @property
+    def place(self) -> str:
+        return self.project
+
+    @property
+    def owned_service(self) -> str:
+        return self.service or self.project.rsplit("/", 1)[-1]
+
+
+class PagerdutySource(RemoteSource):
+    """Incidents from PagerDuty; `services` says which of its services is which, an unnamed one keeps its name.
+
+    Parameters
+    ----------
+    service_ids
+        Only incidents of these services, by PagerDuty's ids; none: of all that the token sees.
+    urgency
+        Only incidents of this urgency; None: of all.
+    """
+
+    usual_url: ClassVar[str] = "https://api.pagerduty.com"
+    usual_variable: ClassVar[str] = "PAGERDUTY_TOKEN"
+
+    kind: Literal["pagerduty"] = "pagerduty"
+    service_ids: Names = ()
+    urgency: Literal["high", "low"] | None = None
+
+
+class PrometheusSource(RemoteSource):
+    """Load from a Prometheus server.
+
+    Parameters
+    ----------
+    query
+        An instant-vector expression that gives the requests of the interval before an instant, such as
+        `sum by (service) (increase(http_requests_total[1h]))`.
+    service_label, environment_label
+        The labels of its series that say the service and the environment.
+    service
+        The service of every series, where no label says it.
+    step_minutes
+        The length of the intervals, the same as in the query.
+    """
+
+    usual_variable: ClassVar[str] = "PROMETHEUS_TOKEN"
+    needs_token: ClassVar[bool] = False
+
+    query: str
+    kind: Literal["prometheus"] = "prometheus"
+    service_label: str = "service"
+    environment_label: str | None = None
+    service: str | None = None
+    step_minutes: int = Field(60, ge=1, le=1440)
+
+    @property
+    def place(self) -> str:
+        return f"{urlsplit(self.url).netloc} {self.query}"
+
+
+class ArgocdSource(RemoteSource):
+    """Applications of Argo CD: each synchronisation of their history is a deployment.
+
+    Parameters
+    ----------
+    service_label, environment_label
+        The labels of an application that say its service and environment; without them `name` does.
+    name
+        How applications are called, with `{service}` and `{environment}` in their places.
+    project
+        Only applications of this project; None: of all that the token sees.
+    """
+
+    usual_variable: ClassVar[str] = "ARGOCD_TOKEN"
+
+    kind: Literal["argocd"] = "argocd"
+    project: str | None = None
+    name: str = "{service}-{environment}"
+    service_label: str | None = None
+    environment_label: str | None = None
+
+
+class JenkinsSource(RemoteSource):
+    """Builds of a Jenkins job, each of which is a deployment.
+
+    Parameters
+    ----------
+    job
+        The job, with its folders: `team/deploy-checkout`.
+    service, environment
+        What the job deploys and where to, unless a parameter says so.
+    service_parameter, environment_parameter, version_parameter
+        The build parameters that say it.
+    user_env
+        The variable that holds the name of the user whose token it is.
+    """
+
+    usual_variable: ClassVar[str] = "JENKINS_TOKEN"
+
+    job: str
+    kind: Literal["jenkins"] = "jenkins"
+    service: str | None = None
+    environment: str = "production"
+    service_parameter: str | None = None
+    environment_parameter: str | None = None
+    version_parameter: str | None = None
+    user_env: Variable = "JENKINS_USER"
+
+    @property
+    def place(self) -> str:
+        return f"{urlsplit(self.url).netloc} {self.job}"
+
+
+Remote = GithubSource | GitlabSource | PagerdutySource | PrometheusSource | ArgocdSource | JenkinsSource
+Source = Annotated[FilesSource | GitopsSource | GitSource | Remote, Field(discriminator="kind")]
+Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
+KINDS: dict[str, type[BaseModel]] = {
+    "files": FilesSource,
+    "gitops": GitopsSource,
+    "git": GitSource,
+    "github": GithubSource,
+    "gitlab": GitlabSource,
+    "pagerduty": PagerdutySource,
+    "prometheus": PrometheusSource,
+    "argocd": ArgocdSource,
+    "jenkins": JenkinsSource,
+}
