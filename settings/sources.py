@@ -45,6 +45,12 @@ def check_variable(name: str) -> str:
     return name
 
 
+def check_repository(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ValueError(f"{name!r} is no repository; write it owner/name")
+    return name
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 Url = Annotated[str, AfterValidator(check_url)]
 Variable = Annotated[str, AfterValidator(check_variable)]
@@ -158,6 +164,8 @@ class RemoteSource(BaseModel):
         The first day whose records are read; None: all there are.
     environments, services
         What the source calls them, to the names they have here; an empty name leaves its records out.
+    production
+        The environments, by their names here, that are production, where their names do not say so.
     names
         Whether people are named, and not only told apart.
     """
@@ -166,6 +174,7 @@ class RemoteSource(BaseModel):
     usual_url: ClassVar[str] = ""
     usual_variable: ClassVar[str] = ""
     needs_token: ClassVar[bool] = True
+    main_key: ClassVar[str | None] = None  # which key the place that `connect` is given stands for
 
     url: Url = ""
     token_env: Variable | None = None
@@ -173,6 +182,7 @@ class RemoteSource(BaseModel):
     since: date | None = None
     environments: dict[str, str] = Field(default_factory=dict)
     services: dict[str, str] = Field(default_factory=dict)
+    production: Names = ()
     names: bool = False
 
     @model_validator(mode="before")
@@ -232,8 +242,9 @@ class GithubSource(RemoteSource):
 
     usual_url: ClassVar[str] = "https://api.github.com"
     usual_variable: ClassVar[str] = "GITHUB_TOKEN"
+    main_key: ClassVar[str | None] = "repository"
 
-    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    repository: Annotated[str, AfterValidator(check_repository)]
     kind: Literal["github"] = "github"
     service: str | None = None
     branch: str | None = None
@@ -261,6 +272,7 @@ class GitlabSource(RemoteSource):
 
     usual_url: ClassVar[str] = "https://gitlab.com"
     usual_variable: ClassVar[str] = "GITLAB_TOKEN"
+    main_key: ClassVar[str | None] = "project"
 
     project: str
     kind: Literal["gitlab"] = "gitlab"
@@ -312,6 +324,7 @@ class PrometheusSource(RemoteSource):
     """
 
     usual_variable: ClassVar[str] = "PROMETHEUS_TOKEN"
+    main_key: ClassVar[str | None] = "query"
     needs_token: ClassVar[bool] = False
 
     query: str
@@ -340,6 +353,7 @@ class ArgocdSource(RemoteSource):
     """
 
     usual_variable: ClassVar[str] = "ARGOCD_TOKEN"
+    main_key: ClassVar[str | None] = "project"
 
     kind: Literal["argocd"] = "argocd"
     project: str | None = None
@@ -364,6 +378,7 @@ class JenkinsSource(RemoteSource):
     """
 
     usual_variable: ClassVar[str] = "JENKINS_TOKEN"
+    main_key: ClassVar[str | None] = "job"
 
     job: str
     kind: Literal["jenkins"] = "jenkins"
@@ -379,6 +394,14 @@ class JenkinsSource(RemoteSource):
         return f"{urlsplit(self.url).netloc} {self.job}"
 
 
+REMOTE_KINDS: dict[str, type[RemoteSource]] = {
+    "github": GithubSource,
+    "gitlab": GitlabSource,
+    "pagerduty": PagerdutySource,
+    "prometheus": PrometheusSource,
+    "argocd": ArgocdSource,
+    "jenkins": JenkinsSource,
+}
 Remote = GithubSource | GitlabSource | PagerdutySource | PrometheusSource | ArgocdSource | JenkinsSource
 Source = Annotated[FilesSource | GitopsSource | GitSource | Remote, Field(discriminator="kind")]
 Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
@@ -386,10 +409,5 @@ KINDS: dict[str, type[BaseModel]] = {
     "files": FilesSource,
     "gitops": GitopsSource,
     "git": GitSource,
-    "github": GithubSource,
-    "gitlab": GitlabSource,
-    "pagerduty": PagerdutySource,
-    "prometheus": PrometheusSource,
-    "argocd": ArgocdSource,
-    "jenkins": JenkinsSource,
+    **REMOTE_KINDS,
 }

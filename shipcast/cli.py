@@ -13,6 +13,7 @@ from shipcast.verbs import (
     bookings,
     cab,
     calendar,
+    connect,
     dashboard,
     data,
     gate,
@@ -42,6 +43,7 @@ app = typer.Typer(
 keep_flags(app, HELP)
 home.add_verbs(app)
 data.add_verbs(app)
+connect.add_verbs(app)
 questions.add_verbs(app)
 outlook.add_verbs(app)
 advice.add_verbs(app)

@@ -234,7 +234,7 @@ class Github:
                 line.append(commits.pop(wanted))
                 parents = line[-1]["parents"]["nodes"]
                 wanted = parents[0]["oid"] if parents else None
-            if wanted is None or wanted == tip:
+            if wanted is None or wanted == tip or self.recall.is_sample:
                 break
         return line, tip is not None and wanted == tip
 

@@ -57,7 +57,15 @@ class Listing:
 
 
 class Recall(Protocol):
-    """What was read before, for connectors that need it to tell what a new record means."""
+    """What was read before, for connectors that need it to tell what a new record means.
+
+    Attributes
+    ----------
+    is_sample
+        Whether only a look at the first rows is wanted, which nothing keeps.
+    """
+
+    is_sample: bool
 
     def places(self, service: str, commits: Sequence[str]) -> dict[str, int]:
         """The positions of those commits that are known to lie on the service's main line."""

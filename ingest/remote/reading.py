@@ -23,7 +23,7 @@ from shipcast.ingest.merging import same
 from shipcast.ingest.people import Pseudonyms, pseudonyms
 from shipcast.ingest.piece import Piece, pieces_of
 from shipcast.ingest.remote.connectors import connector
-from shipcast.ingest.remote.listing import Batch, Listing, Record
+from shipcast.ingest.remote.listing import Batch, Listing, Mark, Record
 from shipcast.ingest.remote.site import PATIENCE, Patience
 from shipcast.ingest.report import FileLoad, LoadReport
 from shipcast.ingest.sources import Feed, Part
@@ -42,6 +42,8 @@ delete from raw.{table} r where _file = ?
 and {time} >= (select min({time}) from scratch.{table} join scratch.parts using (_part) where file = ?)
 and not exists (from scratch.{table} s where {same}) returning 1
 """
+SHORT = Patience(attempts=3)  # of somebody who waits for a look
+KNOWN_ENVIRONMENTS = "select environment from raw.environments"
 PLACES = "select commit_sha, position from raw.releases where service = ? and kind = 'commit' and commit_sha in ?"
 
 Progress = Callable[[str], None]
@@ -110,6 +112,8 @@ def ingest_remote(
 class Nothing:
     """What is known where nothing is stored."""
 
+    is_sample = True
+
     def places(self, service: str, commits: Sequence[str]) -> dict[str, int]:
         return {}
 
@@ -134,6 +138,7 @@ class RemoteReading:
     patience: Patience
     waiting: list[Waiting] = field(default_factory=list)
     removed: int = 0
+    is_sample = False
 
     def __post_init__(self) -> None:
         self.connector = connector(self.source, self, self.progress, self.patience)
@@ -148,6 +153,19 @@ class RemoteReading:
         return f"{self.source.label}: {listing.name}"
 
     @cached_property
+    def said(self) -> Listing:
+        """The environments that the settings call production; what another source says of one stands."""
+
+        def read(_: Mark | None) -> Iterator[Batch]:
+            with open_work(self.settings.home, self.settings) as connection:
+                known = {name for (name,) in connection.execute(KNOWN_ENVIRONMENTS).fetchall()}
+            fresh = [name for name in self.source.production if name not in known]
+            if fresh:
+                yield Batch({"environments": [{"environment": name, "kind": "production"} for name in fresh]}, {})
+
+        return Listing("environments", ("environments",), read)
+
+    @cached_property
     def options(self) -> str:
         return json.dumps(self.source.options, sort_keys=True)
 
@@ -160,7 +178,7 @@ class RemoteReading:
     def load(self) -> None:
         """Read every listing; where one fails, what was read before it is stored first."""
         try:
-            for listing in self.connector.listings():
+            for listing in (self.said, *self.connector.listings()):
                 self.progress(f"{self.name(listing)}: reading")
                 self.read(listing)
         except ShipcastError as error:
@@ -177,7 +195,7 @@ class RemoteReading:
         is_same = cursor is not None and cursor.options == self.options
         mark = (json.loads(cursor.tip) or None) if cursor and is_same else None
         batches = listing.read(mark)
-        if cursor and not is_same:
+        if cursor and not is_same and listing is not self.said:
             self.take(listing, joined(list(batches)), is_anew=True)
             self.store()
             gone = f"; {counted(self.removed, 'row')} that they leave out removed" if self.removed else ""
@@ -208,14 +226,14 @@ class RemoteReading:
             whole = joined([each.batch for each in waiting if self.name(each.listing) == name])
             begin = self.positions.get(name, 0)
             for table in listing.tables:
-                parts.append(self.part(len(parts), name, BY_NAME[table], whole.rows[table], begin))
+                parts.append(self.part(len(parts), listing, BY_NAME[table], whole.rows[table], begin))
                 begin += len(whole.rows[table])
             self.positions[name] = begin
         load_parts(self.settings, parts, report, within=partial(self.settle, waiting))
         add(self.total, report)
         self.progress(f"{self.source.label}: {counted(sum(item.read for item in self.total.items), 'row')} read")
 
-    def part(self, number: int, name: str, table: Table, rows: Sequence[Record], begin: int) -> Part:
+    def part(self, number: int, listing: Listing, table: Table, rows: Sequence[Record], begin: int) -> Part:
         def pieces() -> Iterator[Piece]:
             columns = [column.name for column in table.columns]
             return pieces_of(
@@ -223,8 +241,9 @@ class RemoteReading:
                 columns,
             )
 
-        label = f"{self.source.label}: {table.name}"
-        feed = Feed(name, pieces, is_addition=True)
+        source = "" if listing.name == table.name else f" of {listing.name}"
+        label = f"{self.source.label}: {table.name}{source}"
+        feed = Feed(self.name(listing), pieces, is_addition=True)
         return Part(table, Path(self.source.label), label, "feed", self.source.label, number, feed=feed)
 
     def settle(self, waiting: Sequence[Waiting], connection: duckdb.DuckDBPyConnection) -> None:
@@ -288,7 +307,7 @@ def as_text(value: Any) -> str | None:
 
 
 def samples(
-    source: Remote, most: int, progress: Progress | None = None, patience: Patience = PATIENCE
+    source: Remote, most: int, progress: Progress | None = None, patience: Patience = SHORT
 ) -> tuple[dict[str, list[Record]], Names]:
     """The first rows of each table that a source gives, with the names it uses; nothing is stored.
 

@@ -285,7 +285,7 @@ class Site:
             return Unanswered("too many requests", pause)
         if status >= 500 or status == 408:
             return Unanswered(f"it answers {status}", pause)
-        said = f" It says: {words}" if (words := message_of(content)) else ""
+        said = f" It says: {words.rstrip('.')}." if (words := message_of(content)) else ""
         if status in (401, 403):
             what = "refuses" if status == 401 else "does not let"
             rest = "" if status == 401 else " see this"

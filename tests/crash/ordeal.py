@@ -63,10 +63,18 @@ def book(settings):
     except EntryRefused as refusal:
         os._exit(refusal.exit_code)
 
+def read(settings, stretch):
+    from shipcast.ingest.remote import reading
+    reading.STRETCH = stretch
+    for source in settings.sources:
+        reading.ingest_remote(settings, source)
+
 def act(home, verb):
     settings = load_settings({"home": home}, {})
     if verb == "reserve":
         return book(settings)
+    if verb in ("read", "stretches"):
+        return read(settings, 2 if verb == "stretches" else 5_000)
     with run_lock(settings.home, verb):
         if verb == "ingest":
             ingest_files(settings, [source.path for source in settings.sources])
@@ -77,6 +85,8 @@ for line in sys.stdin:
     number, verb, home = line.rstrip().split(" ", 2)
     if verb == "reserve":
         import shipcast.answers.bookings
+    if verb in ("read", "stretches"):
+        import shipcast.ingest.remote.reading, shipcast.ingest.remote.github
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

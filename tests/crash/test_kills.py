@@ -5,6 +5,12 @@ import json
 import ordeal
 import pytest
 from examples import examples
+from test_github import shop
+from vendor import TOKEN, Vendor, serving
+
+from shipcast.settings.writing import add_source
+from shipcast.warehouse.connection import WORK_FILE, open_beside
+from shipcast.warehouse.tables import BY_NAME
 
 GOLDEN = 0.618  # its multiples spread any number of moments over a build
 
@@ -54,6 +60,31 @@ def test_an_ingest_that_is_killed_at_any_of_its_syncs(few, more, copied, sync_ki
         assert ordeal.stored(home) in (old, new), number
         assert sync_killer(home, "ingest", 0)[0] == 0, number
         assert ordeal.stored(home) == new, number
+
+
+def columns(home, table):
+    names = ", ".join(column.name for column in BY_NAME[table].columns)
+    with open_beside(home / WORK_FILE) as connection:
+        return connection.execute(f"select {names} from raw.{table} order by all").fetchall()
+
+
+def test_a_remote_reading_that_is_killed_twenty_times_leaves_no_row_out_and_none_twice(tmp_path, copied, sync_killer):
+    """A mark is never ahead of its rows: the next reading goes on from whatever the one that was killed had stored."""
+    (tmp_path / "token").write_text(TOKEN)
+    tables = ("deployments", "changes", "releases", "incidents")
+    with serving(Vendor(shop().answer)) as github:
+        source = {"kind": "github", "repository": "acme/shop", "url": github.url, "names": True}
+        empty = tmp_path / "empty"
+        add_source(empty, {**source, "token_file": str(tmp_path / "token")})
+        assert sync_killer(whole := copied(empty, "whole"), "read", 0)[0] == 0
+        expected = {table: columns(whole, table) for table in tables}
+        assert all(expected.values())
+        home = copied(empty)
+        ends = [sync_killer(home, "stretches", 1 + kill % 5)[0] for kill in range(20)]
+
+        assert ends == [-9] * 20
+        assert sync_killer(home, "read", 0)[0] == 0
+        assert {table: columns(home, table) for table in tables} == expected
 
 
 def test_a_publication_that_is_killed_at_any_of_its_syncs(loaded, after, states, copied, sync_killer):

@@ -1,0 +1,156 @@
+"""What `connect` says: that a source can be reached, what it gives, and what was written into the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from shipcast.answers.answer import Answer, Part
+from shipcast.answers.operations import envelope
+from shipcast.answers.words import listing, plural
+from shipcast.settings import Settings
+from shipcast.settings.errors import UsageError
+from shipcast.settings.sources import REMOTE_KINDS, RemoteSource
+from shipcast.settings.writing import add_source
+
+SHOWN = 3
+LIVE = ("prod", "live", "main")  # how the names of environments begin or end that are likely to be production
+
+
+class Sample(Part):
+    """The first rows that a source gives for a table, by the contract's columns; people are pseudonyms."""
+
+    table: str
+    rows: tuple[dict[str, str | None], ...]
+
+
+class ConnectAnswer(Answer):
+    """Whether a source can be used.
+
+    Parameters
+    ----------
+    source
+        What messages call it.
+    environments
+        Those it was seen to name, by their names here.
+    production
+        Those of them that count as production.
+    proposed
+        Those that look like production, where none counts as it; nothing is written then.
+    written
+        The settings file that holds the source; null: none.
+    """
+
+    schema_name: Literal["shipcast/connect/1"] = Field("shipcast/connect/1", alias="schema")
+    items: tuple[Sample, ...]
+    source: str
+    environments: tuple[str, ...]
+    production: tuple[str, ...]
+    proposed: tuple[str, ...]
+    written: str | None
+    sentence: str
+
+
+def source_of(kind: str, given: Mapping[str, Any]) -> RemoteSource:
+    """The source that an entry of `[[sources]]` with these keys would be.
+
+    Raises
+    ------
+    UsageError
+        Naming the key that is missing, unknown or wrong.
+    """
+    model = REMOTE_KINDS.get(kind)
+    if model is None:
+        raise UsageError(
+            f"{kind!r} is no kind of source that is connected to.", next_step=f"One of {', '.join(REMOTE_KINDS)}."
+        )
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = str(first["loc"][0]) if first["loc"] else ""
+        if first["type"] == "missing":
+            raise UsageError(f"{kind}: {place} is missing.", next_step=f"Its keys are {keys_of(model)}.") from None
+        if first["type"] == "extra_forbidden":
+            raise UsageError(f"{kind} has no key {place!r}.", next_step=f"Its keys are {keys_of(model)}.") from None
+        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        raise UsageError(f"{kind}{f', {place}' if place else ''}: {message}.") from None
+
+
+def keys_of(model: type[RemoteSource]) -> str:
+    return ", ".join(name for name in model.model_fields if name != "kind")
+
+
+def connect_answer(
+    settings: Settings, source: RemoteSource, as_of: datetime, *, given: Mapping[str, Any], dry_run: bool
+) -> ConnectAnswer:
+    """Ask the source for its first rows, and write it into the settings where nothing is left to decide.
+
+    Parameters
+    ----------
+    given
+        The keys of the entry, as they are to be written.
+
+    Raises
+    ------
+    ConfigurationError
+        Its token is missing or refused, or it knows nothing of the name; or the settings cannot be written.
+    SourceUnreachable
+        It does not answer.
+    """
+    from shipcast.ingest.remote.reading import as_text, samples
+
+    found, names = samples(source, SHOWN)  # type: ignore[arg-type]
+    environments = tuple(dict.fromkeys(source.environments.get(each, each) for each in sorted(names.environments)))
+    environments = tuple(each for each in environments if each)
+    known = {*settings.production_environments, *source.production}
+    production = tuple(each for each in environments if each in known)
+    is_open = bool(environments) and not production
+    proposed = tuple(each for each in environments if looks_live(each)) if is_open else ()
+    written, is_new = None, False
+    if not dry_run and not is_open:
+        written, is_new = add_source(settings.home, given)
+    rows = sum(len(each) for each in found.values())
+    return ConnectAnswer(
+        **envelope(as_of),
+        items=tuple(
+            Sample(table=table, rows=tuple({key: as_text(value) for key, value in row.items()} for row in first))
+            for table, first in found.items()
+        ),
+        source=source.label,
+        environments=environments,
+        production=production,
+        proposed=proposed,
+        written=str(written) if written else None,
+        sentence=" ".join(
+            [
+                f"{source.label} can be reached" + ("." if rows else ", and has nothing yet."),
+                *asked_about(environments, production, proposed),
+                *wrote(str(written) if written else None, is_new=is_new, is_open=is_open),
+            ]
+        ),
+    )
+
+
+def asked_about(environments: Sequence[str], production: Sequence[str], proposed: Sequence[str]) -> list[str]:
+    if not environments:
+        return []
+    told = f"{plural(len(environments), 'environment')} in what was read first: {listing(environments)}"
+    if production:
+        return [f"{told}; production is {listing(production)}."]
+    guess = f", perhaps {listing(proposed)}?" if proposed else "?"
+    return [f"{told}. Which are production{guess}"]
+
+
+def wrote(path: str | None, *, is_new: bool, is_open: bool) -> list[str]:
+    if path:
+        return [f"Wrote it into {path}." if is_new else f"It stands in {path} already."]
+    return ["Nothing was written, since that must be known first."] if is_open else ["Nothing was written."]
+
+
+def looks_live(name: str) -> bool:
+    lowered = name.lower()
+    return any(lowered.startswith(word) or lowered.endswith(word) for word in LIVE)

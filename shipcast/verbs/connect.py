@@ -1,0 +1,119 @@
+"""The verb that connects a source: look at it, show what it gives, write it into the settings."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shipcast.ask import Ask, parse_day, verb
+from shipcast.console import hint, say, show, table
+from shipcast.settings.errors import UsageError
+
+if TYPE_CHECKING:
+    from shipcast.answers.connect import ConnectAnswer
+
+EXAMPLE = "shipcast connect github acme/shop --environment prod-eu=production"
+WIDEST = 6  # columns of a sample's table
+
+
+def add_verbs(app: typer.Typer) -> None:
+    verb(app, "connect", EXAMPLE)(connect_verb)
+
+
+def connect_verb(
+    ask: Ask,
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="github, gitlab, pagerduty, prometheus, argocd or jenkins.")
+    ],
+    place: Annotated[
+        str | None,
+        typer.Argument(metavar="[PLACE]", help="The repository, project, job or query; what it is, the kind says."),
+    ] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The server's address, unless the usual one.")] = None,
+    token_env: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The variable that holds the token, unless the usual one.")
+    ] = None,
+    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="The file that holds the token.")] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(metavar="S", help="The service; or THEIRS=OURS, to name one of theirs; may be repeated."),
+    ] = None,
+    environment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="THEIRS=OURS", help="An environment's name here; empty: left out; may be repeated."),
+    ] = None,
+    production: Annotated[
+        list[str] | None,
+        typer.Option(metavar="E", help="An environment that is production, by its name here; may be repeated."),
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="DAY", help="The first day that is read.")] = None,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="KEY=VALUE", help="Another key of the kind; may be repeated."),
+    ] = None,
+    names: Annotated[bool, typer.Option("--names", help="Keep people's names instead of pseudonyms.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Look, and write nothing.")] = False,
+) -> None:
+    """Connect a source: check that it can be reached, show its first rows, write it into shipcast.toml."""
+    from shipcast.answers.connect import connect_answer, source_of
+    from shipcast.settings.sources import REMOTE_KINDS
+
+    key = REMOTE_KINDS[kind].main_key if kind in REMOTE_KINDS else None
+    if place is not None and kind in REMOTE_KINDS and key is None:
+        raise UsageError(f"{kind} is one place as a whole. Got {place!r} as well.")
+    own, theirs = services(service or [])
+    given: dict[str, Any] = {
+        **({key: place} if key and place is not None else {}),
+        "url": url,
+        "token_env": token_env,
+        "token_file": str(token_file.absolute()) if token_file else None,
+        "since": parse_day(since, "--since").isoformat() if since else None,
+        "service": own,
+        "services": theirs,
+        "environments": pairs(environment or [], "--environment"),
+        "production": list(production or []),
+        **pairs(with_ or [], "--with"),
+        "names": names,
+    }
+    given = {name: value for name, value in given.items() if value not in (None, False, {}, [])}
+    source = source_of(kind, given)
+    answer = connect_answer(ask.settings, source, ask.as_of, given={"kind": kind, **given}, dry_run=dry_run)
+    show(ask, answer, lambda: show_connect(ask, answer))
+
+
+def services(given: list[str]) -> tuple[str | None, dict[str, str]]:
+    """The one service, where it is named alone, and what theirs are called here."""
+    alone = [each for each in given if "=" not in each]
+    if len(alone) > 1:
+        raise UsageError(f"--service names one service, or THEIRS=OURS. Got {shlex.join(alone)}.")
+    return (alone[0] if alone else None), pairs([each for each in given if "=" in each], "--service")
+
+
+def pairs(given: list[str], flag: str) -> dict[str, str]:
+    """`THEIRS=OURS`, each split at its last `=`; of `--with` at its first, since a query may hold more."""
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=") if flag == "--with" else each.rpartition("=")
+        if not equals or not name:
+            raise UsageError(f"{flag} must be written NAME=VALUE. Got {each!r} instead.")
+        found[name] = value
+    return found
+
+
+def show_connect(ask: Ask, answer: ConnectAnswer) -> None:
+    say(answer.sentence)
+    for item in answer.items:
+        filled = [name for name in (item.rows[0] if item.rows else {}) if any(row.get(name) for row in item.rows)]
+        if filled:
+            typer.echo(f"\n{item.table}")
+            table(filled[:WIDEST], [[row.get(name) for name in filled[:WIDEST]] for row in item.rows], longest=24)
+    if answer.written:
+        hint(ask, "shipcast run")
+    elif answer.proposed:
+        flags = " ".join(f"--production {shlex.quote(each)}" for each in answer.proposed)
+        hint(ask, f"the same again with {flags}")
+    elif answer.environments and not answer.production:
+        hint(ask, "the same again with --production E for each that is")
