@@ -64,9 +64,7 @@ def source_of(kind: str, given: Mapping[str, Any]) -> RemoteSource:
     """
     model = REMOTE_KINDS.get(kind)
     if model is None:
-        raise UsageError(
-            f"{kind!r} is no kind of source that is connected to.", next_step=f"One of {', '.join(REMOTE_KINDS)}."
-        )
+        raise UsageError(f"{kind!r} is no kind of source.", next_step=f"One of {', '.join(REMOTE_KINDS)}.")
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:

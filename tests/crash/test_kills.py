@@ -76,7 +76,8 @@ def test_a_remote_reading_that_is_killed_twenty_times_leaves_no_row_out_and_none
         source = {"kind": "github", "repository": "acme/shop", "url": github.url, "names": True}
         empty = tmp_path / "empty"
         add_source(empty, {**source, "token_file": str(tmp_path / "token")})
-        assert sync_killer(whole := copied(empty, "whole"), "read", 0)[0] == 0
+        whole = copied(empty, "whole")
+        assert sync_killer(whole, "read", 0)[0] == 0
         expected = {table: columns(whole, table) for table in tables}
         assert all(expected.values())
         home = copied(empty)

@@ -1,0 +1,137 @@
+"""Connecting a source, from the command line to the settings that it writes."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from test_github import shop
+from vendor import TOKEN, Vendor, serving
+
+from shipcast.__main__ import run
+from shipcast.settings import load_settings
+from shipcast.settings.errors import ConfigurationError
+from shipcast.settings.writing import add_source
+
+DOCS = Path(__file__).parents[2] / "docs" / "connect"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+
+
+@pytest.fixture
+def github():
+    with serving(Vendor(shop().answer)) as vendor:
+        yield vendor
+
+
+def connect(capsys, *arguments):
+    code = run(["connect", *arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def sources():
+    return tomllib.loads(Path(".shipcast/shipcast.toml").read_text())["sources"]
+
+
+def test_a_source_whose_production_is_known_by_its_name_is_written(capsys, github):
+    code, answer = connect(capsys, "github", "acme/shop", "--url", github.url, "--since", "2025-01-01")
+
+    assert (code, answer["production"]) == (0, ["production"])
+    assert sources() == [{"kind": "github", "repository": "acme/shop", "url": github.url, "since": "2025-01-01"}]
+    assert len({item["table"] for item in answer["items"]}) == len(answer["items"])
+    assert all(len(item["rows"]) <= 3 for item in answer["items"])
+
+
+def test_a_source_whose_production_is_not_known_asks_and_is_not_written(capsys, github):
+    code, answer = connect(capsys, "github", "acme/shop", "--url", github.url, "--environment", "production=prod-eu")
+
+    assert (code, answer["proposed"], answer["written"]) == (0, ["prod-eu"], None)
+    assert "Which are production, perhaps prod-eu?" in answer["sentence"]
+    assert not Path(".shipcast/shipcast.toml").exists()
+
+
+def test_what_was_said_to_be_production_counts_as_it_after_a_run(capsys, github):
+    connect(capsys, "github", "acme/shop", "--url", github.url, "--environment", "production=eu", "--production", "eu")
+    [source] = load_settings({}).sources
+
+    assert (source.environments, source.production) == ({"production": "eu"}, ("eu",))
+
+
+def test_connecting_twice_writes_once(capsys, github):
+    for _ in range(2):
+        code, answer = connect(capsys, "github", "acme/shop", "--url", github.url)
+
+    assert (code, len(sources())) == (0, 1)
+    assert "stands in" in answer["sentence"]
+
+
+def test_a_look_writes_nothing(capsys, github):
+    assert connect(capsys, "github", "acme/shop", "--url", github.url, "--dry-run")[1]["written"] is None
+    assert not Path(".shipcast").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["gitbub", "acme/shop"], 2, "One of github"),
+        (["github"], 2, "repository is missing"),
+        (["github", "acme"], 2, "write it owner/name"),
+        (["github", "acme/shop", "--with", "labels=x"], 2, "has no key 'labels'"),
+        (["pagerduty", "acme"], 2, "one place as a whole"),
+        (["prometheus", "up"], 2, "lacks the key 'url'"),
+        (["github", "acme/shop", "--url", "ftp://x"], 2, "no address"),
+        (["github", "acme/shop", "--url", "https://me:secret@x"], 2, "no user and no password"),
+        (["github", "acme/shop", "--token-env", "ghp_x-y"], 2, "never holds the token"),
+        (["github", "acme/shop", "--token-env", "NOWHERE"], 3, "NOWHERE is not set"),
+        (["github", "acme/shop", "--token-file", "nowhere"], 3, "cannot be read"),
+        (["github", "acme/shop", "--environment", "prod"], 2, "must be written NAME=VALUE"),
+    ],
+)
+def test_what_cannot_be_connected_says_why(capsys, arguments, code, words):
+    assert run(["connect", *arguments]) == code
+    said = " ".join(capsys.readouterr().err.split())
+    assert words in said
+    assert "secret" not in said
+    assert "ghp_x-y" not in said
+
+
+def test_the_token_is_in_no_file_and_no_word(capsys, github):
+    run(["connect", "github", "acme/shop", "--url", github.url, "-v"])
+    github.faults = ["expired"]
+    run(["connect", "github", "acme/shop", "--url", github.url, "--json"])
+    said = capsys.readouterr()
+
+    assert TOKEN not in said.out + said.err
+    assert not [path for path in Path().rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+
+
+def test_the_rest_of_the_settings_stays_as_it_was(tmp_path):
+    (tmp_path / "shipcast.toml").write_text('# mine\ntz = "Europe/London"  # here\n')
+
+    add_source(tmp_path, {"kind": "github", "repository": "acme/shop", "environments": {'a"b': "c\\d"}})
+
+    text = (tmp_path / "shipcast.toml").read_text()
+    assert text.startswith('# mine\ntz = "Europe/London"  # here\n')
+    assert tomllib.loads(text)["sources"][0]["environments"] == {'a"b': "c\\d"}
+
+
+def test_settings_to_which_nothing_can_be_added_are_left_alone(tmp_path):
+    (tmp_path / "shipcast.toml").write_text("sources = []\n")
+
+    with pytest.raises(ConfigurationError, match="by hand"):
+        add_source(tmp_path, {"kind": "github"})
+    assert (tmp_path / "shipcast.toml").read_text() == "sources = []\n"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_names_rights_three_commands_and_what_is_a_proxy(page):
+    text = page.read_text()
+
+    assert [heading in text for heading in ("## What you need", "## Three commands", "## What is a proxy")] == [
+        True
+    ] * 3
+    assert text.count("\n$ ") == 3
