@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,7 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
     ConfigurationError
         No source is configured.
     """
+    from shipcast.ingest.health import record
     from shipcast.ingest.quarantine import prune
 
     if not settings.sources:
@@ -136,9 +137,15 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
                 loads.append((source, load_source(settings, source, progress)))
             except (InputRefused, SourceUnreachable, CredentialsRefused, NothingThere) as failure:
                 loads.append((source, failure))
+        record(settings.home, [(source.label, outcome(load)) for source, load in loads], datetime.now(UTC))
         dropped = prune(settings)
         build, snapshot = built(settings, progress)
     return RunReport(loads, build, snapshot, dropped)
+
+
+def outcome(load: LoadReport | ShipcastError) -> int | ShipcastError:
+    """The rows that were read, or why none were."""
+    return load if isinstance(load, ShipcastError) else sum(item.read for item in load.items)
 
 
 def load_source(settings: Settings, source: Source, progress: Progress) -> LoadReport:

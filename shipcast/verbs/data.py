@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from shipcast.ask import Ask, group, verb
-from shipcast.console import hint, progress, say, show, table, tell
+from shipcast.ask import Ask, group, parse_duration, verb
+from shipcast.console import hint, progress, say, show, show_error, table, tell
+from shipcast.settings.errors import UsageError
 
 if TYPE_CHECKING:
     from shipcast.answers.operations import BuildAnswer, IngestAnswer, QuarantineAnswer, RunAnswer
+    from shipcast.answers.sources import SourcesAnswer
     from shipcast.ingest.files import LoadReport
 
 
@@ -24,7 +29,8 @@ def add_verbs(app: typer.Typer) -> None:
     verb(ingest, "gitops", GITOPS_EXAMPLE)(ingest_gitops_verb)
     verb(ingest, "git", "shipcast ingest git ../checkout --service checkout")(ingest_git_verb)
     verb(app, "build", "shipcast build")(build_verb)
-    verb(app, "run", "shipcast run")(run_verb)
+    verb(app, "run", "shipcast run --every 15m")(run_verb)
+    verb(app, "sources", "shipcast sources")(sources_verb)
     quarantine = group(app, "quarantine", "Refused rows: see them, export them, load them again.")
     verb(quarantine, "list", "shipcast quarantine list --table incidents")(quarantine_list_verb)
     verb(quarantine, "export", "shipcast quarantine export refused/")(quarantine_export_verb)
@@ -184,8 +190,34 @@ def show_build(ask: Ask, answer: BuildAnswer) -> None:
     hint(ask, "shipcast metrics" if is_loaded else "shipcast ingest files DIR, since nothing was loaded yet")
 
 
-def run_verb(ask: Ask) -> None:
+def run_verb(
+    ask: Ask,
+    every: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Run again and again, at this pace, until it is ended.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Run once, which it does without --every anyway.")] = False,
+) -> None:
     """All configured sources, then build and publish; and train the chance of failure, when that is due."""
+    from shipcast.service import check_pace, repeat
+
+    if every is None:
+        if code := run_once(ask):
+            raise typer.Exit(code)
+        return
+    if once:
+        raise UsageError("--once and --every exclude each other.")
+    if ask.as_of_text is not None:
+        raise UsageError("--every runs as of now, each time. Leave --as-of out.")
+    as_typed = ["run", *(["--json"] if ask.json else []), *(["--home", ask.home] if ask.home else [])]
+    repeat(
+        check_pace(parse_duration(every, "--every")),
+        lambda: run_again(ask),
+        lambda error: show_error(error, as_typed),
+    )
+
+
+def run_once(ask: Ask) -> int:
+    """One run, said to the user; its exit code."""
     from shipcast.answers.operations import run_answer
     from shipcast.pipeline import run_all, train_when_due
 
@@ -193,8 +225,40 @@ def run_verb(ask: Ask) -> None:
     training = train_when_due(ask.settings, ask.as_of, progress(ask))
     answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped, training)
     show(ask, answer, lambda: show_run(ask, answer))
-    if report.exit_code:
-        raise typer.Exit(report.exit_code)
+    return report.exit_code
+
+
+def run_again(ask: Ask) -> None:
+    """One of many runs, by the settings as they are now; as JSON, one object a run."""
+    now = replace(ask, asked_at=datetime.now(UTC).replace(microsecond=0))
+    if not ask.json:
+        say(f"{now.asked_at:%Y-%m-%d %H:%M:%S} UTC")
+    run_once(now)
+    sys.stdout.flush()
+
+
+def sources_verb(ask: Ask) -> None:
+    """The configured sources: when each was last read, and which fail or are stale."""
+    from shipcast.answers.sources import sources_answer
+
+    answer = sources_answer(ask.settings, ask.as_of)
+    show(ask, answer, lambda: show_sources(ask, answer))
+
+
+def show_sources(ask: Ask, answer: SourcesAnswer) -> None:
+    say(answer.sentence)
+    rows = [
+        [item.source, item.state, "" if item.good_at is None else f"{item.good_at:%Y-%m-%d %H:%M} UTC", item.rows]
+        for item in answer.items
+    ]
+    table(["source", "state", "last read well", "rows"], rows, numbers=("rows",))
+    for item in answer.items:
+        if item.failure:
+            say(f"{item.source}: {item.failure}")
+    if not answer.items:
+        hint(ask, "shipcast connect github OWNER/NAME, or shipcast init and a [[sources]] entry")
+    elif any(item.state == "unread" for item in answer.items):
+        hint(ask, "shipcast run")
 
 
 def show_run(ask: Ask, answer: RunAnswer) -> None:
