@@ -27,7 +27,7 @@ from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import ConfigurationError, Locked, StorageError
 from shipcast.settings.secrets import secret
-from shipcast.settings.sources import RemoteSource
+from shipcast.settings.sources import EventsSource, RemoteSource
 from shipcast.warehouse.connection import WORK_FILE, open_beside
 from shipcast.warehouse.damage import told
 from shipcast.warehouse.errors import NothingPublished
@@ -136,7 +136,10 @@ def home_findings(settings: Settings) -> Iterator[Finding]:
         remedy=None if free >= LOW_SPACE_GIB else "free some space, or move the home: --home DIR",
     )
     for source in settings.sources:
-        yield remote_finding(source) if isinstance(source, RemoteSource) else local_finding(source.path)
+        if isinstance(source, RemoteSource):
+            yield remote_finding(source)
+        elif not isinstance(source, EventsSource):
+            yield local_finding(source.path)
 
 
 def local_finding(path: Path) -> Finding:

@@ -190,7 +190,7 @@ def read_file(path: Path) -> dict[str, Any]:
             raise ConfigurationError(f"{path}: unknown key {key!r}.", next_step=hint, key=key)
     sources = content.get("sources")
     for source in sources if isinstance(sources, list) else []:
-        for key in ("path", "mapping", "token_file") if isinstance(source, dict) else ():
+        for key in ("path", "mapping", "token_file", "hook_file") if isinstance(source, dict) else ():
             if isinstance(source.get(key), str):
                 source[key] = path.parent / Path(source[key]).expanduser()
     features = content.get("features")

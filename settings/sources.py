@@ -45,6 +45,12 @@ def check_variable(name: str) -> str:
     return name
 
 
+def check_place(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", name):
+        raise ValueError(f"{name!r} must be of small letters, digits and dashes, such as ci-pipeline")
+    return name
+
+
 def check_repository(name: str) -> str:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise ValueError(f"{name!r} is no repository; write it owner/name")
@@ -160,6 +166,8 @@ class RemoteSource(BaseModel):
         The address of the server.
     token_env, token_file
         The variable, or the file, that holds the token; neither: the kind's usual variable.
+    hook_env, hook_file
+        The variable, or the file, that holds the secret of its webhooks; neither: none are taken.
     since
         The first day whose records are read; None: all there are.
     environments, services
@@ -179,6 +187,8 @@ class RemoteSource(BaseModel):
     url: Url = ""
     token_env: Variable | None = None
     token_file: Path | None = None
+    hook_env: Variable | None = None
+    hook_file: Path | None = None
     since: date | None = None
     environments: dict[str, str] = Field(default_factory=dict)
     services: dict[str, str] = Field(default_factory=dict)
@@ -222,7 +232,35 @@ class RemoteSource(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """All that decides which rows it gives: others are another reading."""
-        return self.model_dump(mode="json", exclude={"token_env", "token_file"})
+        return self.model_dump(mode="json", exclude={"token_env", "token_file", "hook_env", "hook_file"})
+
+
+class EventsSource(BaseModel):
+    """Events that others send by themselves (CloudEvents 1.0), each a row of the contract.
+
+    Parameters
+    ----------
+    name
+        What messages call it, and what its address ends with.
+    hook_env, hook_file
+        The variable, or the file, that holds the secret by which they are signed (Standard Webhooks).
+    names
+        Whether people are named, and not only told apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    name: Annotated[str, AfterValidator(check_place)]
+    kind: Literal["events"] = "events"
+    hook_env: Variable | None = None
+    hook_file: Path | None = None
+    environments: dict[str, str] = Field(default_factory=dict)
+    services: dict[str, str] = Field(default_factory=dict)
+    names: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"events {self.name}"
 
 
 class GithubSource(RemoteSource):
@@ -403,11 +441,12 @@ REMOTE_KINDS: dict[str, type[RemoteSource]] = {
     "jenkins": JenkinsSource,
 }
 Remote = GithubSource | GitlabSource | PagerdutySource | PrometheusSource | ArgocdSource | JenkinsSource
-Source = Annotated[FilesSource | GitopsSource | GitSource | Remote, Field(discriminator="kind")]
+Source = Annotated[FilesSource | GitopsSource | GitSource | EventsSource | Remote, Field(discriminator="kind")]
 Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
 KINDS: dict[str, type[BaseModel]] = {
     "files": FilesSource,
     "gitops": GitopsSource,
     "git": GitSource,
+    "events": EventsSource,
     **REMOTE_KINDS,
 }

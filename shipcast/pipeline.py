@@ -22,6 +22,7 @@ from shipcast.settings.errors import (
     UsageError,
 )
 from shipcast.settings.files import UNFINISHED
+from shipcast.settings.sources import Remote
 from shipcast.warehouse.connection import WORK_FILE
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error, told
 from shipcast.warehouse.errors import DamagedFile, OutOfSpace
@@ -122,6 +123,7 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
         No source is configured.
     """
     from shipcast.ingest.health import record
+    from shipcast.ingest.hooks.inbox import Inbox
     from shipcast.ingest.quarantine import prune
 
     if not settings.sources:
@@ -139,6 +141,7 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
                 loads.append((source, failure))
         record(settings.home, [(source.label, outcome(load)) for source, load in loads], datetime.now(UTC))
         dropped = prune(settings)
+        Inbox(settings.home).prune(datetime.now(UTC))
         build, snapshot = built(settings, progress)
     return RunReport(loads, build, snapshot, dropped)
 
@@ -170,14 +173,26 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
                 from shipcast.ingest.git import ingest_git
 
                 return ingest_git(settings, source, progress=progress)
-            case _:
-                from shipcast.ingest.remote.reading import ingest_remote
+            case "events":
+                from shipcast.ingest.hooks.reading import ingest_events
 
-                return ingest_remote(settings, source, progress=progress)
+                return ingest_events(settings, source)
+            case _:
+                return load_remote(settings, source, progress)
     except UsageError as error:
         raise ConfigurationError(
             f"[[sources]] {source.label}: {error.detail}", next_step=error.next_step, key="sources"
         ) from error
+
+
+def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadReport:
+    """What a source has told by itself, and then what it says when it is asked, which has the last word."""
+    from shipcast.ingest.hooks.reading import ingest_events
+    from shipcast.ingest.remote.reading import add, ingest_remote
+
+    report = ingest_events(settings, source)
+    add(report, ingest_remote(settings, source, progress=progress))
+    return report
 
 
 def train(

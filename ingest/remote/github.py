@@ -327,14 +327,18 @@ class Github:
 
     def incident(self, node: Any) -> Record:
         labels = [label["name"] for label in node["labels"]["nodes"]]
-        severe = [label for label in labels if label.lower().startswith(SEVERITIES)]
         return {
             "incident_id": f"{self.source.owned_service}#{node['number']}",
             "service": self.source.owned_service,
             "started_at": node["createdAt"],
             "resolved_at": node["closedAt"],
-            "severity": severe[0] if severe else None,
+            "severity": severity_of(labels),
         }
+
+
+def severity_of(labels: Sequence[str]) -> str | None:
+    """The first label that names a severity."""
+    return next((label for label in labels if label.lower().startswith(SEVERITIES)), None)
 
 
 def stop_of(mark: Mark, begin: datetime | None) -> str | None:

@@ -29,7 +29,7 @@ from shipcast.ingest.report import FileLoad, LoadReport
 from shipcast.ingest.sources import Feed, Part
 from shipcast.settings import Settings
 from shipcast.settings.errors import ShipcastError
-from shipcast.settings.sources import Remote
+from shipcast.settings.sources import EventsSource, Remote
 from shipcast.warehouse.built import forget_built
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME, Table
@@ -59,7 +59,7 @@ class Names:
         Those it was seen to name, in its own words.
     """
 
-    source: Remote
+    source: Remote | EventsSource
     people: Pseudonyms
     environments: set[str] = field(default_factory=set)
 
@@ -226,25 +226,13 @@ class RemoteReading:
             whole = joined([each.batch for each in waiting if self.name(each.listing) == name])
             begin = self.positions.get(name, 0)
             for table in listing.tables:
-                parts.append(self.part(len(parts), listing, BY_NAME[table], whole.rows[table], begin))
+                label = f"{table}{'' if listing.name == table else f' of {listing.name}'}"
+                parts.append(part(len(parts), self.source, name, label, BY_NAME[table], whole.rows[table], begin))
                 begin += len(whole.rows[table])
             self.positions[name] = begin
         load_parts(self.settings, parts, report, within=partial(self.settle, waiting))
         add(self.total, report)
         self.progress(f"{self.source.label}: {counted(sum(item.read for item in self.total.items), 'row')} read")
-
-    def part(self, number: int, listing: Listing, table: Table, rows: Sequence[Record], begin: int) -> Part:
-        def pieces() -> Iterator[Piece]:
-            columns = [column.name for column in table.columns]
-            return pieces_of(
-                ((begin + line, *(as_text(row.get(name)) for name in columns)) for line, row in enumerate(rows, 1)),
-                columns,
-            )
-
-        source = "" if listing.name == table.name else f" of {listing.name}"
-        label = f"{self.source.label}: {table.name}{source}"
-        feed = Feed(self.name(listing), pieces, is_addition=True)
-        return Part(table, Path(self.source.label), label, "feed", self.source.label, number, feed=feed)
 
     def settle(self, waiting: Sequence[Waiting], connection: duckdb.DuckDBPyConnection) -> None:
         """Store where the reading stands and what stands for people, within the transaction of the rows."""
@@ -265,6 +253,31 @@ class RemoteReading:
         self.removed += gone
         if gone:
             forget_built(connection)
+
+
+def part(
+    number: int, source: Remote | EventsSource, name: str, label: str, table: Table, rows: Sequence[Record], begin: int
+) -> Part:
+    """Rows that feed one table of a load.
+
+    Parameters
+    ----------
+    name
+        The name under which the database knows where they came from.
+    label
+        What they are called in messages, behind the source's own label.
+    begin
+        How many rows came from there before.
+    """
+
+    def pieces() -> Iterator[Piece]:
+        columns = [column.name for column in table.columns]
+        return pieces_of(
+            ((begin + line, *(as_text(row.get(name)) for name in columns)) for line, row in enumerate(rows, 1)), columns
+        )
+
+    feed = Feed(name, pieces, is_addition=True)
+    return Part(table, Path(source.label), f"{source.label}: {label}", "feed", source.label, number, feed=feed)
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

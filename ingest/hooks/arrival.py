@@ -1,0 +1,91 @@
+"""A message as it arrives: whose it is, what it tells, and whether it can be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shipcast.ingest.hooks.inbox import Event
+from shipcast.ingest.hooks.kinds import KINDS, Kind, Told, Unusable
+from shipcast.ingest.hooks.reading import FAULTS
+from shipcast.settings.secrets import secret
+from shipcast.settings.sources import EventsSource, RemoteSource, Source
+
+Hooked = RemoteSource | EventsSource
+
+
+def hooked(sources: Sequence[Source], kind: str, name: str | None = None) -> list[Hooked]:
+    """The sources of a kind that take webhooks."""
+    return [
+        source
+        for source in sources
+        if isinstance(source, (RemoteSource, EventsSource))
+        and source.kind == kind
+        and (source.hook_env or source.hook_file)
+        and (name is None or getattr(source, "name", None) == name)
+    ]
+
+
+def signers(sources: Sequence[Hooked], headers: Mapping[str, str], body: bytes) -> list[Hooked]:
+    """Those whose secret signed the message; every one is tried, so that the time it takes tells nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        A secret's file cannot be read.
+    """
+    found = []
+    for source in sources:
+        known = secret(source.hook_env, source.hook_file, source.label)
+        if known is not None and KINDS[str(source.kind)].is_signed(headers, body, known):  # type: ignore[union-attr]
+            found.append(source)
+    return found
+
+
+def events_of(sources: Sequence[Hooked], headers: Mapping[str, str], content: bytes) -> list[Event]:
+    """What a signed message tells each of the sources; none: nothing of use, as when it is of another repository.
+
+    Raises
+    ------
+    Unusable
+        It is no JSON, or says something that no row can be made of.
+    """
+    body = parsed(content)
+    found = []
+    for source in sources:
+        kind = KINDS[str(source.kind)]  # type: ignore[union-attr]
+        told = told_by(kind, source, headers, body)
+        if told is not None:
+            text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+            found.append(Event(source.label, told.delivery, told.kind, told.subject, told.happened_at, text))
+    return found
+
+
+def told_by(kind: Kind, source: Hooked, headers: Mapping[str, str], body: dict[str, Any]) -> Told | None:
+    """What the message says, after a look whether rows can be made of it."""
+    try:
+        told = kind.told(source, headers, body)
+        if told is not None:
+            kind.rows(source, [(Event("", "", told.kind, told.subject, told.happened_at, ""), body)])
+    except Unusable:
+        raise
+    except FAULTS as error:
+        raise Unusable("it lacks what its kind always has") from error
+    return told
+
+
+def parsed(content: bytes) -> dict[str, Any]:
+    """
+    Raises
+    ------
+    Unusable
+        It is no JSON object.
+    """
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Unusable("it is no JSON") from error
+    if not isinstance(body, dict):
+        raise Unusable("it is no JSON object")
+    return body

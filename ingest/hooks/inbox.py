@@ -1,0 +1,194 @@
+"""Events as they came, each once, on the disk before anybody is told that it was taken.
+
+A file of SQLite in the home: servers write it and runs read it at the same time, and its keys see to it that an event
+that is delivered again is not kept twice. Those who deliver at the same time share one write to the disk. An event is
+kept for 60 days, since the row of a thing is made from all that was told of it, whatever the order.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from shipcast.settings.errors import StorageError
+
+FILE = "inbox.sqlite"
+KEPT = timedelta(days=60)
+TOGETHER = 500  # events in one transaction
+BUSY_SECONDS = 10
+TABLE = """
+create table if not exists events (
+    number integer primary key autoincrement, source text not null, delivery text not null, kind text not null,
+    subject text not null, happened_at text not null, received_at text not null, body text not null,
+    unique (source, delivery))
+"""
+INDEX = "create index if not exists by_subject on events (source, subject)"
+ADD = """
+insert into events (source, delivery, kind, subject, happened_at, received_at, body) values (?, ?, ?, ?, ?, ?, ?)
+on conflict do nothing
+"""
+SINCE = """
+select number, delivery, kind, subject, happened_at, body from events
+where source = ?1 and number <= ?3
+    and subject in (select subject from events where source = ?1 and number > ?2 and number <= ?3)
+order by subject, happened_at, number
+"""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a source told.
+
+    Parameters
+    ----------
+    source
+        The label of the source that told it.
+    delivery
+        The id under which it was delivered: what comes again with the same is the same.
+    kind, subject
+        What happened, in the source's own words; and to what, such as `deployment/7`.
+    happened_at
+        When, as ISO 8601 in UTC, by the source's clock.
+    body
+        All that was told, as JSON text.
+    """
+
+    source: str
+    delivery: str
+    kind: str
+    subject: str
+    happened_at: str
+    body: str
+    number: int = 0
+
+
+class Inbox:
+    """The events of a home.
+
+    Raises
+    ------
+    StorageError
+        Its file cannot be read or written.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / FILE
+
+    @contextmanager
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+                connection.execute("pragma journal_mode = wal")
+                connection.execute("pragma synchronous = full")
+                connection.execute(TABLE)
+                connection.execute(INDEX)
+                yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(
+                f"{self.path}: events cannot be kept or read: {error}.",
+                next_step="Free some space, or set the file aside if it is damaged; sources are polled all the same.",
+            ) from error
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Keep the events for good; those that are kept already change nothing."""
+        with self.opened() as connection:
+            put(connection, events)
+
+    def newest(self, source: str) -> int:
+        """The number of the source's newest event; 0: there is none."""
+        if not self.path.exists():
+            return 0
+        with self.opened() as connection:
+            found = connection.execute("select max(number) from events where source = ?", [source]).fetchone()
+        return int(found[0] or 0)
+
+    def told_of(self, source: str, since: int, until: int) -> list[Event]:
+        """All events up to a number that tell of the things of which something was told after another."""
+        with self.opened() as connection:
+            rows = connection.execute(SINCE, [source, since, until]).fetchall()
+        return [
+            Event(source, delivery, kind, subject, happened_at, body, number)
+            for number, delivery, kind, subject, happened_at, body in rows
+        ]
+
+    def prune(self, now: datetime) -> None:
+        """Forget what came more than 60 days ago."""
+        if self.path.exists():
+            with self.opened() as connection:
+                connection.execute("delete from events where received_at < ?", [(now - KEPT).isoformat()])
+
+
+def put(connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+    now = datetime.now(UTC).isoformat()
+    rows = [(each.source, each.delivery, each.kind, each.subject, each.happened_at, now, each.body) for each in events]
+    connection.execute("begin immediate")
+    try:
+        connection.executemany(ADD, rows)
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+class Letterbox:
+    """Takes events from many at once, and writes those that wait together; each is told when its own is on the disk."""
+
+    def __init__(self, home: Path) -> None:
+        self.inbox = Inbox(home)
+        self.waiting: queue.SimpleQueue[tuple[Event, Future[None]] | None] = queue.SimpleQueue()
+        self.thread: threading.Thread | None = None
+        self.lock = threading.Lock()
+
+    def take(self, event: Event) -> Future[None]:
+        """What is done when the event is kept for good, or raises StorageError where it could not be."""
+        with self.lock:
+            if self.thread is None:
+                self.thread = threading.Thread(target=self.write, name="letterbox", daemon=True)
+                self.thread.start()
+        kept: Future[None] = Future()
+        self.waiting.put((event, kept))
+        return kept
+
+    def end(self) -> None:
+        """Write what waits, and no more."""
+        with self.lock:
+            thread, self.thread = self.thread, None
+        if thread is not None:
+            self.waiting.put(None)
+            thread.join()
+
+    def write(self) -> None:
+        while True:
+            batch, is_last = self.batch()
+            if batch:
+                self.store(batch)
+            if is_last:
+                return
+
+    def batch(self) -> tuple[list[tuple[Event, Future[None]]], bool]:
+        """What waits by now, at least one; and whether it was the last."""
+        batch = [self.waiting.get()]
+        while len(batch) < TOGETHER and batch[-1] is not None:
+            try:
+                batch.append(self.waiting.get_nowait())
+            except queue.Empty:
+                break
+        return [each for each in batch if each is not None], batch[-1] is None
+
+    def store(self, batch: Sequence[tuple[Event, Future[None]]]) -> None:
+        try:
+            self.inbox.add([event for event, _ in batch])
+        except Exception as error:
+            for _, kept in batch:
+                kept.set_exception(error)
+        else:
+            for _, kept in batch:
+                kept.set_result(None)

@@ -1,0 +1,250 @@
+"""What each kind of source tells: what an event is about, and the rows that all events of one thing come to.
+
+Deployments and incidents, which are urgent; what a connector reads of changes can wait for the next run. The rows are
+those of the connector of the same source, so that either may come first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from shipcast.ingest.hooks.inbox import Event
+from shipcast.ingest.hooks.signatures import is_of_github, is_of_gitlab, is_of_pagerduty, is_standard
+from shipcast.ingest.remote.github import ENDED as GITHUB_ENDED
+from shipcast.ingest.remote.github import severity_of
+from shipcast.ingest.remote.listing import Record
+from shipcast.settings.sources import EventsSource, GithubSource, GitlabSource, PagerdutySource
+from shipcast.warehouse.tables import BY_NAME
+
+Headers = Mapping[str, str]
+Body = Mapping[str, Any]
+Rows = dict[str, list[Record]]
+
+
+class Unusable(ValueError):
+    """Why an event cannot be taken, in words."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one message says: its id, what happened to what, and when (ISO 8601)."""
+
+    delivery: str
+    kind: str
+    subject: str
+    happened_at: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a kind of source sends its events.
+
+    Parameters
+    ----------
+    is_signed
+        Whether the headers sign the body with a secret.
+    told
+        What a message says; None: nothing that is of use.
+    rows
+        The rows that all events of one thing come to, the oldest first.
+    """
+
+    is_signed: Callable[[Headers, bytes, SecretStr], bool]
+    told: Callable[[Any, Headers, Body], Told | None]
+    rows: Callable[[Any, Sequence[tuple[Event, Body]]], Rows]
+
+
+def github_told(source: GithubSource, headers: Headers, body: Body) -> Told | None:
+    kind, delivery = headers.get("x-github-event", ""), required(headers, "x-github-delivery")
+    if str(part(body, "repository").get("full_name", "")).lower() != source.repository.lower():
+        return None
+    if kind in ("deployment", "deployment_status"):
+        found = part(body, kind)
+        subject = f"deployment/{part(body, 'deployment').get('id')}"
+        return Told(delivery, kind, subject, instant(found.get("updated_at") or found.get("created_at")))
+    if kind == "issues":
+        issue = part(body, "issue")
+        return Told(delivery, kind, f"issue/{issue.get('number')}", instant(issue.get("updated_at")))
+    return None
+
+
+def github_rows(source: GithubSource, events: Sequence[tuple[Event, Body]]) -> Rows:
+    if events[0][0].subject.startswith("issue/"):
+        return github_incident(source, events[-1][1]["issue"])
+    made = events[-1][1]["deployment"]
+    statuses = [part(body, "deployment_status") for event, body in events if event.kind == "deployment_status"]
+    states = [(str(status["state"]).upper(), instant(status["created_at"])) for status in statuses]
+    begins = [at for state, at in states if state == "IN_PROGRESS"]
+    ends = [(GITHUB_ENDED[state], at) for state, at in states if state in GITHUB_ENDED]
+    outcomes = {outcome for outcome, _ in ends}
+    is_over = any(state == "INACTIVE" for state, _ in states)
+    ended_by = "failed" if "failed" in outcomes else "succeeded" if outcomes else None
+    row = {
+        "deployment_id": f"{source.prefix}-{made['id']}",
+        "service": source.owned_service,
+        "environment": made.get("environment"),
+        "started_at": min(begins, default=instant(made.get("created_at"))),
+        "finished_at": max((at for _, at in ends), default=None),
+        "status": ended_by or ("cancelled" if is_over else "running"),
+        "commit_sha": made.get("sha"),
+        "deployed_by": part(made, "creator").get("login"),
+    }
+    return {"deployments": [row]}
+
+
+def github_incident(source: GithubSource, issue: Body) -> Rows:
+    labels = [str(label.get("name")) for label in issue.get("labels", ())]
+    if not set(labels) & set(source.incident_labels):
+        return {}
+    row = {
+        "incident_id": f"{source.owned_service}#{issue['number']}",
+        "service": source.owned_service,
+        "started_at": issue.get("created_at"),
+        "resolved_at": issue.get("closed_at"),
+        "severity": severity_of(labels),
+    }
+    return {"incidents": [row]}
+
+
+def gitlab_told(source: GitlabSource, headers: Headers, body: Body) -> Told | None:
+    project = part(body, "project")
+    if source.project not in (str(project.get("path_with_namespace")), str(project.get("id"))):
+        return None
+    delivery = headers.get("idempotency-key") or required(headers, "x-gitlab-event-uuid")
+    if body.get("object_kind") == "deployment":
+        subject = f"deployment/{body.get('deployment_id')}"
+        return Told(delivery, "deployment", subject, instant(body.get("status_changed_at")))
+    issue = part(body, "object_attributes")
+    if body.get("object_kind") in ("issue", "incident") and str(issue.get("type", "")).lower() == "incident":
+        return Told(delivery, "incident", f"issue/{issue.get('iid')}", instant(issue.get("updated_at")))
+    return None
+
+
+GITLAB_ENDED = {"success": "succeeded", "failed": "failed", "canceled": "cancelled"}
+
+
+def gitlab_rows(source: GitlabSource, events: Sequence[tuple[Event, Body]]) -> Rows:
+    if events[0][0].subject.startswith("issue/"):
+        issue = events[-1][1]["object_attributes"]
+        row: Record = {
+            "incident_id": f"{source.owned_service}#{issue['iid']}",
+            "service": source.owned_service,
+            "started_at": instant(issue.get("created_at")),
+            "resolved_at": instant(issue["closed_at"]) if issue.get("closed_at") else None,
+        }
+        return {"incidents": [row]}
+    states = [(str(body.get("status")), instant(body.get("status_changed_at"))) for _, body in events]
+    begins = [at for state, at in states if state == "running"]
+    if not begins and states[-1][0] not in GITLAB_ENDED:
+        return {}  # one that waits has not started
+    last = events[-1][1]
+    commit = str(last.get("commit_url") or "").rstrip("/").rsplit("/", 1)[-1]
+    row = {
+        "deployment_id": f"{source.prefix}-{last['deployment_id']}",
+        "service": source.owned_service,
+        "environment": last.get("environment"),
+        "started_at": begins[0] if begins else states[0][1],
+        "finished_at": states[-1][1] if states[-1][0] in GITLAB_ENDED else None,
+        "status": GITLAB_ENDED.get(states[-1][0], "running"),
+        "commit_sha": commit or None,
+        "deployed_by": part(last, "user").get("username"),
+    }
+    return {"deployments": [row]}
+
+
+def pagerduty_told(source: PagerdutySource, headers: Headers, body: Body) -> Told | None:
+    event = part(body, "event")
+    if event.get("resource_type") != "incident" or not str(event.get("event_type", "")).startswith("incident."):
+        return None
+    found = part(event, "data")
+    if source.service_ids and part(found, "service").get("id") not in source.service_ids:
+        return None
+    if source.urgency and found.get("urgency") not in (None, source.urgency):
+        return None
+    kind, subject = str(event["event_type"]), f"incident/{found.get('id')}"
+    return Told(required(event, "id"), kind, subject, instant(event.get("occurred_at")))
+
+
+def pagerduty_rows(source: PagerdutySource, events: Sequence[tuple[Event, Body]]) -> Rows:
+    last = part(part(events[-1][1], "event"), "data")
+    ends = [each.happened_at for each, _ in events if each.kind == "incident.resolved"]
+    reopened = [each.happened_at for each, _ in events if each.kind in ("incident.reopened", "incident.triggered")]
+    is_over = bool(ends) and max(ends) >= max(reopened, default="")
+    begins = [part(part(body, "event"), "data").get("created_at") for _, body in events]
+    row = {
+        "incident_id": f"{source.prefix}-{last['id']}",
+        "service": part(last, "service").get("summary"),
+        "started_at": next((each for each in begins if each), events[0][0].happened_at),
+        "resolved_at": max(ends) if is_over else None,
+        "severity": part(last, "priority").get("summary") or last.get("urgency"),
+    }
+    return {"incidents": [row]}
+
+
+def event_told(source: EventsSource, headers: Headers, body: Body) -> Told | None:
+    """A CloudEvent (1.0, structured mode) whose type ends with the name of a table and whose data is a row of it."""
+    if body.get("specversion") != "1.0":
+        raise Unusable("it is no CloudEvent: specversion must be 1.0")
+    table = str(body.get("type", "")).rsplit(".", 1)[-1]
+    if table not in BY_NAME:
+        raise Unusable(f"its type must end with the name of a table, such as shipcast.deployments, not {table!r}")
+    row, time = part(body, "data"), body.get("time")
+    key = json.dumps([table, *(str(row.get(name)) for name in BY_NAME[table].key)])
+    return Told(required(body, "id"), table, key, instant(time) if time else datetime.now(UTC).isoformat())
+
+
+def event_rows(source: EventsSource, events: Sequence[tuple[Event, Body]]) -> Rows:
+    """The last that was told of it, by when it happened."""
+    last, body = events[-1]
+    columns = {column.name for column in BY_NAME[last.kind].columns}
+    return {last.kind: [{name: value for name, value in part(body, "data").items() if name in columns}]}
+
+
+def part(body: Body, name: str) -> Body:
+    """A part of a message; empty where there is none, or it is no object."""
+    found = body.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def required(given: Body, name: str) -> str:
+    """
+    Raises
+    ------
+    Unusable
+        It is not there.
+    """
+    value = given.get(name)
+    if not isinstance(value, (str, int)) or not str(value) or len(str(value)) > 200:
+        raise Unusable(f"it has no {name}, by which one that comes again is known")
+    return str(value)
+
+
+def instant(text: Any) -> str:
+    """The time as ISO 8601 in UTC, so that texts sort as the times do.
+
+    Raises
+    ------
+    Unusable
+        It is none.
+    """
+    try:
+        found = datetime.fromisoformat(str(text).replace(" UTC", "+00:00").replace(" +", "+"))
+    except ValueError as error:
+        raise Unusable(f"{str(text)[:40]!r} is no time") from error
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+KINDS: dict[str, Kind] = {
+    "github": Kind(is_of_github, github_told, github_rows),
+    "gitlab": Kind(is_of_gitlab, gitlab_told, gitlab_rows),
+    "pagerduty": Kind(is_of_pagerduty, pagerduty_told, pagerduty_rows),
+    "events": Kind(is_standard, event_told, event_rows),
+}

@@ -1,0 +1,69 @@
+"""What was told since the last run, into the raw tables: of each thing one row, made from all that was told of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import duckdb
+
+from shipcast.ingest.cursors import Cursor, cursor_of, keep
+from shipcast.ingest.files import counted, load_parts
+from shipcast.ingest.hooks.inbox import Event, Inbox
+from shipcast.ingest.hooks.kinds import KINDS, Rows, Unusable
+from shipcast.ingest.people import pseudonyms
+from shipcast.ingest.remote.reading import Names, part
+from shipcast.ingest.report import LoadReport
+from shipcast.ingest.sources import Part
+from shipcast.settings import Settings
+from shipcast.settings.sources import EventsSource, Remote
+from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.tables import BY_NAME, TABLES
+
+FAULTS = (KeyError, TypeError, ValueError, AttributeError, IndexError, Unusable)
+
+
+def ingest_events(settings: Settings, source: Remote | EventsSource) -> LoadReport:
+    """Load what a source has told since the last time; hold `run_lock` around it.
+
+    The rows and how far the inbox was read are stored in one transaction.
+    """
+    inbox, name, report = Inbox(settings.home), f"{source.label}: events", LoadReport()
+    until = inbox.newest(source.label)
+    if not until:
+        return report
+    with open_work(settings.home, settings) as connection:
+        cursor, names = cursor_of(connection, name), Names(source, pseudonyms(connection))
+    since = int(json.loads(cursor.tip)["number"]) if cursor else 0
+    if until <= since:
+        return report
+    rows: Rows = {}
+    for found in things(source, inbox.told_of(source.label, since, until), report):
+        for table, added in found.items():
+            rows.setdefault(table, []).extend(names.taken(added))
+    begin, parts = cursor.position if cursor else 0, list[Part]()
+    for table in (table.name for table in TABLES if table.name in rows):
+        parts.append(part(len(parts), source, name, f"{table} of events", BY_NAME[table], rows[table], begin))
+        begin += len(rows[table])
+
+    def settle(connection: duckdb.DuckDBPyConnection) -> None:
+        keep(connection, Cursor(name, "", json.dumps({"number": until}), "", begin))
+        names.people.keep(connection)
+
+    load_parts(settings, parts, report, within=settle)
+    return report
+
+
+def things(source: Remote | EventsSource, events: Sequence[Event], report: LoadReport) -> Iterator[Rows]:
+    """The rows of each thing that was told of; one of which nothing can be made is named in the report."""
+    lost = 0
+    for _, told in groupby(events, key=lambda event: event.subject):
+        try:
+            yield KINDS[source.kind].rows(source, [(event, json.loads(event.body)) for event in told])
+        except FAULTS:
+            lost += 1
+    if lost:
+        report.warnings.append(
+            f"{source.label}: of {counted(lost, 'thing')} events told of, nothing can be made; they stay in the inbox."
+        )

@@ -1,0 +1,281 @@
+"""Messages as GitHub, GitLab, PagerDuty and others send them: signed, told once, and one row of each thing."""
+
+import base64
+import hashlib
+import hmac
+import json
+from concurrent.futures import wait
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from vendor import Reader
+
+from shipcast.ingest.hooks.arrival import events_of, hooked, signers
+from shipcast.ingest.hooks.inbox import Event, Inbox, Letterbox
+from shipcast.ingest.hooks.kinds import KINDS, Unusable
+from shipcast.ingest.hooks.reading import ingest_events
+from shipcast.ingest.hooks.signatures import is_of_pagerduty, is_standard
+from shipcast.settings.sources import EventsSource, GithubSource, GitlabSource, PagerdutySource
+
+SECRET = SecretStr("canary-hook-5d1c")
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+GITHUB = GithubSource(repository="acme/shop", names=True, hook_env="HOOK")
+GITLAB = GitlabSource(project="acme/shop", names=True, hook_env="HOOK")
+PAGERDUTY = PagerdutySource(services={"Shop (live)": "shop"}, hook_env="HOOK")
+EVENTS = EventsSource(name="ci", hook_env="HOOK", names=True)
+
+
+def github(delivery, event, **body):
+    headers = {"x-github-event": event, "x-github-delivery": delivery}
+    return headers, {"repository": {"full_name": "Acme/Shop"}, **body}
+
+
+DEPLOYMENT = {"id": 7, "sha": "a" * 40, "environment": "production", "created_at": "2026-01-05T10:00:00Z",
+              "updated_at": "2026-01-05T10:00:00Z", "creator": {"login": "octo"}}  # fmt: skip
+
+
+def status(delivery, state, at):
+    return github(
+        delivery, "deployment_status", deployment=DEPLOYMENT,
+        deployment_status={"state": state, "created_at": at, "updated_at": at},
+    )  # fmt: skip
+
+
+SHIPPED = [
+    github("d1", "deployment", deployment=DEPLOYMENT),
+    status("d2", "in_progress", "2026-01-05T10:01:00Z"),
+    status("d3", "success", "2026-01-05T10:09:00Z"),
+    status("d4", "inactive", "2026-01-05T11:00:00Z"),
+]
+
+
+def told(source, messages):
+    return [event for headers, body in messages for event in events_of([source], headers, json.dumps(body).encode())]
+
+
+def rows_of(source, messages):
+    """The rows that the messages come to, made at once from all of them."""
+    events = sorted(told(source, messages), key=lambda event: event.happened_at)
+    return KINDS[source.kind].rows(source, [(event, json.loads(event.body)) for event in events])
+
+
+def test_a_deployment_on_github_begins_and_ends_by_its_statuses():
+    [row] = rows_of(GITHUB, SHIPPED)["deployments"]
+
+    assert (row["deployment_id"], row["service"], row["status"]) == ("github-7", "shop", "succeeded")
+    assert (row["started_at"][11:16], row["finished_at"][11:16]) == ("10:01", "10:09")
+
+
+@given(order=st.permutations(SHIPPED), again=st.lists(st.sampled_from(SHIPPED), max_size=3))
+@settings(max_examples=30, deadline=None)
+def test_the_order_in_which_messages_come_and_how_often_does_not_matter(order, again):
+    assert rows_of(GITHUB, [*order, *again]) == rows_of(GITHUB, SHIPPED)
+
+
+def test_a_message_of_another_repository_tells_nothing():
+    headers, body = SHIPPED[0]
+
+    assert told(GITHUB, [(headers, {**body, "repository": {"full_name": "acme/other"}})]) == []
+
+
+def test_a_ping_tells_nothing():
+    assert told(GITHUB, [github("p", "ping", zen="Design for failure.")]) == []
+
+
+def test_an_issue_without_the_label_is_no_incident():
+    issue = {"number": 3, "created_at": "2026-01-05T10:00:00Z", "updated_at": "2026-01-05T10:00:00Z", "labels": []}
+
+    assert rows_of(GITHUB, [github("i", "issues", issue=issue)]) == {}
+
+
+def test_a_deployment_on_gitlab_begins_and_ends_by_its_statuses():
+    def message(identity, state, at):
+        body = {"object_kind": "deployment", "deployment_id": 15, "status": state, "status_changed_at": at,
+                "environment": "production", "project": {"path_with_namespace": "acme/shop"},
+                "user": {"username": "ana"},
+                "commit_url": f"https://gitlab.com/acme/shop/-/commit/{'b' * 40}"}  # fmt: skip
+        return {"x-gitlab-event-uuid": identity}, body
+
+    running = message("1", "running", "2026-01-05 10:00:00 +0100")
+    [row] = rows_of(GITLAB, [running, message("2", "failed", "2026-01-05 10:07:00 +0100")])["deployments"]
+
+    assert (row["deployment_id"], row["status"], row["commit_sha"]) == ("gitlab-15", "failed", "b" * 40)
+    assert (row["started_at"][11:16], row["finished_at"][11:16]) == ("09:00", "09:07")
+
+
+def pagerduty(identity, kind, at):
+    found = {"id": "PT4", "service": {"id": "S1", "summary": "Shop (live)"}, "urgency": "high",
+             "created_at": "2026-01-05T10:00:00Z"}  # fmt: skip
+    event = {
+        "id": identity,
+        "event_type": f"incident.{kind}",
+        "resource_type": "incident",
+        "occurred_at": at,
+        "data": found,
+    }
+    return {}, {"event": event}
+
+
+def test_an_incident_at_pagerduty_ends_when_it_is_resolved_and_opens_again():
+    messages = [
+        pagerduty("1", "triggered", "2026-01-05T10:00:00Z"),
+        pagerduty("2", "resolved", "2026-01-05T10:30:00Z"),
+    ]
+    [row] = rows_of(PAGERDUTY, messages)["incidents"]
+    [reopened] = rows_of(PAGERDUTY, [*messages, pagerduty("3", "reopened", "2026-01-05T10:40:00Z")])["incidents"]
+
+    assert (row["started_at"], row["resolved_at"][11:16]) == ("2026-01-05T10:00:00Z", "10:30")
+    assert reopened["resolved_at"] is None
+
+
+def cloud_event(identity, time="2026-01-05T10:00:00Z", kind="shipcast.deployments", **row):
+    return {}, {"specversion": "1.0", "id": identity, "type": kind, "source": "ci", "time": time, "data": row}
+
+
+def test_of_events_of_one_thing_the_last_by_its_own_time_counts():
+    given = {"deployment_id": "D1", "service": "pay", "environment": "production", "started_at": "2026-01-05T10:00Z"}
+    late = cloud_event("2", "2026-01-05T10:09:00Z", **given, status="succeeded")
+    early = cloud_event("1", **given, status="running", unknown="x")
+
+    assert rows_of(EVENTS, [late, early]) == {"deployments": [{**given, "status": "succeeded"}]}
+
+
+@pytest.mark.parametrize(
+    ("source", "headers", "body", "words"),
+    [
+        (EVENTS, {}, {"specversion": "0.3"}, "no CloudEvent"),
+        (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.cows", "id": "1"}, "name of a table"),
+        (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.load", "data": {}}, "has no id"),
+        (EVENTS, {}, cloud_event("1", "noon")[1], "is no time"),
+        (GITHUB, {"x-github-event": "deployment"}, SHIPPED[0][1], "has no x-github-delivery"),
+        (GITHUB, SHIPPED[1][0], {**SHIPPED[1][1], "deployment": {}}, "lacks what its kind always has"),
+    ],
+)
+def test_a_message_that_cannot_be_used_says_why(source, headers, body, words):
+    with pytest.raises(Unusable, match=words):
+        events_of([source], headers, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{", b"[" * 100_000])
+def test_what_is_no_message_is_refused(content):
+    with pytest.raises(Unusable):
+        events_of([GITHUB], {}, content)
+
+
+def signed(kind, body):
+    code = hmac.new(SECRET.get_secret_value().encode(), body, hashlib.sha256).hexdigest()
+    stamp = str(int(datetime.now(UTC).timestamp()))
+    standard = hmac.digest(SECRET.get_secret_value().encode(), f"m1.{stamp}.".encode() + body, "sha256")
+    return {
+        "github": {"x-hub-signature-256": f"sha256={code}"},
+        "gitlab": {"x-gitlab-token": SECRET.get_secret_value()},
+        "pagerduty": {"x-pagerduty-signature": f"v1={'0' * 64}, v1={code}"},
+        "events": {
+            "webhook-id": "m1",
+            "webhook-timestamp": stamp,
+            "webhook-signature": f"v1,{base64.b64encode(standard).decode()}",
+        },
+    }[kind]
+
+
+@pytest.mark.parametrize("source", [GITHUB, GITLAB, PAGERDUTY, EVENTS], ids=lambda source: source.kind)
+def test_only_what_the_secret_signed_is_a_sources(source, monkeypatch):
+    monkeypatch.setenv("HOOK", SECRET.get_secret_value())
+    body, headers = b'{"a":1}', signed(source.kind, b'{"a":1}')
+
+    assert signers([source], headers, body) == [source]
+    assert signers([source], {}, body) == []
+    assert signers([source], {key: value[:-2] + "00" for key, value in headers.items()}, body) == []
+    if source.kind != "gitlab":
+        assert signers([source], headers, b'{"a":2}') == []
+    monkeypatch.delenv("HOOK")
+    assert signers([source], headers, body) == []
+
+
+def test_what_was_signed_more_than_five_minutes_ago_is_none():
+    headers, body = signed("events", b"{}"), b"{}"
+
+    assert is_standard(headers, body, SECRET)
+    assert not is_standard(headers, body, SECRET, datetime.now(UTC) + timedelta(minutes=6))
+    assert not is_standard({**headers, "webhook-timestamp": "9" * 400}, body, SECRET)
+
+
+def test_a_signature_that_is_no_ascii_is_none():
+    assert not is_of_pagerduty({"x-pagerduty-signature": "v1=é"}, b"", SECRET)
+
+
+def test_only_sources_with_a_secret_take_messages():
+    sources = [GITHUB, GithubSource(repository="a/b"), EVENTS]
+
+    assert hooked(sources, "github") == [GITHUB]
+    assert hooked(sources, "events", "ci") == [EVENTS]
+    assert hooked(sources, "events", "other") == []
+
+
+def event(delivery, subject="deployment/1", happened_at="2026-01-05T10:00:00Z", body="{}"):
+    return Event("events ci", delivery, "deployments", subject, happened_at, body)
+
+
+def test_an_event_is_kept_once_however_often_it_comes(tmp_path):
+    inbox = Inbox(tmp_path)
+    inbox.add([event("a"), event("b")])
+    inbox.add([event("a"), event("c")])
+
+    assert [found.delivery for found in inbox.told_of("events ci", 0, inbox.newest("events ci"))] == ["a", "b", "c"]
+
+
+def test_those_who_deliver_at_once_are_all_told_when_theirs_is_kept(tmp_path):
+    box = Letterbox(tmp_path)
+    kept = [box.take(event(str(number % 400))) for number in range(500)]
+    wait(kept, timeout=30)
+    box.end()
+
+    assert [each.exception() for each in kept] == [None] * 500
+    assert Inbox(tmp_path).newest("events ci") >= 400
+    assert len(Inbox(tmp_path).told_of("events ci", 0, 10**6)) == 400
+
+
+def test_what_cannot_be_kept_is_said_to_whoever_brought_it(tmp_path):
+    (tmp_path / "home").write_text("no folder")
+    box = Letterbox(tmp_path / "home")
+
+    with pytest.raises(Exception, match="cannot be kept"):
+        box.take(event("a")).result(timeout=30)
+    box.end()
+
+
+def test_what_is_old_is_forgotten(tmp_path):
+    Inbox(tmp_path).add([event("a")])
+    Inbox(tmp_path).prune(datetime.now(UTC) + timedelta(days=61))
+
+    assert Inbox(tmp_path).told_of("events ci", 0, 10) == []
+
+
+def test_events_become_rows_once_and_later_ones_change_them(tmp_path):
+    reader = Reader(tmp_path / "home")
+    inbox = Inbox(reader.settings.home)
+    inbox.add(told(GITHUB, SHIPPED[1:2]))
+    ingest_events(reader.settings, GITHUB)
+    assert reader.rows("select status from raw.deployments") == [("running",)]
+
+    inbox.add(told(GITHUB, [SHIPPED[3], SHIPPED[2], SHIPPED[1]]))
+    report = ingest_events(reader.settings, GITHUB)
+    again = ingest_events(reader.settings, GITHUB)
+
+    columns = "deployment_id, status, strftime(started_at, '%H:%M'), deployed_by"
+    assert reader.rows(f"select {columns} from raw.deployments") == [("github-7", "succeeded", "10:01", "octo")]
+    assert [(item.read, item.updated) for item in report.items] == [(1, 1)]
+    assert again.items == []
+
+
+def test_a_row_that_breaks_a_rule_is_set_aside(tmp_path):
+    reader = Reader(tmp_path / "home")
+    row = {"deployment_id": "D1", "service": "pay", "environment": "production", "started_at": "soon", "status": "ok"}
+    Inbox(reader.settings.home).add(told(EVENTS, [cloud_event("1", **row)]))
+
+    [item] = ingest_events(reader.settings, EVENTS).items
+
+    assert (item.read, item.quarantined) == (1, 1)
