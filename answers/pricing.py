@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -185,8 +186,21 @@ def known_change(
     return Change(service, row["team"], row["zone"], lines, files, change_type)
 
 
+def forecaster(reader: Reader, environment: str) -> Forecaster:
+    """The models of one environment that all questions about the reader's snapshot and instant share.
+
+    They read through a cursor of their own, since who asked first may be done while others ask on.
+    """
+
+    def made() -> Forecaster:
+        history = History(reader.connection.cursor(), reader.at, environment, reader.settings.tz)
+        return Forecaster(history, reader.settings)
+
+    return reader.shared.once(("forecaster", environment), made)
+
+
 class Forecaster:
-    """The models of one environment, each fitted to what was known and kept for further questions.
+    """The models of one environment, each fitted to what was known and kept for further questions, one at a time.
 
     The champion of the home gives the chance of failure in production; where there is none, a regression on hours,
     sizes and services, fitted when it is asked.
@@ -206,6 +220,7 @@ class Forecaster:
             enter_files(settings.features)
         self.samples = any(history.share_of_others(table) > 1 for table in ("fct_deployments", "fct_incidents"))
         self.kept: dict[tuple[str, str | None], Any] = {}
+        self.lock = RLock()
 
     def models(self, change: Change) -> Models:
         """Those that answer for the service of a change."""
@@ -256,9 +271,10 @@ class Forecaster:
         return self.once((name, service if self.samples else None), make)
 
     def once(self, key: tuple[str, str | None], make: Callable[[], Any]) -> Any:
-        if key not in self.kept:
-            self.kept[key] = make()
-        return self.kept[key]
+        with self.lock:  # one history cannot be asked by two threads
+            if key not in self.kept:
+                self.kept[key] = make()
+            return self.kept[key]
 
 
 def evaluated_starts(at: datetime, starts: Instants) -> Instants:

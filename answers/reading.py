@@ -14,6 +14,7 @@ import duckdb
 
 from shipcast.answers.answer import in_utc, rfc3339
 from shipcast.answers.errors import UnknownName
+from shipcast.answers.shared import Shared
 from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import open_current, reading
 
@@ -64,6 +65,8 @@ class Reader:
         Reads the published marts.
     as_of
         Aware; nothing known later may influence an answer.
+    shared
+        What it has in common with other questions about that snapshot and instant; None: it is the only one.
 
     Attributes
     ----------
@@ -71,9 +74,16 @@ class Reader:
         `as_of` as the marts hold instants: naive, in UTC. Every query has it as `$as_of`.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        settings: Settings,
+        as_of: datetime,
+        shared: Shared | None = None,
+    ) -> None:
         self.connection = connection
         self.settings = settings
+        self.shared = Shared() if shared is None else shared
         self.as_of = in_utc(as_of)
         self.at = self.as_of.replace(tzinfo=None)
 
