@@ -12,7 +12,7 @@ from typing import TypedDict, get_args
 from shipcast.answers.admission import Admission, admission
 from shipcast.answers.company import Known, company_constraints, company_rules, known_in
 from shipcast.answers.errors import UnknownName
-from shipcast.answers.pricing import Models, Question, asked, forecaster, known_change, known_duration
+from shipcast.answers.pricing import Models, Question, asked, forecaster, history_of, known_change, known_duration
 from shipcast.answers.reading import Reader
 from shipcast.features.clock import Instants
 from shipcast.features.history import History
@@ -106,7 +106,7 @@ def inquiry(
         The calendar cannot be used.
     """
     check_type(change_type)
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = history_of(reader, environment)
     change = known_change(history, service, lines, files, change_type)
     reader.check_environment(environment)
     rules = reader.shared.once(

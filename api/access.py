@@ -11,8 +11,10 @@ from typing import Any
 
 from fastapi import Request
 
+from shipcast.answers.errors import nearest
 from shipcast.answers.tokens import PREFIX, TOKENS_FILE, Key, Scope, found, read_keys
 from shipcast.api.errors import NoSuchPage, ScopeLacking, TokenLacking
+from shipcast.settings.errors import UsageError
 
 CHALLENGE = "Bearer"
 NOBODY = "Say `Authorization: Bearer TOKEN`"
@@ -27,6 +29,25 @@ class Caller:
     @property
     def name(self) -> str:
         return "" if self.key is None else self.key.name
+
+
+def check_parameters(request: Request) -> None:
+    """Nothing, if the route takes every parameter that was given: one that is misspelt would be left out in silence.
+
+    Raises
+    ------
+    UsageError
+        Naming the nearest one.
+    """
+    if not request.query_params:
+        return
+    told = request.app.openapi()["paths"].get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    known = {one["name"] for one in told.get("parameters", ()) if one["in"] == "query"}
+    for name in request.query_params:
+        if name not in known:
+            near = nearest(name, sorted(known))
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(known)) or 'none'}."
+            raise UsageError(f"There is no parameter {name[:60]!r} here.", next_step=hint)
 
 
 class Door:
@@ -121,6 +142,7 @@ def scoped(scope: Scope) -> Callable[[Request], Any]:
     async def caller(request: Request) -> Caller:
         who: Caller = request.app.state.api.door.caller(request.headers.get("authorization"), scope)
         request.state.caller = who
+        check_parameters(request)
         return who
 
     caller.__name__ = f"may_{scope}"

@@ -14,13 +14,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
-from shipcast.api import health, problems
+from shipcast.api import feeds, health, problems
 from shipcast.api.access import Door, scoped
+from shipcast.api.ahead import Ahead
 from shipcast.api.asking import Api
 from shipcast.api.document import ROOT, document
 from shipcast.api.gauges import Gauges
 from shipcast.api.guard import LOOPBACK, Guard
-from shipcast.api.routes import advice, delivery
+from shipcast.api.plans import Planner
+from shipcast.api.repeats import Repeats
+from shipcast.api.routes import advice, bookings, calendar, delivery
 from shipcast.settings import Settings
 from shipcast.settings.errors import ShipcastError
 
@@ -33,6 +36,7 @@ def application(
     *,
     hosts: Sequence[str] = (),
     origins: Sequence[str] = (),
+    asks_ahead: bool = False,
 ) -> FastAPI:
     """The API of a home.
 
@@ -44,10 +48,15 @@ def application(
         The names by which it may be asked, beside those of loopback.
     origins
         The pages of other sites that may ask; none: no page may.
+    asks_ahead
+        What is likely to be asked is made ready before it is.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.api = Api(settings, as_of, Door(settings.home))
     app.state.gauges = Gauges()
+    app.state.planner = Planner(settings)
+    app.state.repeats = Repeats()
+    app.state.ahead = Ahead(app.state.api) if asks_ahead else None
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     for routes in ROUTES:
         app.include_router(routes)
@@ -84,7 +93,14 @@ async def contents(request: Request) -> Response:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = WORKERS
+    document(app)  # now, and not while somebody waits
+    ahead: Ahead | None = app.state.ahead
+    if ahead is not None:
+        ahead.begin()
     yield
+    if ahead is not None:
+        ahead.end()
+    app.state.planner.end()
 
 
 def handle(app: FastAPI) -> None:
@@ -106,4 +122,4 @@ def handle(app: FastAPI) -> None:
         return problems.of_faults(request, error.errors())
 
 
-ROUTES = (delivery.routes, advice.routes, described, health.routes)
+ROUTES = (delivery.routes, advice.routes, calendar.routes, bookings.routes, feeds.routes, described, health.routes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from inspect import getdoc
 from typing import Any
 
 from fastapi import FastAPI
@@ -46,7 +47,12 @@ it has changed. Errors are problems as of RFC 9457.
 
 
 def answering(
-    answer: type[Answer], scope: Scope, *further: int, is_paged: bool = False, status: int = 200
+    answer: type[Answer],
+    scope: Scope,
+    *further: int,
+    is_paged: bool = False,
+    status: int = 200,
+    body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a route's decorator says of what it answers; `further`: statuses beside those of all routes."""
     headers = {name: dict(said) for name, said in HEADERS.items() if is_paged or (name == "ETag" and status == 200)}
@@ -57,7 +63,7 @@ def answering(
         "response_model": answer,
         "status_code": status,
         "responses": responses,
-        "openapi_extra": {"security": [{TOKEN: [scope]}], "x-scope": scope},
+        "openapi_extra": {"security": [{TOKEN: [scope]}], "x-scope": scope, **(body or {})},
     }
 
 
@@ -69,7 +75,7 @@ def failing(status: int) -> dict[str, Any]:
 
 
 def first_line(answer: type[Answer]) -> str:
-    return (answer.__doc__ or "").strip().splitlines()[0]
+    return (getdoc(answer) or "").splitlines()[0]
 
 
 def document(app: FastAPI) -> dict[str, Any]:

@@ -6,11 +6,11 @@ ShipcastError (settings.errors)
     ├── ScopeLacking      403  a token that may not do this
     ├── NoSuchPage        404  nothing is served there
     ├── TooSlow           408  its body did not come in time
-    ├── KeyTaken          409  another request was made under its idempotency key
     ├── CursorGone        410  the snapshot that its cursor goes on in is kept no more
     ├── TooLarge          413  its body
     ├── WrongHost         421  it is meant for somebody else
     ├── CursorRefused     422  its cursor belongs to another question
+    ├── KeyTaken          422  another request was made under its idempotency key
     └── TooBusy           503  too many wait already
 """
 
@@ -49,7 +49,7 @@ class TooSlow(RequestRefused):
 
 
 class KeyTaken(RequestRefused):
-    status = 409
+    status = 422
     title = "Another request was made under this key"
 
 

@@ -13,6 +13,7 @@ from shipcast.answers.answer import Instant
 from shipcast.answers.data_health import TABLES, newest_of
 from shipcast.answers.reading import Reader
 from shipcast.api.access import scoped
+from shipcast.api.ahead import Ahead
 from shipcast.api.asking import Api
 from shipcast.api.document import ALWAYS, TOKEN, failing
 from shipcast.api.gauges import MEDIA_TYPE, Gauges, family
@@ -82,7 +83,10 @@ def server_metrics(request: Request) -> Response:
     """What the server measures of itself, and how old what it answers from is, for Prometheus."""
     api: Api = request.app.state.api
     gauges: Gauges = request.app.state.gauges
-    lines = [*gauges.lines(), *ages(api)]
+    ahead: Ahead | None = request.app.state.ahead
+    busy = {} if ahead is None else {(): float(ahead.is_busy)}
+    says = "Whether answers are being made ready before they are asked for."
+    lines = [*gauges.lines(), *family("asking_ahead", "gauge", says, busy), *ages(api)]
     return Response("\n".join([*lines, ""]), media_type=MEDIA_TYPE)
 
 

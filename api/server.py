@@ -77,11 +77,18 @@ def check_exposure(settings: Settings, host: str, hosts: Sequence[str]) -> None:
 
 
 def server(
-    settings: Settings, as_of: datetime | None, host: str, port: int, hosts: Sequence[str], origins: Sequence[str]
+    settings: Settings,
+    as_of: datetime | None,
+    host: str,
+    port: int,
+    hosts: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    *,
+    asks_ahead: bool = False,
 ) -> uvicorn.Server:
     """The server of a home, not begun yet."""
     known = hosts if host in EVERYWHERE else (*hosts, host)
-    app = application(settings, as_of, hosts=known, origins=origins)
+    app = application(settings, as_of, hosts=known, origins=origins, asks_ahead=asks_ahead)
     options: dict[str, Any] = {
         "http": Impatient,
         "ws": "none",
@@ -105,4 +112,4 @@ def run(
 ) -> None:
     """Serve the API of a home until interrupted."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    server(settings, as_of, host, port, hosts, origins).run()
+    server(settings, as_of, host, port, hosts, origins, asks_ahead=True).run()
