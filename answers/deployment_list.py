@@ -138,7 +138,7 @@ with {placed(scope, COLUMNS)},
 laid as ({LAID})
 select deployment_id, service, environment, started_at, if(is_completed, completed_at, null) as completed_at,
     status_known as status, lower(change_type) as change_type, lines_changed as lines, is_counted, is_failed,
-    is_rolled_back, is_counted and is_rework as is_rework,
+    is_rolled_back, coalesce(is_counted and is_rework, false) as is_rework,
     coalesce(is_counted and is_unsettled and not is_failed, false) as is_unsettled,
     coalesce(incidents, []) as incidents, coalesce(is_open, false) as is_open,
     case when not is_open then (epoch_us(last_at) - epoch_us(least(completed_at, first_at))) / 3.6e9 end

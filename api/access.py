@@ -51,10 +51,16 @@ def check_parameters(request: Request) -> None:
 
 
 class Door:
-    """The tokens of a home, read anew as soon as their file changes, so that one that is revoked opens nothing more."""
+    """The tokens of a home, read anew as soon as their file changes, so that one that is revoked opens nothing more.
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    Parameters
+    ----------
+    is_open
+        Whether anybody may read while there are no tokens; once there were some, nobody may without.
+    """
+
+    def __init__(self, home: Path, *, is_open: bool = True) -> None:
+        self.home, self.is_open = home, is_open
         self.lock = Lock()
         self.seen: tuple[int, int, int] | None = None
         self.read: tuple[Key, ...] = ()
@@ -88,13 +94,14 @@ class Door:
             The token is for something else.
         """
         tokens = [one for one in self.keys() if not one.is_feed]
-        if not tokens:
+        if not tokens and self.is_open:
             if scope == "read":
                 return Caller()
             raise TokenLacking(
                 f"Whoever is on this machine may read; this needs a token of the scope {scope}.",
                 next_step=f"Make one: shipcast token add NAME --scope {scope}",
             )
+        self.is_open = False
         key = key_of(tokens, authorization)
         if scope not in key.scopes:
             raise ScopeLacking(

@@ -36,6 +36,7 @@ def application(
     *,
     hosts: Sequence[str] = (),
     origins: Sequence[str] = (),
+    is_local: bool = True,
     asks_ahead: bool = False,
 ) -> FastAPI:
     """The API of a home.
@@ -48,11 +49,13 @@ def application(
         The names by which it may be asked, beside those of loopback.
     origins
         The pages of other sites that may ask; none: no page may.
+    is_local
+        Only this machine can reach it: whoever is on it may read while there are no tokens.
     asks_ahead
         What is likely to be asked is made ready before it is.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.state.api = Api(settings, as_of, Door(settings.home))
+    app.state.api = Api(settings, as_of, Door(settings.home, is_open=is_local))
     app.state.gauges = Gauges()
     app.state.planner = Planner(settings)
     app.state.repeats = Repeats()
@@ -93,9 +96,9 @@ async def contents(request: Request) -> Response:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = WORKERS
-    document(app)  # now, and not while somebody waits
     ahead: Ahead | None = app.state.ahead
     if ahead is not None:
+        document(app)  # now, and not while somebody waits
         ahead.begin()
     yield
     if ahead is not None:

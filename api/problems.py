@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from shipcast.answers.entries import ConflictItem
 from shipcast.answers.errors import UnknownName
 from shipcast.api.errors import RequestRefused
+from shipcast.scheduling.calendar.errors import NoSuchRule
 from shipcast.scheduling.ledger.errors import EntryRefused
 from shipcast.settings.errors import (
     ConfigurationError,
@@ -34,6 +35,7 @@ STATUSES: Mapping[type[ShipcastError], int] = {
     UsageError: 422,
     EntryRefused: 409,
     InputRefused: 422,
+    NoSuchRule: 404,
     ConfigurationError: 503,
     SourceUnreachable: 502,
     Locked: 503,

@@ -88,7 +88,7 @@ def server(
 ) -> uvicorn.Server:
     """The server of a home, not begun yet."""
     known = hosts if host in EVERYWHERE else (*hosts, host)
-    app = application(settings, as_of, hosts=known, origins=origins, asks_ahead=asks_ahead)
+    app = application(settings, as_of, hosts=known, origins=origins, is_local=is_loopback(host), asks_ahead=asks_ahead)
     options: dict[str, Any] = {
         "http": Impatient,
         "ws": "none",
