@@ -9,14 +9,16 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import anyio.to_thread
 from fastapi import Request
 
 from shipcast.answers.errors import nearest
 from shipcast.answers.tokens import PREFIX, TOKENS_FILE, Key, Scope, found, read_keys
-from shipcast.api.errors import NoSuchPage, ScopeLacking, TokenLacking
+from shipcast.api.errors import NoSuchPage, ScopeLacking, TokenLacking, TooBusy
 from shipcast.settings.errors import UsageError
 
 CHALLENGE = "Bearer"
+MOST_WAITING = 200  # for a thread
 NOBODY = "Say `Authorization: Bearer TOKEN`"
 
 
@@ -29,6 +31,18 @@ class Caller:
     @property
     def name(self) -> str:
         return "" if self.key is None else self.key.name
+
+
+def check_room() -> None:
+    """Nothing, if an answer can be expected soon.
+
+    Raises
+    ------
+    TooBusy
+        All threads answer, and many wait for one.
+    """
+    if anyio.to_thread.current_default_thread_limiter().statistics().tasks_waiting >= MOST_WAITING:
+        raise TooBusy(f"{MOST_WAITING} requests wait already.", next_step="Ask again in a second.", retry_after=1)
 
 
 def check_parameters(request: Request) -> None:
@@ -149,6 +163,7 @@ def scoped(scope: Scope) -> Callable[[Request], Any]:
     async def caller(request: Request) -> Caller:
         who: Caller = request.app.state.api.door.caller(request.headers.get("authorization"), scope)
         request.state.caller = who
+        check_room()
         check_parameters(request)
         return who
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event, Thread
 
@@ -12,7 +12,7 @@ from shipcast.answers.choices import choices
 from shipcast.answers.lists import environments, services
 from shipcast.answers.metrics import KEYS, metrics
 from shipcast.answers.reading import Reader
-from shipcast.answers.source import Source
+from shipcast.answers.source import QUARTER, Key, Source
 from shipcast.answers.windows import windows
 from shipcast.api.asking import Api
 from shipcast.settings.errors import ShipcastError
@@ -21,6 +21,7 @@ LOG = logging.getLogger("shipcast.api")
 LOOK_AGAIN = 5.0  # seconds
 BETWEEN = 0.02  # seconds that are left to requests after each thing that is made ready
 USUAL = timedelta(minutes=30)
+BEFORE = timedelta(minutes=2)
 
 
 class Ahead:
@@ -38,14 +39,15 @@ class Ahead:
         self.over.set()
 
     def again_and_again(self) -> None:
-        before: object = None
+        ready: list[Key] = []
         while not self.over.is_set():
             try:
-                found = self.api.source(None)
-                if found.key != before:
-                    self.is_busy = True
-                    self.ask(found)
-                    before = found.key
+                for as_of in self.instants():
+                    found = self.api.source(as_of)
+                    if found.key not in ready:
+                        self.is_busy = True
+                        self.ask(found, as_of)
+                        ready = [*ready[-1:], found.key]
             except ShipcastError:
                 pass  # whoever asks is told
             except Exception:
@@ -53,10 +55,18 @@ class Ahead:
             self.is_busy = False
             self.over.wait(LOOK_AGAIN)
 
-    def ask(self, found: Source) -> None:
+    def instants(self) -> list[datetime | None]:
+        """The present, and the next quarter of an hour shortly before it begins."""
+        if self.api.as_of is not None:
+            return [None]
+        now = datetime.now(UTC)
+        coming = now + QUARTER - (now - datetime.min.replace(tzinfo=UTC)) % QUARTER
+        return [None, coming] if coming - now < BEFORE else [None]
+
+    def ask(self, found: Source, as_of: datetime | None) -> None:
         """Everything of one snapshot and instant, until there is a newer one."""
         for ask in questions(found):
-            if self.over.is_set() or self.api.source(None).key != found.key:
+            if self.over.is_set() or self.api.source(as_of).key != found.key:
                 return
             ask()
             self.over.wait(BETWEEN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -112,4 +113,6 @@ def run(
 ) -> None:
     """Serve the API of a home until interrupted."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    server(settings, as_of, host, port, hosts, origins, asks_ahead=True).run()
+    made = server(settings, as_of, host, port, hosts, origins, asks_ahead=True)
+    gc.freeze()  # what was imported stays in use, and need not be looked through again
+    made.run()

@@ -7,7 +7,12 @@ import pytest
 from api_server import serving
 from company import CUT, DEPLOYED
 
+from shipcast.answers.metrics import metrics
 from shipcast.answers.tokens import add_token
+from shipcast.api import access
+from shipcast.api.access import Door
+from shipcast.api.ahead import Ahead
+from shipcast.api.asking import Api
 from shipcast.api.errors import CursorRefused
 from shipcast.api.keeping import Latest
 from shipcast.api.pages import Cursor, question_of, read_cursor
@@ -225,3 +230,32 @@ def test_what_could_not_be_made_is_tried_again():
         kept.once("a", lambda: 1 / 0)
 
     assert kept.once("a", lambda: 7) == 7
+
+
+def test_what_is_likely_to_be_asked_is_ready_before_it_is(trained_home):
+    api = Api(trained_home, CUT, Door(trained_home.home))
+    ahead = Ahead(api)
+    found = api.source(None)
+    ahead.ask(found, None)
+    asked = api.kept.answers.misses
+
+    assert found.ask(metrics, by=None) == found.ask(metrics, by=None)
+    assert api.kept.answers.misses == asked
+    assert {"forecaster"} <= {name[0] for name in api.kept.shared(found.key).cells if isinstance(name, tuple)}
+
+
+def test_where_too_many_wait_more_are_told_to_come_again(asked_api, monkeypatch):
+    monkeypatch.setattr(access, "MOST_WAITING", 0)
+    reply = asked_api.ask("services")
+
+    assert reply.status == 503
+    assert reply.headers["retry-after"] == "1"
+
+
+def test_of_two_changes_of_one_service_each_has_its_own_price(asked_api):
+    small, large, again = (
+        asked_api.ask("windows", service="web", duration="45m", lines=lines).json["items"] for lines in (1, 5000, 1)
+    )
+
+    assert small[0]["failure_probability"] < large[0]["failure_probability"]
+    assert small == again
