@@ -32,7 +32,7 @@ select deployment_id, deployments.service, deployments.team, deployments.environ
     lines_changed as lines, files_changed as files, commits, is_proxy, is_landed,
     {IS_COUNTED} as is_counted, {IS_FAILED.replace("rolled_back_at", "deployments.rolled_back_at")} as is_failed,
     {IS_ROLLED_BACK.replace("rolled_back_at", "deployments.rolled_back_at")} as is_rolled_back,
-    {IS_REWORK} as is_rework, settled_at is not null as is_settled
+    coalesce({IS_REWORK}, false) as is_rework, settled_at is not null as is_settled
 from deployments left join (select deployment_id, rolled_back_by from fct_rollbacks) using (deployment_id)
 where deployment_id = $deployment
 """

@@ -90,7 +90,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class DeploymentList:
-    """The newest deployments of a kind, at most 200, and how many there are."""
+    """The newest deployments of a kind, and how many there are."""
 
     items: tuple[Listed, ...]
     total: int
@@ -105,6 +105,8 @@ def deployment_list(
     environment: str = PRODUCTION,
     period_from: date | None = None,
     period_to: date | None = None,
+    most: int = MOST,
+    begin: int = 0,
 ) -> DeploymentList:
     """The deployments that `metrics` rests on for the same question, the newest first.
 
@@ -112,6 +114,8 @@ def deployment_list(
     ----------
     kind
         One of `KINDS`.
+    begin, most
+        How many of the newest to leave out, and how many of the others at most.
 
     Raises
     ------
@@ -124,7 +128,7 @@ def deployment_list(
         raise UsageError(f"Deployments are listed as {', '.join(KINDS)}. Got {kind!r}.")
     scope = Scope(environment, service, team, None)
     question = asked(reader, scope, None, period_from, period_to)
-    rows = reader.records(list_query(scope, KINDS[kind]), **question.parameters(reader))
+    rows = reader.records(list_query(scope, KINDS[kind]), **question.parameters(reader), most=most, begin=begin)
     return DeploymentList(tuple(listed(row) for row in rows), rows[0]["total"] if rows else 0)
 
 
@@ -134,7 +138,7 @@ with {placed(scope, COLUMNS)},
 laid as ({LAID})
 select deployment_id, service, environment, started_at, if(is_completed, completed_at, null) as completed_at,
     status_known as status, lower(change_type) as change_type, lines_changed as lines, is_counted, is_failed,
-    is_rolled_back, is_counted and is_rework as is_rework,
+    is_rolled_back, coalesce(is_counted and is_rework, false) as is_rework,
     coalesce(is_counted and is_unsettled and not is_failed, false) as is_unsettled,
     coalesce(incidents, []) as incidents, coalesce(is_open, false) as is_open,
     case when not is_open then (epoch_us(last_at) - epoch_us(least(completed_at, first_at))) / 3.6e9 end
@@ -143,7 +147,7 @@ select deployment_id, service, environment, started_at, if(is_completed, complet
 from placed left join laid using (deployment_id)
 where {condition}
 order by started_at desc, deployment_id
-limit {MOST}
+limit $most offset $begin
 """
 
 

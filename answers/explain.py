@@ -48,7 +48,7 @@ from shipcast.models.doubly_robust import part_numbers
 from shipcast.models.odds import expit
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.calendar.calendar import as_datetime
-from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws, factors
+from shipcast.scheduling.recommend import DOWNTIME, LEVELS, calmer_bound, factor_draws
 from shipcast.scheduling.risk import Risk, of_hours
 from shipcast.scheduling.windows import SLOT, WEEK, first_slot
 from shipcast.settings.errors import UsageError
@@ -319,7 +319,7 @@ def factor_items(prices: Prices, place: int) -> tuple[Factor, ...]:
 
 def priced_factors(risk: Risk) -> list[tuple[str, Floats, Floats]]:
     """Each factor of the price and, where there is one, the planned downtime: expected values, and draws."""
-    values, drawn = factors(risk), factor_draws(risk)
+    values, drawn = risk.factors, factor_draws(risk)
     found = [(name, values[name], drawn[name]) for name in values]
     return found if risk.downtime is None else [*found, (DOWNTIME, risk.downtime.mean(axis=0), risk.downtime)]
 

@@ -12,7 +12,7 @@ from typing import TypedDict, get_args
 from shipcast.answers.admission import Admission, admission
 from shipcast.answers.company import Known, company_constraints, company_rules, known_in
 from shipcast.answers.errors import UnknownName
-from shipcast.answers.pricing import Forecaster, Models, Question, asked, known_change, known_duration
+from shipcast.answers.pricing import Models, Question, asked, forecaster, history_of, known_change, known_duration
 from shipcast.answers.reading import Reader
 from shipcast.features.clock import Instants
 from shipcast.features.history import History
@@ -68,7 +68,7 @@ class Inquiry:
     @cached_property
     def models(self) -> Models:
         """The forecasts, made when they are first looked at; a `ModelError` there leaves the rest as it is."""
-        return Forecaster(self.history, self.reader.settings).models(self.question.change)
+        return forecaster(self.reader, self.history.environment).models(self.question.change)
 
     def admission(self, starts: Instants) -> Admission:
         return admission(self.constraints, self.wanted, starts)
@@ -106,13 +106,15 @@ def inquiry(
         The calendar cannot be used.
     """
     check_type(change_type)
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = history_of(reader, environment)
     change = known_change(history, service, lines, files, change_type)
     reader.check_environment(environment)
-    rules = company_rules(reader.settings, reader.as_of, calendar_file)
+    rules = reader.shared.once(
+        ("rules", calendar_file), lambda: company_rules(reader.settings, reader.as_of, calendar_file)
+    )
     length, assumed = known_duration(history, service, duration)
     question = asked(reader, change, environment, length, *period(length), top)
-    known = known_in(reader)
+    known = reader.shared.once("known", lambda: known_in(reader))
     subject = known.subject(service, environment, change_type)
     wanted = Wanted(service, subject, length, question.earliest, question.latest)
     return Inquiry(

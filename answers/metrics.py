@@ -227,11 +227,11 @@ def metrics(
         No such service, team, environment or metric; the nearest known ones are named.
     """
     place = environment or (None if by == "environment" else PRODUCTION)
-    has_proxies = bool(reader.rows(queries.HAS_PROXIES)[0][0])
+    has_proxies = bool(reader.shared_rows(queries.HAS_PROXIES)[0][0])
     scope = Scope(place, service, team, checked_key(by), has_proxies)
     question = asked(reader, scope, metric, period_from, period_to)
     results = answers_of(reader, question)
-    definitions = dict(reader.rows(queries.DEFINITIONS))
+    definitions = dict(reader.shared_rows(queries.DEFINITIONS))
     keys = question.keys({key for found in results.values() for key in found})
     pooled = {key: question.is_pooled(key) for key in keys}
     items = tuple(
@@ -262,8 +262,8 @@ def asked(
     reader: Reader, scope: Scope, metric: str | None, period_from: date | None, period_to: date | None
 ) -> Question:
     """The question with its names checked and its period filled in."""
-    services = dict(reader.rows(queries.SERVICES))
-    environments = {name: bool(is_production) for name, is_production, _ in reader.rows(queries.ENVIRONMENTS)}
+    services = dict(reader.shared_rows(queries.SERVICES))
+    environments = {name: bool(is_production) for name, is_production, _ in reader.shared_rows(queries.ENVIRONMENTS)}
     check("service", scope.service, services, not services)
     check("team", scope.team, {name for name in services.values() if name}, not services)
     check("environment", scope.environment, [*environments, PRODUCTION], not environments)
@@ -281,7 +281,7 @@ def asked(
             if scope.service in (None, name) and scope.team in (None, owner)
         },
         environments=environments,
-        deployed=frozenset((service, place) for service, place in reader.rows(queries.DEPLOYED)),
+        deployed=frozenset((service, place) for service, place in reader.shared_rows(queries.DEPLOYED)),
         zone=zone,
     )
 
@@ -328,9 +328,9 @@ def period_asked(reader: Reader, scope: Scope, period_from: date | None, period_
 
 def first_day(reader: Reader, scope: Scope, zone: ZoneInfo) -> datetime:
     """Start of the day of the first counted deployment in scope, else of the first thing known; else `as_of`."""
-    first = reader.rows(queries.FIRST_COUNTED.format(places=scope.places()), environment=scope.environment)[0][0]
+    first = reader.shared_rows(queries.FIRST_COUNTED.format(places=scope.places()), environment=scope.environment)[0][0]
     if first is None:
-        first = reader.rows(queries.FIRST_KNOWN)[0][0]
+        first = reader.shared_rows(queries.FIRST_KNOWN)[0][0]
     if first is None or first > reader.at:
         return reader.as_of
     return day_of(first.replace(tzinfo=UTC), zone).start

@@ -29,7 +29,7 @@ from shipcast.answers.words import plural
 from shipcast.features.history import History
 from shipcast.models.posterior import Floats
 from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar
-from shipcast.scheduling.calendar.errors import CalendarError
+from shipcast.scheduling.calendar.errors import NoSuchRule
 from shipcast.scheduling.calendar.rules import Reserve
 from shipcast.scheduling.calendar.scope import is_about
 from shipcast.scheduling.planner.clash import clash
@@ -309,15 +309,15 @@ def changed(calendar: Calendar, without: Sequence[str], reserve_minutes: int | N
 
     Raises
     ------
-    CalendarError
-        It has no such rule.
+    NoSuchRule
+        It has none of that name.
     """
     if not without and reserve_minutes is None:
         return None
     ids = {one.id for kind in RULES for one in getattr(calendar, kind)}
     for name in without:
         if name not in (*ids, OUTSIDE):
-            raise CalendarError(f"The calendar has no rule {name!r}.", next_step=f"It has {listed(sorted(ids))}.")
+            raise NoSuchRule(f"The calendar has no rule {name!r}.", next_step=f"It has {listed(sorted(ids))}.")
     kept: dict[str, Any] = {
         kind: tuple(one for one in getattr(calendar, kind) if one.id not in without) for kind in RULES
     }

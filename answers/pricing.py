@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import RLock
 from typing import Any
 
+import duckdb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -18,9 +20,9 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import plural
 from shipcast.features.change import Change
 from shipcast.features.clock import Instants, hours_of_week
-from shipcast.features.feature import chosen
+from shipcast.features.feature import Feature, chosen, looks_at_the_change
 from shipcast.features.history import History
-from shipcast.features.matrix import past, request_features, request_rows
+from shipcast.features.matrix import past, request_features, request_rows, said_of
 from shipcast.features.own import enter_files
 from shipcast.features.past import NOTHING
 from shipcast.models.candidates import Candidate, Regression
@@ -39,6 +41,7 @@ from shipcast.settings.errors import UsageError
 FARTHEST = timedelta(days=35)
 ASSUMED_DURATION, LONGEST_DURATION = 30, 31 * 24 * 60  # minutes
 TAIL = 0.025
+NO_STARTS: Instants = np.array([], dtype="datetime64[us]")
 SIZES = ("lines", "files")  # all that is looked at where no model was trained
 
 
@@ -185,8 +188,26 @@ def known_change(
     return Change(service, row["team"], row["zone"], lines, files, change_type)
 
 
+def history_of(reader: Reader, environment: str, connection: duckdb.DuckDBPyConnection | None = None) -> History:
+    """What was known of an environment; what it looked up already others need not."""
+    cache: dict[str, pl.DataFrame] = reader.shared.once(("history", environment), dict)
+    return History(connection or reader.connection, reader.at, environment, reader.settings.tz, cache)
+
+
+def forecaster(reader: Reader, environment: str) -> Forecaster:
+    """The models of one environment that all questions about the reader's snapshot and instant share.
+
+    They read through a cursor of their own, since who asked first may be done while others ask on.
+    """
+
+    def made() -> Forecaster:
+        return Forecaster(history_of(reader, environment, reader.connection.cursor()), reader.settings)
+
+    return reader.shared.once(("forecaster", environment), made)
+
+
 class Forecaster:
-    """The models of one environment, each fitted to what was known and kept for further questions.
+    """The models of one environment, each fitted to what was known and kept for further questions, one at a time.
 
     The champion of the home gives the chance of failure in production; where there is none, a regression on hours,
     sizes and services, fitted when it is asked.
@@ -206,6 +227,8 @@ class Forecaster:
             enter_files(settings.features)
         self.samples = any(history.share_of_others(table) > 1 for table in ("fct_deployments", "fct_incidents"))
         self.kept: dict[tuple[str, str | None], Any] = {}
+        self.alike: dict[str, tuple[Instants, pl.DataFrame]] = {}  # by service, for one grid of starts
+        self.lock = RLock()
 
     def models(self, change: Change) -> Models:
         """Those that answer for the service of a change."""
@@ -243,22 +266,40 @@ class Forecaster:
 
     def rows(self, changes: Sequence[Change], starts: Instants) -> pl.DataFrame:
         """One row per change and start, the starts of a change together, with all that the model of failure sees."""
-        rows = request_rows(changes, starts)
         if self.champion is None:
-            return request_features(rows, NOTHING, chosen(*SIZES))
+            return request_features(request_rows(changes, starts), NOTHING, chosen(*SIZES))
+        features = chosen(*self.champion.model.feature_names())
+        if len(changes) == 1:
+            return self.rows_of(changes[0], starts, features)
         services = {change.service for change in changes}
         service = changes[0].service if len(services) == 1 else None
         known = self.once(("past", service), lambda: past(self.history, service))
-        return request_features(rows, known, chosen(*self.champion.model.feature_names()))
+        return request_features(request_rows(changes, starts), known, features)
+
+    def rows_of(self, change: Change, starts: Instants, features: Sequence[Feature]) -> pl.DataFrame:
+        """The same of one change: what does not look at it is worked out once for all changes of its service."""
+        service = change.service
+        known = self.once(("past", service), lambda: past(self.history, service))
+        its = [one for one in features if looks_at_the_change(one)]
+        others = [one for one in features if one not in its]
+        with self.lock:
+            asked, rows = self.alike.get(service, (NO_STARTS, pl.DataFrame()))
+            if not np.array_equal(asked, starts):
+                rows = request_features(
+                    request_rows([Change(service, change.team, change.zone)], starts), known, others
+                )
+                self.alike[service] = starts, rows
+        return request_features(said_of(rows, change), known, its)
 
     def shared(self, name: str, service: str, make: Callable[[], Any]) -> Any:
         """What is the same for every service, but where only a share of the others is learned from."""
         return self.once((name, service if self.samples else None), make)
 
     def once(self, key: tuple[str, str | None], make: Callable[[], Any]) -> Any:
-        if key not in self.kept:
-            self.kept[key] = make()
-        return self.kept[key]
+        with self.lock:  # one history cannot be asked by two threads
+            if key not in self.kept:
+                self.kept[key] = make()
+            return self.kept[key]
 
 
 def evaluated_starts(at: datetime, starts: Instants) -> Instants:

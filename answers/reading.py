@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from shipcast.answers.answer import in_utc, rfc3339
 from shipcast.answers.errors import UnknownName
+from shipcast.answers.shared import Shared
 from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import open_current, reading
 
@@ -64,6 +64,8 @@ class Reader:
         Reads the published marts.
     as_of
         Aware; nothing known later may influence an answer.
+    shared
+        What it has in common with other questions about that snapshot and instant; None: it is the only one.
 
     Attributes
     ----------
@@ -71,9 +73,16 @@ class Reader:
         `as_of` as the marts hold instants: naive, in UTC. Every query has it as `$as_of`.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        settings: Settings,
+        as_of: datetime,
+        shared: Shared | None = None,
+    ) -> None:
         self.connection = connection
         self.settings = settings
+        self.shared = Shared() if shared is None else shared
         self.as_of = in_utc(as_of)
         self.at = self.as_of.replace(tzinfo=None)
 
@@ -82,6 +91,11 @@ class Reader:
         given = {"as_of": self.at, **parameters}
         used = {name: given[name] for name in PARAMETER.findall(query)}
         return self.connection.execute(query, used).fetchall()
+
+    def shared_rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """The same of what many questions look up, asked once for all of them; nobody may change it."""
+        key = ("rows", query, *sorted(parameters.items()))
+        return self.shared.once(key, lambda: self.rows(query, **parameters))
 
     def records(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a query, each by column name."""
@@ -97,8 +111,11 @@ class Reader:
         rows: pl.DataFrame = self.connection.sql(query, params=used).pl()
         return rows
 
-    @cached_property
+    @property
     def facts(self) -> Facts:
+        return self.shared.once("facts", self.read_facts)
+
+    def read_facts(self) -> Facts:
         newest_at, built_at, is_simulated, settle, attribution, hours, occupancy, production = self.rows(FACTS)[0]
         return Facts(
             newest_at,
@@ -111,9 +128,12 @@ class Reader:
             tuple(production or ()),
         )
 
-    @cached_property
+    @property
     def data_as_of(self) -> datetime | None:
         """The newest event known at `as_of`, aware; null when nothing was known by then."""
+        return self.shared.once("data_as_of", self.read_data_as_of)
+
+    def read_data_as_of(self) -> datetime | None:
         newest = self.facts.newest_at
         if newest is not None and newest > self.at:
             parts = [
@@ -142,7 +162,10 @@ class Reader:
 
     def warnings(self) -> list[str]:
         """What every answer from this data should say: that it is simulated, stale, not whole, or otherwise built."""
-        return [*self.simulated(), *self.stale(), *self.incomplete(), *self.differing_settings()]
+        return list(self.shared.once("warnings", self.read_warnings))
+
+    def read_warnings(self) -> tuple[str, ...]:
+        return (*self.simulated(), *self.stale(), *self.incomplete(), *self.differing_settings())
 
     def simulated(self) -> list[str]:
         return ["The data is simulated."] if self.facts.is_simulated else []

@@ -320,8 +320,14 @@ def ground_warnings(asked: Inquiry) -> list[str]:
         *clock_warnings(history, change),
         *asked.assumed,
         *sample_warnings(history),
-        *hold_warnings(change.service, history.holds(change.service)),
+        *hold_warnings(change.service, holds_on(asked)),
     ]
+
+
+def holds_on(asked: Inquiry) -> list[tuple[str | None, datetime]]:
+    """The holds on the service, looked up once for all who ask."""
+    service = asked.question.change.service
+    return asked.reader.shared.once(("holds", asked.history.environment, service), lambda: asked.history.holds(service))
 
 
 def calendar_warnings(asked: Inquiry) -> list[str]:
@@ -345,7 +351,7 @@ def proxy_warnings(reader: Reader, question: Question) -> list[str]:
     """How many of the deployments that the forecast learns from are none that anybody recorded."""
     scope = Scope(question.environment, question.change.service, None, None)
     asked_of = {"service": scope.service, "environment": scope.environment}
-    [(proxies, deployments)] = reader.rows(PROXIES.format(places=scope.places()), **asked_of)
+    [(proxies, deployments)] = reader.shared_rows(PROXIES.format(places=scope.places()), **asked_of)
     return [f"proxy: {proxy_said(proxies, deployments)}."] if proxies else []
 
 

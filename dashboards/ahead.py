@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Event, Thread
 
+from shipcast.answers.source import Source
 from shipcast.dashboards.pages import outlook, trained_models
-from shipcast.dashboards.view import Source, source
+from shipcast.dashboards.view import source
 from shipcast.settings import Settings
 from shipcast.settings.errors import ShipcastError
 

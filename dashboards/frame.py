@@ -11,6 +11,7 @@ import streamlit as st
 
 from shipcast.answers.choices import choices
 from shipcast.answers.reading import Reader
+from shipcast.answers.source import Source
 from shipcast.answers.words import age, local_time
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.filters import asked_at, bar, chosen
@@ -30,7 +31,7 @@ from shipcast.dashboards.pages import (
 )
 from shipcast.dashboards.served import served
 from shipcast.dashboards.style import CSS, LOGO
-from shipcast.dashboards.view import Source, View, source
+from shipcast.dashboards.view import View, source
 from shipcast.settings.errors import ShipcastError, UsageError
 from shipcast.warehouse.errors import NothingPublished
 from shipcast.warehouse.snapshot import current

@@ -1,4 +1,5 @@
-"""Write the parts of the documentation that come from code: input tables, metrics, features, verbs, JSON Schemas.
+"""Write the parts of the documentation that come from code: input tables, metrics, features, verbs, the HTTP API, JSON
+Schemas.
 
 Run by `make docs`; a test fails where a generated file is not what this writes.
 """
@@ -15,10 +16,12 @@ from pathlib import Path
 
 from shipcast.__main__ import run
 from shipcast.answers.answer import write_schemas
+from shipcast.api.app import application
 from shipcast.cli import command
 from shipcast.features import families
 from shipcast.features.feature import Feature, catalogue
 from shipcast.models.encoding import SAID
+from shipcast.settings import Settings
 from shipcast.warehouse.tables import TABLES, Column, Table
 
 DOCS = Path(__file__).parent
@@ -104,6 +107,18 @@ def feature_row(one: Feature) -> str:
     return f"| `{one.name}` | {one.says} | {one.unit} | {one.known} | {asked} |"
 
 
+def api_page() -> str:
+    """`docs/api.md`: every operation of the HTTP API, from its document."""
+    intro = (DOCS / "api.intro.md").read_text(encoding="utf-8")
+    paths = application(Settings(home=Path("home"))).openapi()["paths"]
+    rows = [
+        f"| `{method.upper()} {path}` | {told.get('x-scope', '')} | {told['description'].splitlines()[0]} |"
+        for path, methods in paths.items()
+        for method, told in methods.items()
+    ]
+    return "\n".join([NOTE, intro, "| ask | scope | for |\n| --- | --- | --- |", *rows, ""])
+
+
 def commands_page() -> str:
     """`docs/commands.md`: every verb as its own `--help` shows it."""
     sections = [f"## shipcast {name}\n\n```text\n{help_text(name)}\n```\n" for name in verbs()]
@@ -134,6 +149,7 @@ def pages() -> dict[Path, str]:
         DOCS / "metrics.md": metrics_page(),
         DOCS / "features.md": features_page(),
         DOCS / "commands.md": commands_page(),
+        DOCS / "api.md": api_page(),
     }
 
 

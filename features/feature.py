@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,7 @@ from shipcast.features.past import Past
 Compute = Callable[[pl.DataFrame, Past], pl.Series]
 LOWER = {"staging": "staging", "test": "the other lower environments"}
 FAMILIES = "shipcast.features.families"
+CHANGE = "change"  # the family of what is said of a change
 NOTEBOOK = "notebook"  # the family of features that stand in no file
 CATALOGUE: dict[str, Feature] = {}
 
@@ -130,11 +132,22 @@ def bound(compute: Callable[..., pl.Series], further: tuple[Any, ...]) -> Comput
     return lambda rows, past: compute(rows, past, *further)
 
 
+@cache
+def our_families() -> tuple[str, ...]:
+    """The families that come with the program, in their order."""
+    families = importlib.import_module(FAMILIES)
+    return tuple(module.name for module in pkgutil.iter_modules(families.__path__))
+
+
+def looks_at_the_change(one: Feature) -> bool:
+    """Whether it may differ between two changes of one service at one time; of one's own features nobody knows."""
+    return one.family == CHANGE or one.family not in our_families()
+
+
 def catalogue() -> tuple[Feature, ...]:
     """Every feature there is, by family and then in the order of their definition."""
-    families = importlib.import_module(FAMILIES)
-    for module in pkgutil.iter_modules(families.__path__):
-        importlib.import_module(f"{families.__name__}.{module.name}")
+    for family in our_families():
+        importlib.import_module(f"{FAMILIES}.{family}")
     return tuple(sorted(CATALOGUE.values(), key=lambda one: one.family))
 
 

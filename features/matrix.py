@@ -84,6 +84,12 @@ def request_rows(changes: Sequence[Change], starts: Instants) -> pl.DataFrame:
     return rows.with_columns(hour_of_week=hour_of_week_in(pl.col("started_at"), pl.col("zone"), zones))
 
 
+def said_of(rows: pl.DataFrame, change: Change) -> pl.DataFrame:
+    """Rows of requests of the same service, as rows of this change."""
+    said = {name: pl.lit(getattr(change, name), REQUEST[name]) for name in ("change_type", *SIZES)}
+    return rows.with_columns(**said)
+
+
 def request_features(rows: pl.DataFrame, past: Past, features: Iterable[Feature]) -> pl.DataFrame:
     """Rows of requests with their features; those that no request can know are null, since they are taken as usual."""
     chosen = tuple(features)

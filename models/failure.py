@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ FIRST_SPREAD, FIRST_LEVEL = 0.2, 0.3
 ROUNDS = 3
 NEWTON_STEPS = 4
 MOST_LOOKED_AT = 400  # deployments of a service
+MOST_DRAWN = 64  # services whose draws are kept for the next question
 COMMON_SPREAD = 1.5
 ARRAYS = ("usual_", "mixes_", "week_means_", "week_beliefs_", "failed_", "hours_", "predictor_", "shifts_")
 NUMBERS = ("base_", "family_spreads_", "level_spread_", "crowding_")
@@ -66,6 +68,7 @@ class FailureModel:
 
     def __init__(self, features: Sequence[Feature] = ()) -> None:
         self.features = tuple(features)
+        self.drawn = lru_cache(maxsize=MOST_DRAWN)(self.weight_draws)
 
     def fit(self, rows: pl.DataFrame) -> FailureModel:
         """Learns from settled deployments: `matrix` rows with `is_failed`, none of them a rollback.
@@ -77,6 +80,7 @@ class FailureModel:
         return self
 
     def learn(self, rows: pl.DataFrame) -> None:
+        self.drawn.cache_clear()
         rows = rows.sort("service", "started_at", "deployment_id")
         names = rows["service"].unique(maintain_order=True)
         self.number_ = {name: number for number, name in enumerate(names)}
@@ -227,7 +231,7 @@ class FailureModel:
         if is_request:
             design = np.where(unknown_to_a_request(rows, self.columns_), self.usual_[place], design)
         week = week_basis()[rows["hour_of_week"].cast(pl.Int64).to_numpy()] - self.mixes_[place]
-        return np.asarray(self.weight_draws(number) @ np.hstack([with_common(design), week]).T)
+        return np.asarray(self.drawn(number) @ np.hstack([with_common(design), week]).T)
 
     def weight_draws(self, number: int | None) -> Floats:
         """Draws of one service's level, of the weights of the columns, and of its week: one row a draw."""

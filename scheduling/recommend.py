@@ -105,25 +105,16 @@ class Usual:
     def __init__(self, risk: Risk, week: NDArray[np.bool_]) -> None:
         self.cost = float(risk.costs.mean(axis=0)[week].mean())
         self.downtime = 0.0 if risk.downtime is None else float(risk.downtime.mean(axis=0)[week].mean())
-        self.week = {name: values[week] for name, values in factors(risk).items()}
+        self.week = {name: values[week] for name, values in risk.factors.items()}
         self.bases = {name: float(values.mean()) for name, values in self.week.items()}
 
     def points(self, risk: Risk, place: int) -> dict[str, float]:
         """What each factor of a start, and its planned downtime, adds to its relative cost; they sum to that less 1."""
-        values = {name: float(found[place]) for name, found in factors(risk).items()}
+        values = {name: float(found[place]) for name, found in risk.factors.items()}
         parts = {name: part / self.cost for name, part in points(values, self.week).items()}
         if risk.downtime is not None:
             parts[DOWNTIME] = float(risk.downtime[:, place].mean() - self.downtime) / self.cost
         return parts
-
-
-def factors(risk: Risk) -> dict[str, Floats]:
-    """The factors of what a failure is expected to cost, for every start; they multiply to it exactly."""
-    cost, chance = risk.outage.mean(axis=0), risk.failure.mean(axis=0)
-    if not risk.has_load:
-        return {"failure chance": chance, "restore time": cost / chance}
-    minutes = risk.minutes.mean(axis=0)
-    return {"failure chance": chance, "restore time": minutes, "load": cost / (chance * minutes)}
 
 
 def factor_draws(risk: Risk) -> dict[str, Floats]:

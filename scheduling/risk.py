@@ -80,6 +80,15 @@ class Risk:
     def costs(self) -> Floats:
         return self.outage if self.downtime is None else self.outage + self.downtime
 
+    @cached_property
+    def factors(self) -> dict[str, Floats]:
+        """The factors of what a failure is expected to cost, for every start; they multiply to it exactly."""
+        cost, chance = self.outage.mean(axis=0), self.failure.mean(axis=0)
+        if not self.has_load:
+            return {"failure chance": chance, "restore time": cost / chance}
+        minutes = self.minutes.mean(axis=0)
+        return {"failure chance": chance, "restore time": minutes, "load": cost / (chance * minutes)}
+
 
 def risk(forecast: Forecast) -> Risk:
     """The cost of every start under every draw, in requests, or in minutes where the load is unknown."""

@@ -14,17 +14,26 @@ UNFINISHED = ".unfinished"
 SEAL = "seal"
 
 
-def write_whole(path: Path, parts: Iterable[str]) -> None:
-    """Write text so that a crash at any moment leaves the old file or the new one: beside, fsync, rename, fsync."""
-    with prepared(path, parts):
+def write_whole(path: Path, parts: Iterable[str], mode: int | None = None) -> None:
+    """Write text so that a crash at any moment leaves the old file or the new one: beside, fsync, rename, fsync.
+
+    Parameters
+    ----------
+    mode
+        Who may read and write it, from its first byte on; None: as the system has it.
+    """
+    with prepared(path, parts, mode):
         pass
 
 
 @contextmanager
-def prepared(path: Path, parts: Iterable[str]) -> Iterator[None]:
+def prepared(path: Path, parts: Iterable[str], mode: int | None = None) -> Iterator[None]:
     """Text that is on the disk beside while the block runs, takes its name if that ends well, and else goes."""
     beside = path.with_name(f".{path.name}{UNFINISHED}")
     try:
+        if mode is not None:
+            beside.unlink(missing_ok=True)
+            os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         with beside.open("w", encoding="utf-8", newline="") as file:
             file.writelines(parts)
             file.flush()
@@ -51,9 +60,9 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_sealed(path: Path, facts: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, facts: Mapping[str, Any], mode: int | None = None) -> None:
     """Facts as one JSON object with a digest of them, written whole."""
-    write_whole(path, [sealed(facts)])
+    write_whole(path, [sealed(facts)], mode)
 
 
 def sealed(facts: Mapping[str, Any]) -> str:

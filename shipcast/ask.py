@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property, wraps
 from typing import Annotated, Any
 
@@ -80,23 +79,6 @@ def parse_day(text: str, flag: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{flag} must be a date such as 2025-12-15. Got {text!r} instead.") from error
-
-
-def parse_duration(text: str, flag: str = "--duration", longest_days: int = 31) -> timedelta:
-    """Elapsed time as typed: `45m`, `2h`, `1h30m`, `28d`, or minutes alone: `45`.
-
-    >>> parse_duration("1h30m")
-    datetime.timedelta(seconds=5400)
-    """
-    match = re.fullmatch(r"(?:(\d+)\s*d)?\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*(?:m|min)?)?", text.strip().lower())
-    days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    length = timedelta(days=min(days, 400), hours=min(hours, 10_000), minutes=min(minutes, 600_000))
-    if not timedelta() < length <= timedelta(days=longest_days):
-        such = "28d or 36h" if flag == "--every" else "45m or 1h30m"
-        raise UsageError(
-            f"{flag} must be a duration such as {such}, at most {longest_days} days. Got {text!r} instead."
-        )
-    return length
 
 
 def verb(app: typer.Typer, name: str, example: str, **extra: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -22,6 +22,7 @@ from shipcast.verbs import (
     outlook,
     planning,
     questions,
+    serve,
 )
 
 HELP = """The shipping forecast for software: when should this change go, and how sure are we?
@@ -54,6 +55,7 @@ bookings.add_verbs(app)
 cab.add_verbs(app)
 models.add_verbs(app)
 dashboard.add_verbs(app)
+serve.add_verbs(app)
 
 
 @cache

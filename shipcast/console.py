@@ -38,6 +38,7 @@ QUESTIONS = (
     "outlook",
     "plan",
     "quality",
+    "serve",
     "windows",
 )  # verbs whose answers are as of a time
 WITH_VALUE = ("--home", "--as-of", "--tz")

@@ -32,12 +32,13 @@ from shipcast.answers.now import NowAnswer, now
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.training import RollbackAnswer, TrainAnswer, rollback_answer
 from shipcast.answers.windows import WindowsAnswer, windows
-from shipcast.ask import Ask, parse_duration
+from shipcast.ask import Ask
 from shipcast.features.feature import catalogue, feature
 from shipcast.features.history import History
 from shipcast.features.matrix import matrix
 from shipcast.features.own import enter_files
 from shipcast.settings import Settings
+from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 from shipcast.warehouse.snapshot import reading
 

@@ -24,7 +24,7 @@ LAYERS = [
     ("models",),
     ("scheduling",),
     ("answers",),
-    ("dashboards",),
+    ("api", "dashboards"),
     ("shipcast",),
 ]
 LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}

@@ -20,6 +20,7 @@ from shipcast.warehouse.errors import OutOfSpace
 LOCK_FILE = "run.lock"
 HOLDER_FILE = "run.holder"
 LEDGER_LOCK_FILE = "ledger.lock"
+TOKENS_LOCK_FILE = "tokens.lock"
 LEDGER_SECONDS = 30  # to wait for one who writes to the ledger; a booking takes milliseconds
 LOOKS, SECONDS_BETWEEN = 10, 0.05
 
@@ -68,11 +69,24 @@ def ledger_lock(home: Path) -> Iterator[None]:
     StorageError
         The home cannot be written.
     """
+    with waited_for(home, LEDGER_LOCK_FILE):
+        yield
+
+
+@contextmanager
+def tokens_lock(home: Path) -> Iterator[None]:
+    """The same of the home's tokens."""
+    with waited_for(home, TOKENS_LOCK_FILE):
+        yield
+
+
+@contextmanager
+def waited_for(home: Path, name: str) -> Iterator[None]:
     try:
-        lock = acquired(home, LEDGER_LOCK_FILE, seconds=LEDGER_SECONDS)
+        lock = acquired(home, name, seconds=LEDGER_SECONDS)
     except Timeout as error:
         raise Locked(
-            f"another command has held {home / LEDGER_LOCK_FILE} for {LEDGER_SECONDS} s.",
+            f"another command has held {home / name} for {LEDGER_SECONDS} s.",
             next_step="Wait for it to end (a backup, perhaps), then ask again.",
         ) from error
     try:

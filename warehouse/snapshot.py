@@ -188,6 +188,15 @@ def snapshots(home: Path) -> list[Path]:
     return sorted(path for path in (home / FOLDER).glob("*.duckdb") if stamped(path))
 
 
+def kept_snapshot(home: Path, snapshot_id: str) -> Snapshot | None:
+    """A snapshot that was published, of this version's format; None: it is kept no more, or there never was one."""
+    published = current(home)
+    if published.snapshot_id == snapshot_id:
+        return published
+    path = next((path for path in snapshots(home) if path.stem == snapshot_id), None)
+    return None if path is None else Snapshot(snapshot_id, path.name, published_at="", format=FORMAT)
+
+
 def stamped(path: Path) -> datetime | None:
     """The instant in a snapshot's name; None: it is no snapshot's."""
     try:

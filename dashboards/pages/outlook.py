@@ -13,6 +13,7 @@ import streamlit as st
 from shipcast.answers.comparison import Change, changes
 from shipcast.answers.metrics import MetricItem, MetricsAnswer, metrics
 from shipcast.answers.outlook import SHOWN, OutlookAnswer, ServiceWeek, outlook
+from shipcast.answers.source import Source
 from shipcast.answers.window_words import of_usual
 from shipcast.answers.windows import WindowsAnswer, windows
 from shipcast.answers.words import in_hundred, local_time, plural
@@ -21,7 +22,7 @@ from shipcast.dashboards.charts import metrics as metric_charts
 from shipcast.dashboards.charts import week as week_charts
 from shipcast.dashboards.links import go, link
 from shipcast.dashboards.metric_words import change_said, interval_said, is_whole, rests_on, value_said
-from shipcast.dashboards.view import Source, View
+from shipcast.dashboards.view import View
 from shipcast.settings.errors import ShipcastError
 
 TITLE, PATH = "Outlook", "outlook"

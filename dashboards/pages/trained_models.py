@@ -16,13 +16,14 @@ from shipcast.answers.model_record import (
     trainings,
 )
 from shipcast.answers.quality import QualityAnswer, quality, serving_said
+from shipcast.answers.source import Source
 from shipcast.answers.training import CandidateScore
 from shipcast.answers.words import age, local_time, plural
 from shipcast.dashboards import cards
 from shipcast.dashboards.filters import select
 from shipcast.dashboards.links import link
 from shipcast.dashboards.pages.forecast_quality import AT_ONCE
-from shipcast.dashboards.view import Source, View
+from shipcast.dashboards.view import View
 from shipcast.models.tracking import FOLDER, STORE
 
 TITLE, PATH = "Models", "models"

@@ -118,7 +118,7 @@ class Github:
         if kind == "NOT_FOUND":
             return NothingThere(
                 f"{where}: GitHub knows nothing of it, or {self.site.credential} may not see it.",
-                next_step="Correct the repository's name in shipcast.toml, or the token's rights.",
+                next_step="Correct the repository's name, or the token's rights.",
             )
         if kind in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
             return CredentialsRefused(f"{where}: {said}", next_step=self.site.advice)

@@ -296,7 +296,7 @@ class Site:
         if status in (404, 410):
             return NothingThere(
                 f"{self.name}: {origin(self.url)} knows nothing of it, or {self.credential} may not see it ({status}).",
-                next_step="Correct the name in shipcast.toml, or the token's rights.",
+                next_step="Correct the name, or the token's rights.",
             )
         return AnswerUnusable(f"{self.name}: {origin(self.url)} answers {status}.{said}")
 

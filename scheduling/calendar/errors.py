@@ -2,6 +2,7 @@
 
 ConfigurationError (settings.errors)   3
 └── CalendarError                          a calendar file cannot be used: nothing of it is in force
+    └── NoSuchRule                         it can, but a rule that was asked about is not in it
 """
 
 from __future__ import annotations
@@ -16,3 +17,7 @@ class CalendarError(ConfigurationError):
     """
 
     title = "The calendar is not usable"
+
+
+class NoSuchRule(CalendarError):
+    title = "The calendar has no such rule"

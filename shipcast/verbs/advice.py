@@ -12,8 +12,9 @@ import typer
 
 from shipcast.answers.answer import rfc3339
 from shipcast.answers.words import amount, in_hundred, local_time, times
-from shipcast.ask import Ask, parse_duration, verb
+from shipcast.ask import Ask, verb
 from shipcast.console import hint, say, show, table
+from shipcast.settings.durations import parse_duration
 from shipcast.verbs.questions import (
     DURATION,
     CalendarFile,

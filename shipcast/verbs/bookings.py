@@ -12,8 +12,9 @@ import typer
 
 from shipcast import completion
 from shipcast.answers.words import listing, span
-from shipcast.ask import Ask, group, parse_duration, verb
+from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, say, show, table
+from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 from shipcast.verbs.calendar import SHOWN, OptionalService, Regions
 from shipcast.verbs.questions import DURATION, CalendarFile, ChangeType, Environment, Service

@@ -25,14 +25,14 @@ def dashboard_verb(
     """The web page: outlook, plan, reasons, delivery and quality, for browsers on this machine."""
     from shipcast.dashboards.server import LOOPBACK, run
 
-    check_free(LOOPBACK, port)
+    check_free(LOOPBACK, port, "dashboard")
     as_of = None if ask.as_of_text is None else ask.as_of
     if not ask.quiet:
         say(f"The page is at http://{LOOPBACK}:{port}; Ctrl-C ends it.")
     run(ask.settings, as_of, port, opens_browser=browser)
 
 
-def check_free(address: str, port: int) -> None:
+def check_free(address: str, port: int, verb: str) -> None:
     """Refuse a port that something listens on: a viewer would meet that instead.
 
     Raises
@@ -42,12 +42,12 @@ def check_free(address: str, port: int) -> None:
     """
     import socket
 
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError as error:
             raise UsageError(
                 f"Port {port} of {address} cannot be had: {error.strerror}.",
-                next_step=f"Choose another: shipcast dashboard --port {min(port + 1, 65535)}",
+                next_step=f"Choose another: shipcast {verb} --port {min(port + 1, 65535)}",
             ) from error

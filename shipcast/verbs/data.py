@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from shipcast.ask import Ask, group, parse_duration, verb
+from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, progress, say, show, show_error, table, tell
+from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 
 if TYPE_CHECKING:

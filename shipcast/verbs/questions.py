@@ -13,8 +13,9 @@ import typer
 from shipcast import completion
 from shipcast.answers.answer import rfc3339
 from shipcast.answers.words import LEVEL_MARKS, hours, in_hundred, local_time, share
-from shipcast.ask import Ask, parse_duration, verb
+from shipcast.ask import Ask, verb
 from shipcast.console import WIDTH, hint, progress, say, show, table, tell
+from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import StorageError
 
 if TYPE_CHECKING:

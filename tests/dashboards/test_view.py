@@ -7,7 +7,8 @@ from company import CUT
 from drawing import drawn, headline, is_broken, words
 
 from shipcast.answers.metrics import metrics
-from shipcast.dashboards.view import last_change, source
+from shipcast.answers.source import last_change
+from shipcast.dashboards.view import source
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import FOLDER, POINTER, publish
 

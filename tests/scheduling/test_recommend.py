@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shipcast.scheduling.recommend import Usual, diverse, factor_draws, factors, is_clearly_better, level, points
+from shipcast.scheduling.recommend import Usual, diverse, factor_draws, is_clearly_better, level, points
 from shipcast.scheduling.risk import Forecast, risk
 
 WEEKS = st.integers(1, 5).flatmap(
@@ -67,7 +67,7 @@ def test_the_usual_value_of_a_factor_is_its_mean_over_the_week():
     costs = risk(Forecast(failure, restore, 0.8, np.arange(700) % 168, load))
     usual = Usual(costs, np.arange(700) < 672)
 
-    assert usual.bases["load"] == pytest.approx(factors(costs)["load"][:672].mean())
+    assert usual.bases["load"] == pytest.approx(costs.factors["load"][:672].mean())
     assert usual.cost == pytest.approx(costs.costs[:, :672].mean())
 
 

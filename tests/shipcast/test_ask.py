@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shipcast.ask import parse_day, parse_duration, parse_instant
+from shipcast.ask import parse_day, parse_instant
+from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 
 

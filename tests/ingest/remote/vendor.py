@@ -166,7 +166,7 @@ class Reader:
     """A home that reads a source, and the raw tables that it has."""
 
     def __init__(self, home: Path) -> None:
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         self.settings = Settings(home=home)
 
     def read(self, source: Remote, patience: Patience = HASTY) -> LoadReport:

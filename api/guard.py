@@ -1,0 +1,160 @@
+"""What stands before every route: whom a request is for, how large and how slow it may be, and how long it took."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import time
+import traceback
+from collections.abc import Collection
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shipcast.api import problems
+from shipcast.api.errors import TooLarge, TooSlow, WrongHost
+from shipcast.api.gauges import Gauges
+from shipcast.settings.errors import ShipcastError
+
+LOG = logging.getLogger("shipcast.api")
+LARGEST_BODY = 2 * 2**20
+BODY_SECONDS, SEND_SECONDS = 10.0, 30.0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+UNKNOWN = "(none)"  # the route of what is served nowhere
+
+
+class Guard:
+    """ASGI middleware around everything else.
+
+    Parameters
+    ----------
+    hosts
+        The names, in lower case, by which the server may be asked.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str], gauges: Gauges) -> None:
+        self.app, self.hosts, self.gauges = app, frozenset(hosts), gauges
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = Answer(send)
+        began = time.perf_counter()
+        try:
+            await self.guarded(scope, receive, answer)
+        finally:
+            route = getattr(scope.get("route"), "path", UNKNOWN)
+            self.gauges.count(scope["method"], route, answer.status, time.perf_counter() - began)
+
+    async def guarded(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+        request = Request(scope)
+        try:
+            check_host(request, self.hosts)
+            body = await whole_body(request, receive)
+            await self.app(scope, replayed(body, receive), answer)
+        except ShipcastError as error:
+            await problems.of_error(request, error)(scope, receive, answer)
+        except Exception as error:
+            if answer.begun:
+                raise
+            tell_bug(request, error)
+            await problems.of_status(request, 500)(scope, receive, answer)
+
+
+class Answer:
+    """What is sent, noting its status, and given up where whoever asked does not take it."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.status = 499  # until it is begun: they went away
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun, self.status = True, message["status"]
+        async with asyncio.timeout(SEND_SECONDS):
+            await self.send(message)
+
+
+def check_host(request: Request, hosts: Collection[str]) -> None:
+    """
+    Raises
+    ------
+    WrongHost
+        The request names another host, or none: a page of somebody else's may have been made to point here.
+    """
+    said = request.headers.get("host", "")
+    if hostname(said) not in hosts:
+        raise WrongHost(
+            f"This server is not called {said[:60]!r}.",
+            next_step="Start it with the name: shipcast serve --allow-host NAME",
+        )
+
+
+def hostname(said: str) -> str:
+    """
+    >>> hostname("Localhost:8080"), hostname("[::1]:80"), hostname("10.0.0.1")
+    ('localhost', '::1', '10.0.0.1')
+    """
+    if said.startswith("["):
+        return said[1:].partition("]")[0].lower()
+    return said.partition(":")[0].lower()
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+async def whole_body(request: Request, receive: Receive) -> bytes:
+    """The body, read before anything else is done, so that one that comes slowly keeps nobody but itself waiting.
+
+    Raises
+    ------
+    TooLarge, TooSlow
+    """
+    said = request.headers.get("content-length", "0")
+    if said.isascii() and said.isdigit() and int(said[:12]) > LARGEST_BODY:
+        raise too_large()
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    break
+                size += len(message.get("body", b""))
+                if size > LARGEST_BODY:
+                    raise too_large()
+                parts.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError as error:
+        raise TooSlow(f"The body did not come within {BODY_SECONDS:g} s.") from error
+    return b"".join(parts)
+
+
+def too_large() -> TooLarge:
+    return TooLarge(f"A body may have {LARGEST_BODY // 2**20} MiB at most.")
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """The body at once, then what else comes."""
+    given: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return given.pop() if given else await receive()
+
+    return next_message
+
+
+def tell_bug(request: Request, error: Exception) -> None:
+    """Where it broke, for the log; not what was in hand there, which may be a secret."""
+    frames: list[Any] = traceback.format_tb(error.__traceback__)
+    LOG.error("a bug: %s at %s\n%s", type(error).__name__, problems.instance(request), "".join(frames[-6:]))

@@ -1,0 +1,156 @@
+"""Every error as an RFC 9457 problem: one table says which status each kind of error has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shipcast.answers.entries import ConflictItem
+from shipcast.answers.errors import UnknownName
+from shipcast.api.errors import RequestRefused
+from shipcast.scheduling.calendar.errors import NoSuchRule
+from shipcast.scheduling.ledger.errors import EntryRefused
+from shipcast.settings.errors import (
+    ConfigurationError,
+    InputRefused,
+    Locked,
+    ModelError,
+    ShipcastError,
+    SourceUnreachable,
+    StorageError,
+    UsageError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+URN = "urn:shipcast:problem:"
+LOCKED_SECONDS = 5
+STATUSES: Mapping[type[ShipcastError], int] = {
+    UnknownName: 404,
+    UsageError: 422,
+    EntryRefused: 409,
+    InputRefused: 422,
+    NoSuchRule: 404,
+    ConfigurationError: 503,
+    SourceUnreachable: 502,
+    Locked: 503,
+    StorageError: 503,
+    ModelError: 503,
+    ShipcastError: 500,
+}
+FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+SECRET_PATHS = ("/feeds/", "/hooks/")
+
+
+class Problem(BaseModel):
+    """What is wrong with a request or its answer (RFC 9457).
+
+    Parameters
+    ----------
+    conflicts
+        What stands against a booking.
+    free
+        The start and the end at which nothing would.
+    errors
+        What is wrong with which parameter, where several are.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"title": "Problem"})
+
+    type: str = Field(description="about:blank, or the name of the kind of problem, as on the command line.")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    conflicts: tuple[ConflictItem, ...] | None = None
+    free: tuple[str, str] | None = None
+    errors: tuple[str, ...] | None = None
+
+
+def status_of(error: ShipcastError) -> int:
+    """Of the nearest kind that the table knows."""
+    if isinstance(error, RequestRefused):
+        return error.status
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def of_error(request: Request, error: ShipcastError) -> Response:
+    """The response to a request that ended in an error of ours."""
+    retry = error.facts.get("retry_after", LOCKED_SECONDS if isinstance(error, Locked) else None)
+    more = {name: error.facts[name] for name in ("conflicts", "free") if name in error.facts}
+    return problem(
+        request,
+        status_of(error),
+        f"{URN}{type(error).__name__.lower()}",
+        error.title,
+        said(request, error),
+        headers={} if retry is None else {"retry-after": str(retry)},
+        **more,
+    )
+
+
+def said(request: Request, error: ShipcastError) -> str:
+    """The error in words, as whoever asks over HTTP can act on it: the home is not for them to know."""
+    home = str(request.app.state.api.settings.home)
+    step = error.next_step
+    if "shipcast " not in step:
+        step = FLAG.sub(in_underscores, step)
+    told = FLAG.sub(in_underscores, "\n".join((error.detail, *error.lines)))
+    return f"{told} {step}".strip().replace(home, "the home")
+
+
+def in_underscores(flag: re.Match[str]) -> str:
+    """
+    >>> FLAG.sub(in_underscores, "--max-level must be calm; `a--b`")
+    'max_level must be calm; `a--b`'
+    """
+    return flag[1].replace("-", "_")
+
+
+def of_status(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """The response to a request that no error of ours tells about, such as one for a page that is not there."""
+    title = HTTPStatus(status).phrase
+    details = {
+        404: "Nothing is here. The root of the API, /api/v1, lists what there is.",
+        405: f"{request.method} is not understood here; the header Allow says what is.",
+    }
+    return problem(request, status, "about:blank", title, details.get(status, f"{title}."), headers=headers or {})
+
+
+def of_faults(request: Request, faults: Sequence[Mapping[str, Any]]) -> Response:
+    """The response to a request of which parameters or the body cannot be; `faults` are as pydantic gives them."""
+    from shipcast.scheduling.faults import worded
+
+    told = [f"{place(fault['loc'])} {worded(fault)}" for fault in faults]
+    detail = f"{told[0]}." if len(told) == 1 else f"{told[0]}, and {len(told) - 1} more."
+    kind = f"{URN}{UsageError.__name__.lower()}"
+    return problem(request, 422, kind, UsageError.title, detail, headers={}, errors=told)
+
+
+def place(parts: Sequence[int | str]) -> str:
+    """Which parameter, or which part of the body.
+
+    >>> place(("query", "limit")), place(("body",))
+    ('limit', 'the body')
+    """
+    return ".".join(str(part) for part in parts[1:]) or f"the {parts[0]}"
+
+
+def problem(
+    request: Request, status: int, kind: str, title: str, detail: str, *, headers: Mapping[str, str], **more: object
+) -> Response:
+    content = {"type": kind, "title": title, "status": status, "detail": detail, "instance": instance(request), **more}
+    kept = {**headers, "cache-control": "no-store"}
+    return JSONResponse(content, status_code=status, headers=kept, media_type=MEDIA_TYPE)
+
+
+def instance(request: Request) -> str:
+    """The path that was asked for, without what is secret in it."""
+    path = request.url.path
+    found = next((secret for secret in SECRET_PATHS if path.startswith(secret)), None)
+    return found or path

@@ -1,0 +1,1 @@
+"""What can be asked, by subject; each route asks the function that the command line asks."""

@@ -1,0 +1,94 @@
+"""Webhooks: what sources send by themselves, kept for good before anybody is told that it was taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel
+
+from shipcast.api.document import failing
+from shipcast.api.errors import NoSuchPage, SignatureWrong
+from shipcast.ingest.hooks.arrival import events_of, hooked, signers
+from shipcast.ingest.hooks.inbox import Letterbox
+from shipcast.ingest.hooks.kinds import Unusable
+from shipcast.settings import Settings
+from shipcast.settings.errors import InputRefused
+
+routes = APIRouter(prefix="/hooks", tags=["webhooks"])
+
+
+class Kept(BaseModel):
+    """The message is on the disk, and the next run makes rows of it. `events`: 0, nothing in it is of use."""
+
+    status: Literal["kept"] = "kept"
+    events: int
+
+
+TOLD: Mapping[str, Any] = {
+    "status_code": 202,
+    "responses": {status: failing(status) for status in (401, 404, 408, 413, 421, 422, 500, 503)},
+    "openapi_extra": {
+        "security": [],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+    },
+}
+
+
+@routes.post("/github", **TOLD)
+async def github(request: Request) -> Response:
+    """A webhook of GitHub: deployments, their statuses, and issues; signed by X-Hub-Signature-256."""
+    return await taken(request, "github")
+
+
+@routes.post("/gitlab", **TOLD)
+async def gitlab(request: Request) -> Response:
+    """A webhook of GitLab: deployments and incidents; its secret is in X-Gitlab-Token."""
+    return await taken(request, "gitlab")
+
+
+@routes.post("/pagerduty", **TOLD)
+async def pagerduty(request: Request) -> Response:
+    """A webhook (version 3) of PagerDuty: incidents; signed by X-PagerDuty-Signature."""
+    return await taken(request, "pagerduty")
+
+
+@routes.post("/events/{name}", **TOLD)
+async def events(request: Request, name: Annotated[str, Path(min_length=1, max_length=60)]) -> Response:
+    """A CloudEvent (1.0, structured JSON) whose data is a row of a table; signed as Standard Webhooks are."""
+    return await taken(request, "events", name)
+
+
+async def taken(request: Request, kind: str, name: str | None = None) -> Response:
+    """What is answered once every event of the message is on the disk.
+
+    Raises
+    ------
+    NoSuchPage
+        No source of the kind takes webhooks.
+    SignatureWrong
+        None of their secrets signed it.
+    InputRefused
+        No row can be made of it.
+    StorageError
+        It could not be kept; so it is to be sent again.
+    """
+    settings: Settings = request.app.state.api.settings
+    letterbox: Letterbox = request.app.state.letterbox
+    sources = hooked(settings.sources, kind, name)
+    if not sources:
+        raise NoSuchPage(
+            "No source takes webhooks here.", next_step="Give one hook_env or hook_file, and start the server again."
+        )
+    body, headers = await request.body(), dict(request.headers)
+    signed = signers(sources, headers, body)
+    if not signed:
+        raise SignatureWrong("The signature is not that of a secret that is known here.")
+    try:
+        found = events_of(signed, headers, body)
+    except Unusable as error:
+        raise InputRefused(f"The message cannot be used: {error}.") from error
+    await asyncio.gather(*(asyncio.wrap_future(letterbox.take(event)) for event in found))
+    return Response(Kept(events=len(found)).model_dump_json(), 202, media_type="application/json")

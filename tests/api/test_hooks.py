@@ -1,0 +1,91 @@
+"""Webhooks over HTTP: kept before they are acknowledged, once, and only where a known secret signed them."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from api_server import serving
+from test_arrival import EVENTS, SECRET, SHIPPED, cloud_event, signed
+from vendor import Reader
+
+from shipcast.ingest.hooks.inbox import Inbox
+from shipcast.ingest.hooks.reading import ingest_events
+from shipcast.settings import Settings
+from shipcast.settings.sources import GithubSource
+
+GITHUB = GithubSource(repository="acme/shop", hook_env="HOOK")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOOK", SECRET.get_secret_value())
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def api(home):
+    with serving(Settings(home=home, sources=(GITHUB, EVENTS))) as asker:
+        yield asker
+
+
+def post(api, path, message, *, kind="events", **more):
+    headers, body = message
+    content = json.dumps(body).encode()
+    given = {**headers, **signed(kind, content), "content-type": "application/json", **more}
+    return api(path, method="POST", body=content, headers=given)
+
+
+def test_what_was_acknowledged_is_on_the_disk_and_what_comes_again_is_kept_once(api, home):
+    replies = [post(api, "/hooks/github", SHIPPED[1], kind="github") for _ in range(2)]
+
+    assert [(reply.status, reply.json) for reply in replies] == [(202, {"status": "kept", "events": 1})] * 2
+    assert len(Inbox(home).told_of(GITHUB.label, 0, 10)) == 1
+
+
+def test_those_that_come_at_once_are_each_ingested_once(api, tmp_path):
+    def send(number):
+        row = {"deployment_id": f"D{number % 60}", "service": "pay", "environment": "production"}
+        message = cloud_event(str(number % 60), **row, started_at="2026-01-05T10:00Z", status="succeeded")
+        return post(api, "/hooks/events/ci", message).status
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(send, range(80)))
+    reader = Reader(tmp_path / "home")
+    [item] = ingest_events(reader.settings, EVENTS).items
+
+    assert statuses == [202] * 80
+    assert (item.read, item.inserted) == (60, 60)
+    assert reader.rows("select count(*) from raw.deployments") == [(60,)]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status"),
+    [
+        ("/hooks/github", b"{}", {}, 401),
+        ("/hooks/github", b"{}", {"x-hub-signature-256": "sha256=" + "0" * 64}, 401),
+        ("/hooks/github", b"{}", {"authorization": "Bearer shipcast_a_b"}, 401),
+        ("/hooks/gitlab", b"{}", {"x-gitlab-token": SECRET.get_secret_value()}, 404),
+        ("/hooks/events/other", b"{}", {}, 404),
+        ("/hooks/events/ci", b"{}", {**signed("events", b"{}"), "webhook-timestamp": "1"}, 401),
+        ("/hooks/events/ci", b"{", signed("events", b"{"), 422),
+        ("/hooks/events/ci", b'{"specversion":"1.0","type":"x"}', None, 422),
+        ("/hooks/events/ci", b"x" * (2 * 2**20 + 1), {}, 413),
+        ("/hooks/events/..%2fci", b"{}", {}, 404),
+    ],
+)
+def test_what_is_not_a_sources_message_is_refused_as_a_problem(api, home, path, body, headers, status):
+    given = signed("events", body) if headers is None else headers
+    reply = api(path, method="POST", body=body, headers=given)
+
+    assert (reply.status, reply.json["status"]) == (status, status)
+    assert SECRET.get_secret_value() not in reply.text
+    assert Inbox(home).newest(EVENTS.label) == 0
+
+
+def test_what_cannot_be_kept_is_not_acknowledged(api, home):
+    home.mkdir(exist_ok=True)
+    (home / "inbox.sqlite").mkdir()
+
+    reply = post(api, "/hooks/github", SHIPPED[0], kind="github")
+    assert reply.status == 503
+    assert str(home) not in reply.text
