@@ -260,7 +260,7 @@ class GithubSource(RemoteSource):
 
 
 class GitlabSource(RemoteSource):
-    """A project on GitLab: deployments, merged merge requests, and incidents.
+    """A project on GitLab: deployments, the main line's changes, releases, and incidents.
 
     Parameters
     ----------
@@ -268,6 +268,8 @@ class GitlabSource(RemoteSource):
         `group/name`, or the project's number.
     service
         What its deployments deploy; None: the project's name.
+    branch
+        Whose main line counts; None: the default branch.
     """
 
     usual_url: ClassVar[str] = "https://gitlab.com"
