@@ -222,7 +222,7 @@ class RemoteSource(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """All that decides which rows it gives: others are another reading."""
-        return self.model_dump(mode="json", exclude={"token_env", "token_file"})
+        return self.model_dump(mode="json", exclude={"token_env", "token_file", "user_env"})
 
 
 class GithubSource(RemoteSource):
@@ -372,9 +372,11 @@ class JenkinsSource(RemoteSource):
     job
         The job, with its folders: `team/deploy-checkout`.
     service, environment
-        What the job deploys and where to, unless a parameter says so.
+        What the job deploys and where to, unless a parameter says so; no service: the job's name.
     service_parameter, environment_parameter, version_parameter
         The build parameters that say it.
+    repository
+        How the address of the service's repository ends, where builds check out several.
     user_env
         The variable that holds the name of the user whose token it is.
     """
@@ -389,7 +391,13 @@ class JenkinsSource(RemoteSource):
     service_parameter: str | None = None
     environment_parameter: str | None = None
     version_parameter: str | None = None
+    repository: str | None = None
     user_env: Variable = "JENKINS_USER"
+
+    @property
+    def owned_service(self) -> str | None:
+        """What a build deploys whose parameters don't say it; None: nobody knows."""
+        return self.service or (None if self.service_parameter else self.job.strip("/").rsplit("/", 1)[-1])
 
     @property
     def place(self) -> str:
