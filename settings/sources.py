@@ -346,12 +346,15 @@ class ArgocdSource(RemoteSource):
 
     Parameters
     ----------
+    project, selector
+        Only applications of this project, and with these labels (`team=shop`); None: all that the token sees.
     service_label, environment_label
-        The labels of an application that say its service and environment; without them `name` does.
+        The labels of an application that say its service and environment; without them its name does.
+    environment
+        The environment of all its applications, where it is one.
     name
-        How applications are called, with `{service}` and `{environment}` in their places.
-    project
-        Only applications of this project; None: of all that the token sees.
+        How applications are called, with `{service}` and `{environment}` in their places; None: `{service}` where the
+        environment is said otherwise, else `{service}-{environment}`.
     """
 
     usual_variable: ClassVar[str] = "ARGOCD_TOKEN"
@@ -359,9 +362,30 @@ class ArgocdSource(RemoteSource):
 
     kind: Literal["argocd"] = "argocd"
     project: str | None = None
-    name: str = "{service}-{environment}"
+    selector: str | None = None
+    name: str | None = None
     service_label: str | None = None
     environment_label: str | None = None
+    environment: str | None = None
+
+    @property
+    def pattern(self) -> str:
+        """How applications are called."""
+        says_where = self.environment or self.environment_label
+        return self.name or ("{service}" if says_where else "{service}-{environment}")
+
+    @property
+    def place(self) -> str:
+        return " ".join(filter(None, (urlsplit(self.url).netloc, self.project, self.selector)))
+
+    @model_validator(mode="after")
+    def check_places(self) -> ArgocdSource:
+        """Something says the service, and something the environment."""
+        if not self.service_label and "{service}" not in self.pattern:
+            raise ValueError("name says no {service}, and neither does a service_label")
+        if not (self.environment or self.environment_label) and "{environment}" not in self.pattern:
+            raise ValueError("name says no {environment}; give it, or environment_label, or environment")
+        return self
 
 
 class JenkinsSource(RemoteSource):

@@ -128,7 +128,10 @@ class Jenkins:
                 build = self.asked(f"{number}/", BUILD)
             except NothingThere:
                 continue
-            (running if build["building"] else builds).append(number if build["building"] else build)
+            if build["building"]:
+                running.append(number)
+            else:
+                builds.append(build)
         if len(running) < len(mark["open"]):
             yield Batch({"deployments": self.deployments(builds)}, {**mark, "open": running})
 

@@ -174,9 +174,11 @@ def test_a_walk_that_is_cut_off_goes_on_where_it_was(reader: Reader, jenkins: Ve
     assert numbers(reader) == list(range(152, 351))
 
     job.take(build(351, "SUCCESS"))
+    asked = len(jenkins.asked)
     reader.read(source(jenkins))
 
     assert numbers(reader) == list(range(1, 352))
+    assert len(jenkins.asked) - asked == 4
 
 
 def test_a_job_made_anew_is_read_from_its_first_build(reader: Reader, jenkins: Vendor, job: Job):
