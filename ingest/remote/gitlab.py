@@ -181,7 +181,7 @@ class Gitlab:
                 "repository/commits", ref_name=head, first_parent="true", with_stats="true", since=since, page=page
             )
             yield from self.rows(reply)
-            page, is_over = page + 1, reply.next_page is None
+            page, is_over = page + 1, reply.next_page is None or self.recall.is_sample
 
     def merge_requests(self, line: Sequence[Any]) -> dict[str, dict[str, Any]]:
         """The merge requests that commits of the line merged, by those commits."""
