@@ -72,10 +72,9 @@ class Argocd:
         self.tell_unplaced([name for name in listed if name not in placed])
         known = {name: seen for name, seen in known.items() if name in listed}
         changed = [name for name in sorted(placed) if known.get(name, {}).get("stamp") != stamp_of(listed[name])]
-        together = 1 if self.recall.is_sample else TOGETHER
-        for begin in range(0, len(changed), together):
+        for begin in range(0, len(changed), TOGETHER):
             rows = list[Record]()
-            for name in changed[begin : begin + together]:
+            for name in changed[begin : begin + TOGETHER]:
                 if (whole := self.whole(listed[name])) is not None:
                     found, known[name] = self.read(whole, placed[name], known.get(name, {}))
                     known[name]["stamp"] = stamp_of(listed[name])

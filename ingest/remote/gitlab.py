@@ -96,14 +96,15 @@ class Gitlab:
         return reply.data
 
     def walk(self, path: str, after: str, **parameters: Any) -> Iterator[list[Any]]:
-        """What was changed at an instant or later, in that order, page by page."""
-        page = 1
+        """What was changed at an instant or later, in that order, page by page, without what the page before had."""
+        page, before = 1, list[Any]()
         while True:
             reply = self.asked(path, order_by="updated_at", sort="asc", updated_after=after, page=page, **parameters)
             rows = self.rows(reply)
-            yield rows
+            yield [row for row in rows if row not in before]
             if reply.next_page is None or not rows:
                 return
+            before = rows
             last = str(rows[-1]["updated_at"])
             after, page = (after, page + 1) if instant(last) <= instant(after) else (last, 1)
 
