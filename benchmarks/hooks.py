@@ -82,10 +82,10 @@ def main() -> None:
         settings = load_settings({"home": folder}, {})
         report = ingest_events(settings, settings.sources[0])
         with open_beside(home / WORK_FILE) as connection:
-            rows = connection.execute("select count(*), count(distinct deployment_id) from raw.deployments").fetchall()
-        print(
-            f"ingested {sum(item.inserted for item in report.items):,}, in the table {rows[0][0]:,} of {rows[0][1]:,} ids"
-        )
+            counts = "select count(*), count(distinct deployment_id) from raw.deployments"
+            rows, ids = connection.execute(counts).fetchall()[0]
+        inserted = sum(item.inserted for item in report.items)
+        print(f"ingested {inserted:,}, in the table {rows:,} rows of {ids:,} ids")
 
 
 def ms(seconds: float) -> str:

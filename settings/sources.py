@@ -232,7 +232,7 @@ class RemoteSource(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """All that decides which rows it gives: others are another reading."""
-        return self.model_dump(mode="json", exclude={"token_env", "token_file", "hook_env", "hook_file"})
+        return self.model_dump(mode="json", exclude={"token_env", "token_file", "hook_env", "hook_file", "user_env"})
 
 
 class EventsSource(BaseModel):
@@ -298,7 +298,7 @@ class GithubSource(RemoteSource):
 
 
 class GitlabSource(RemoteSource):
-    """A project on GitLab: deployments, merged merge requests, and incidents.
+    """A project on GitLab: deployments, the main line's changes, releases, and incidents.
 
     Parameters
     ----------
@@ -306,6 +306,8 @@ class GitlabSource(RemoteSource):
         `group/name`, or the project's number.
     service
         What its deployments deploy; None: the project's name.
+    branch
+        Whose main line counts; None: the default branch.
     """
 
     usual_url: ClassVar[str] = "https://gitlab.com"
@@ -382,12 +384,15 @@ class ArgocdSource(RemoteSource):
 
     Parameters
     ----------
+    project, selector
+        Only applications of this project, and with these labels (`team=shop`); None: all that the token sees.
     service_label, environment_label
-        The labels of an application that say its service and environment; without them `name` does.
+        The labels of an application that say its service and environment; without them its name does.
+    environment
+        The environment of all its applications, where it is one.
     name
-        How applications are called, with `{service}` and `{environment}` in their places.
-    project
-        Only applications of this project; None: of all that the token sees.
+        How applications are called, with `{service}` and `{environment}` in their places; None: `{service}` where the
+        environment is said otherwise, else `{service}-{environment}`.
     """
 
     usual_variable: ClassVar[str] = "ARGOCD_TOKEN"
@@ -395,9 +400,30 @@ class ArgocdSource(RemoteSource):
 
     kind: Literal["argocd"] = "argocd"
     project: str | None = None
-    name: str = "{service}-{environment}"
+    selector: str | None = None
+    name: str | None = None
     service_label: str | None = None
     environment_label: str | None = None
+    environment: str | None = None
+
+    @property
+    def pattern(self) -> str:
+        """How applications are called."""
+        says_where = self.environment or self.environment_label
+        return self.name or ("{service}" if says_where else "{service}-{environment}")
+
+    @property
+    def place(self) -> str:
+        return " ".join(filter(None, (urlsplit(self.url).netloc, self.project, self.selector)))
+
+    @model_validator(mode="after")
+    def check_places(self) -> ArgocdSource:
+        """Something says the service, and something the environment."""
+        if not self.service_label and "{service}" not in self.pattern:
+            raise ValueError("name says no {service}, and neither does a service_label")
+        if not (self.environment or self.environment_label) and "{environment}" not in self.pattern:
+            raise ValueError("name says no {environment}; give it, or environment_label, or environment")
+        return self
 
 
 class JenkinsSource(RemoteSource):
@@ -408,9 +434,11 @@ class JenkinsSource(RemoteSource):
     job
         The job, with its folders: `team/deploy-checkout`.
     service, environment
-        What the job deploys and where to, unless a parameter says so.
+        What the job deploys and where to, unless a parameter says so; no service: the job's name.
     service_parameter, environment_parameter, version_parameter
         The build parameters that say it.
+    repository
+        How the address of the service's repository ends, where builds check out several.
     user_env
         The variable that holds the name of the user whose token it is.
     """
@@ -425,7 +453,13 @@ class JenkinsSource(RemoteSource):
     service_parameter: str | None = None
     environment_parameter: str | None = None
     version_parameter: str | None = None
+    repository: str | None = None
     user_env: Variable = "JENKINS_USER"
+
+    @property
+    def owned_service(self) -> str | None:
+        """What a build deploys whose parameters don't say it; None: nobody knows."""
+        return self.service or (None if self.service_parameter else self.job.strip("/").rsplit("/", 1)[-1])
 
     @property
     def place(self) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -130,6 +131,13 @@ class Site:
         self.headers.update({name.replace("_", "-"): value for name, value in others.items()})
         if self.token is not None:
             self.headers[header] = SecretStr(form.format(token=self.token.get_secret_value()))
+        return self
+
+    def carry_as(self, user: SecretStr) -> Site:
+        """Let each request show the token as that user's password."""
+        token = self.token.get_secret_value() if self.token else ""
+        pair = b64encode(f"{user.get_secret_value()}:{token}".encode()).decode()
+        self.headers["Authorization"] = SecretStr(f"Basic {pair}")
         return self
 
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Reply:

@@ -1,0 +1,243 @@
+"""Argo CD, asked through the REST API of its server (`/api/v1`) for applications and the history of each.
+
+- A synchronisation of a whole application that succeeded is a deployment: its history has when it began and ended.
+- The last operation of an application that failed is a failed deployment. An earlier one that failed between two
+  readings leaves no trace, so that these are the fewest there can have been. What still runs is read when it has ended.
+- Going back, within a fortnight, to what was deployed before and was not rolled back itself, is a rollback of the
+  deployment that it replaces. What is compared is the revision with all that the source says, such as image tags.
+- The revision is a commit of the repository that the manifests are in. The version is the tag of the image that is
+  called as the service is, which Argo CD tells of the newest synchronisation alone; else a chart's version.
+- Argo CD forgets all but the last ten synchronisations (`revisionHistoryLimit`). What was read stays.
+
+The list of applications gives no history, so that of each is asked for by itself, where its last operation is another
+than at the last reading.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote
+
+from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
+from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.site import Site
+from shipcast.ingest.version_history import ROLLBACK_DAYS
+from shipcast.settings.sources import ArgocdSource
+
+TOGETHER = 25  # applications in one batch
+REMEMBERED = 20  # synchronisations of one application, to tell a rollback
+COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+FIELDS = ",".join(
+    f"items.{name}"
+    for name in (
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.labels",
+        "spec.project",
+        "status.operationState.phase",
+        "status.operationState.startedAt",
+        "status.operationState.finishedAt",
+    )
+)
+
+
+@dataclass
+class Argocd:
+    """The applications of one server, or of one project on it."""
+
+    source: ArgocdSource
+    site: Site
+    recall: Recall
+    warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.site.carry()
+        self.site.advice = "Its role needs the right applications, get (policy.csv: p, ROLE, applications, get, */*)."
+
+    def listings(self) -> Sequence[Listing]:
+        return [Listing("applications", ("deployments",), self.applications)]
+
+    def applications(self, mark: Mark | None) -> Iterator[Batch]:
+        """Mark: `known`, by application the operation that was read last, and what tells a rollback."""
+        known = (mark or {}).get("known", {})
+        listed = {name_of(each): each for each in self.listed()}
+        placed = {name: place for name, each in listed.items() if (place := self.place(each)) is not None}
+        self.tell_unplaced([name for name in listed if name not in placed])
+        known = {name: seen for name, seen in known.items() if name in listed}
+        changed = [name for name in sorted(placed) if known.get(name, {}).get("stamp") != stamp_of(listed[name])]
+        for begin in range(0, len(changed), TOGETHER):
+            rows = list[Record]()
+            for name in changed[begin : begin + TOGETHER]:
+                if (whole := self.whole(listed[name])) is not None:
+                    found, known[name] = self.read(whole, placed[name], known.get(name, {}))
+                    known[name]["stamp"] = stamp_of(listed[name])
+                    rows += found
+            yield Batch({"deployments": rows}, {"known": {**known}})
+
+    def listed(self) -> list[Any]:
+        projects = [self.source.project] if self.source.project else None
+        wanted = {"fields": FIELDS, "projects": projects, "selector": self.source.selector}
+        found = self.site.get("api/v1/applications", wanted).data
+        if not isinstance(found, dict) or "items" not in found:
+            raise AnswerUnusable(f"{self.site.name}: Argo CD answers with something that is no list.")
+        return found["items"] or []
+
+    def whole(self, application: Any) -> Any | None:
+        """All of an application; None: it is gone, or this token may not see it, which Argo CD does not tell apart."""
+        meta = application["metadata"]
+        asked = {"appNamespace": meta.get("namespace"), "project": (application.get("spec") or {}).get("project")}
+        try:
+            return self.site.get(f"api/v1/applications/{quote(meta['name'], safe='')}", asked).data
+        except (NothingThere, CredentialsRefused):
+            self.warnings.append(f"{self.site.name}: the application {meta['name']} could not be read.")
+            return None
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """How names are read."""
+        text = re.escape(self.source.pattern)
+        for part in ("service", "environment"):
+            text = text.replace(rf"\{{{part}\}}", f"(?P<{part}>.+)", 1)
+        return re.compile(text)
+
+    def place(self, application: Any) -> tuple[str, str] | None:
+        """What an application deploys, and where to; None: neither labels nor its name say it."""
+        meta = application["metadata"]
+        labels, found = meta.get("labels") or {}, self.pattern.fullmatch(meta["name"])
+        named = found.groupdict() if found else {}
+        service = labels.get(self.source.service_label) if self.source.service_label else named.get("service")
+        environment = self.source.environment or (
+            labels.get(self.source.environment_label) if self.source.environment_label else named.get("environment")
+        )
+        return (service, environment) if service and environment else None
+
+    def tell_unplaced(self, names: Sequence[str]) -> None:
+        if names:
+            count = "1 application" if len(names) == 1 else f"{len(names):,} applications"
+            self.warnings.append(
+                f"{self.site.name}: {count} left out, of which neither labels nor names like "
+                f"{self.source.pattern!r} say the service and environment; the first: {min(names)}."
+            )
+
+    def read(self, application: Any, place: tuple[str, str], seen: Mapping[str, Any]) -> tuple[list[Record], Mark]:
+        """The rows of what is new in an application, and what is to be remembered of it."""
+        uid, status = application["metadata"].get("uid"), application.get("status") or {}
+        is_same = seen.get("uid") == uid
+        last, past = (seen["last"], [*seen["past"]]) if is_same else (-1, list[Any]())
+        rows, service = list[Record](), place[0]
+        history = sorted(status.get("history") or [], key=lambda each: each["id"])
+        for entry in (entry for entry in history if entry["id"] > last):
+            row = self.synchronisation(application, place, entry)
+            if (replaced := rolled_back(past, row, kind_of(entry))) is not None:
+                row["rollback_of"] = self.identity(application, replaced)
+            if entry is history[-1]:
+                row["version"] = tag_of((status.get("summary") or {}).get("images") or (), service) or row["version"]
+            rows.append(row)
+        failed = self.failure(application, place, status.get("operationState") or {})
+        newest = history[-1]["id"] if history else last
+        begin = self.source.begins_at
+        return (
+            [row for row in [*rows, *failed] if begin is None or instant(row["started_at"]) >= begin],
+            {"uid": uid, "last": max(last, newest), "past": past[-REMEMBERED:]},
+        )
+
+    def synchronisation(self, application: Any, place: tuple[str, str], entry: Any) -> dict[str, Any]:
+        start = entry.get("deployStartedAt") or entry["deployedAt"]
+        return self.deployment(application, place, start, "succeeded", entry["deployedAt"], entry, entry)
+
+    def failure(self, application: Any, place: tuple[str, str], state: Any) -> list[Record]:
+        """The last operation, if it was to synchronise the whole application and failed."""
+        operation = state.get("operation") or {}
+        sync = operation.get("sync") or {}
+        if state.get("phase") not in ("Failed", "Error") or sync.get("resources") or sync.get("dryRun"):
+            return []
+        result, end = state.get("syncResult") or {"revision": sync.get("revision")}, state.get("finishedAt")
+        return [self.deployment(application, place, state["startedAt"], "failed", end, result, operation)]
+
+    def deployment(
+        self, application: Any, place: tuple[str, str], start: str, status: str, end: str | None, what: Any, by: Any
+    ) -> dict[str, Any]:
+        revisions = what.get("revisions") or [what.get("revision")]
+        commits, versions = split(revision for revision in revisions if revision)
+        return {
+            "deployment_id": self.identity(application, start),
+            "service": place[0],
+            "environment": place[1],
+            "started_at": start,
+            "finished_at": end,
+            "status": status,
+            "commit_sha": commits[0] if len(commits) == 1 else None,
+            "version": versions[0] if len(versions) == 1 else None,
+            "deployed_by": (by.get("initiatedBy") or {}).get("username") or None,
+        }
+
+    def identity(self, application: Any, start: str) -> str:
+        """What a synchronisation is called: by its start, which its history and its operation both have."""
+        return f"{self.source.prefix}/{name_of(application)}@{start}"
+
+
+def rolled_back(past: list[Any], row: Record, kind: str) -> str | None:
+    """When that was begun which a deployment rolls back; None: it goes on. The deployment is added to the past.
+
+    >>> def start(day): return {"started_at": f"2025-03-{day:02}T10:00:00Z"}
+    >>> past = []
+    >>> [rolled_back(past, start(day), kind) for day, kind in enumerate("ABAB", 1)]
+    [None, None, '2025-03-02T10:00:00Z', None]
+    """
+    before = past[-1] if past else None
+    same = next((each for each in reversed(past) if each["kind"] == kind), None)
+    now = {"at": row["started_at"], "kind": kind, "back": False}
+    past.append(now)
+    if before is None or same is None or same is before or same["back"]:
+        return None
+    if instant(now["at"]) - instant(before["at"]) > timedelta(days=ROLLBACK_DAYS):
+        return None
+    before["back"] = True
+    return str(before["at"])
+
+
+def kind_of(entry: Any) -> str:
+    """What tells a synchronisation from those that deployed something else."""
+    said = [entry.get(name) for name in ("revision", "revisions", "source", "sources")]
+    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def stamp_of(application: Any) -> list[Any]:
+    """What changes with each operation of an application."""
+    state = (application.get("status") or {}).get("operationState") or {}
+    return [state.get("startedAt"), state.get("finishedAt"), state.get("phase")]
+
+
+def name_of(application: Any) -> str:
+    meta = application["metadata"]
+    return "/".join(filter(None, (meta.get("namespace"), meta["name"])))
+
+
+def split(revisions: Iterator[str]) -> tuple[list[str], list[str]]:
+    """The revisions that are commits, and the others, such as versions of charts."""
+    commits, others = list[str](), list[str]()
+    for revision in dict.fromkeys(revisions):
+        (commits if COMMIT.fullmatch(revision) else others).append(revision)
+    return commits, others
+
+
+def tag_of(images: Sequence[str], name: str) -> str | None:
+    """The tag of the images of that name; None: there is none, or several, as while one replaces another.
+
+    >>> tag_of(["quay.io:443/acme/shop:1.4.2@sha256:ab", "envoy:1.3"], "shop")
+    '1.4.2'
+    """
+    parts = [image.partition("@")[0].rsplit("/", 1)[-1].partition(":") for image in images]
+    tags = {tag for called, _, tag in parts if called == name and tag}
+    return tags.pop() if len(tags) == 1 else None
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
