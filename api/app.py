@@ -66,7 +66,11 @@ def application(
     handle(app)
     if origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["authorization"]
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "if-none-match"],
+            expose_headers=["etag", "items-total", "link", "retry-after"],
         )
     app.add_middleware(Guard, hosts={*LOOPBACK, *(host.lower() for host in hosts)}, gauges=app.state.gauges)
     return app

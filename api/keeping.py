@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import duckdb
+from pydantic import BaseModel
 
 from shipcast.answers.shared import Cell, Shared
 from shipcast.answers.source import Key
@@ -17,7 +18,8 @@ from shipcast.warehouse.snapshot import Snapshot, open_snapshot
 
 Value = TypeVar("Value")
 KEPT_SNAPSHOTS, KEPT_INSTANTS = 3, 3
-KEPT_ITEMS = 100_000  # of all answers that are kept
+ORDINARY = 4096
+KEPT_BYTES = 32 * 2**20  # of JSON, of all answers that are kept; in memory they are several times as large
 
 
 class Latest(Generic[Value]):
@@ -74,9 +76,9 @@ class Latest(Generic[Value]):
                     del self.cells[old]
 
 
-def items_of(answer: Any) -> int:
-    """How much an answer weighs: its items, which are nearly all of it."""
-    return 1 + len(getattr(answer, "items", ()))
+def bytes_of(answer: Any) -> int:
+    """How large an answer is, as JSON; of what is none, an ordinary size."""
+    return len(answer.model_dump_json()) if isinstance(answer, BaseModel) else ORDINARY
 
 
 class Kept:
@@ -85,7 +87,7 @@ class Kept:
     def __init__(self) -> None:
         self.connections: Latest[duckdb.DuckDBPyConnection] = Latest(KEPT_SNAPSHOTS)
         self.instants: Latest[Shared] = Latest(KEPT_INSTANTS)
-        self.answers: Latest[Any] = Latest(KEPT_ITEMS, items_of)
+        self.answers: Latest[Any] = Latest(KEPT_BYTES, bytes_of)
 
     def connection(self, home: Path, snapshot: Snapshot, settings: Settings) -> duckdb.DuckDBPyConnection:
         return self.connections.once((home, snapshot), lambda: open_snapshot(home, snapshot, settings))
