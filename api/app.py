@@ -108,6 +108,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     if ahead is not None:
         ahead.end()
     app.state.planner.end()
+    app.state.api.kept.close()
 
 
 def handle(app: FastAPI) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -56,6 +57,11 @@ class Latest(Generic[Value]):
             value: Value = cell.made[0]
             return value
 
+    def clear(self) -> None:
+        with self.lock:
+            self.cells.clear()
+            self.weights.clear()
+
     def drop(self, key: Hashable, cell: Cell) -> None:
         with self.lock:
             if self.cells.get(key) is cell:
@@ -97,3 +103,9 @@ class Kept:
 
     def answer(self, key: Key, make: Callable[[], Any]) -> Any:
         return self.answers.once(key, make)
+
+    def close(self) -> None:
+        """Let all of it go, connections last, as the database wants it before its process ends."""
+        for kept in (self.answers, self.instants, self.connections):
+            kept.clear()
+        gc.collect()
