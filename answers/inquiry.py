@@ -106,15 +106,13 @@ def inquiry(
         The calendar cannot be used.
     """
     check_type(change_type)
+    reader.check_environment(environment)
     history = history_of(reader, environment)
     change = known_change(history, service, lines, files, change_type)
-    reader.check_environment(environment)
-    rules = reader.shared.once(
-        ("rules", calendar_file), lambda: company_rules(reader.settings, reader.as_of, calendar_file)
-    )
+    rules = reader.once(("rules", calendar_file), lambda: company_rules(reader.settings, reader.as_of, calendar_file))
     length, assumed = known_duration(history, service, duration)
     question = asked(reader, change, environment, length, *period(length), top)
-    known = reader.shared.once("known", lambda: known_in(reader))
+    known = reader.once("known", lambda: known_in(reader))
     subject = known.subject(service, environment, change_type)
     wanted = Wanted(service, subject, length, question.earliest, question.latest)
     return Inquiry(

@@ -190,7 +190,7 @@ def known_change(
 
 def history_of(reader: Reader, environment: str, connection: duckdb.DuckDBPyConnection | None = None) -> History:
     """What was known of an environment; what it looked up already others need not."""
-    cache: dict[str, pl.DataFrame] = reader.shared.once(("history", environment), dict)
+    cache: dict[str, pl.DataFrame] = reader.once(("history", environment), dict)
     return History(connection or reader.connection, reader.at, environment, reader.settings.tz, cache)
 
 
@@ -203,7 +203,7 @@ def forecaster(reader: Reader, environment: str) -> Forecaster:
     def made() -> Forecaster:
         return Forecaster(history_of(reader, environment, reader.connection.cursor()), reader.settings)
 
-    return reader.shared.once(("forecaster", environment), made)
+    return reader.once(("forecaster", environment), made)
 
 
 class Forecaster:
@@ -282,13 +282,11 @@ class Forecaster:
         known = self.once(("past", service), lambda: past(self.history, service))
         its = [one for one in features if looks_at_the_change(one)]
         others = [one for one in features if one not in its]
-        with self.lock:
-            asked, rows = self.alike.get(service, (NO_STARTS, pl.DataFrame()))
-            if not np.array_equal(asked, starts):
-                rows = request_features(
-                    request_rows([Change(service, change.team, change.zone)], starts), known, others
-                )
-                self.alike[service] = starts, rows
+        asked, rows = self.alike.get(service, (NO_STARTS, pl.DataFrame()))
+        if not np.array_equal(asked, starts):
+            unsaid = request_rows([Change(service, change.team, change.zone)], starts)
+            rows = request_features(unsaid, known, others)
+            self.alike[service] = starts, rows
         return request_features(said_of(rows, change), known, its)
 
     def shared(self, name: str, service: str, make: Callable[[], Any]) -> Any:
@@ -296,10 +294,11 @@ class Forecaster:
         return self.once((name, service if self.samples else None), make)
 
     def once(self, key: tuple[str, str | None], make: Callable[[], Any]) -> Any:
-        with self.lock:  # one history cannot be asked by two threads
-            if key not in self.kept:
-                self.kept[key] = make()
-            return self.kept[key]
+        if key not in self.kept:
+            with self.lock:  # one history cannot be asked by two threads
+                if key not in self.kept:
+                    self.kept[key] = make()
+        return self.kept[key]
 
 
 def evaluated_starts(at: datetime, starts: Instants) -> Instants:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from shipcast.answers.answer import in_utc, rfc3339
 from shipcast.answers.errors import UnknownName
-from shipcast.answers.shared import Shared
+from shipcast.answers.shared import Part, Shared
 from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import open_current, reading
 
@@ -65,7 +66,8 @@ class Reader:
     as_of
         Aware; nothing known later may influence an answer.
     shared
-        What it has in common with other questions about that snapshot and instant; None: it is the only one.
+        What it has in common with other questions about that snapshot and instant, while the files beside the snapshot
+        stay as they are; None: nothing, as where one reader is asked for as long as somebody likes.
 
     Attributes
     ----------
@@ -82,7 +84,7 @@ class Reader:
     ) -> None:
         self.connection = connection
         self.settings = settings
-        self.shared = Shared() if shared is None else shared
+        self.shared = shared
         self.as_of = in_utc(as_of)
         self.at = self.as_of.replace(tzinfo=None)
 
@@ -95,7 +97,11 @@ class Reader:
     def shared_rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """The same of what many questions look up, asked once for all of them; nobody may change it."""
         key = ("rows", query, *sorted(parameters.items()))
-        return self.shared.once(key, lambda: self.rows(query, **parameters))
+        return self.once(key, lambda: self.rows(query, **parameters))
+
+    def once(self, name: Hashable, make: Callable[[], Part]) -> Part:
+        """What `make` gives, or gave to another question that this one shares it with."""
+        return make() if self.shared is None else self.shared.once(name, make)
 
     def records(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a query, each by column name."""
@@ -111,9 +117,9 @@ class Reader:
         rows: pl.DataFrame = self.connection.sql(query, params=used).pl()
         return rows
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
-        return self.shared.once("facts", self.read_facts)
+        return self.once("facts", self.read_facts)
 
     def read_facts(self) -> Facts:
         newest_at, built_at, is_simulated, settle, attribution, hours, occupancy, production = self.rows(FACTS)[0]
@@ -128,10 +134,10 @@ class Reader:
             tuple(production or ()),
         )
 
-    @property
+    @cached_property
     def data_as_of(self) -> datetime | None:
         """The newest event known at `as_of`, aware; null when nothing was known by then."""
-        return self.shared.once("data_as_of", self.read_data_as_of)
+        return self.once("data_as_of", self.read_data_as_of)
 
     def read_data_as_of(self) -> datetime | None:
         newest = self.facts.newest_at
@@ -152,7 +158,7 @@ class Reader:
         UnknownName
             Naming the nearest ones.
         """
-        known = [known for (known,) in self.rows("select environment from dim_environments")]
+        known = [known for (known,) in self.shared_rows("select environment from dim_environments")]
         if known and name not in ("production", *known):
             raise UnknownName("environment", name, ["production", *known])
 
@@ -162,7 +168,7 @@ class Reader:
 
     def warnings(self) -> list[str]:
         """What every answer from this data should say: that it is simulated, stale, not whole, or otherwise built."""
-        return list(self.shared.once("warnings", self.read_warnings))
+        return list(self.once("warnings", self.read_warnings))
 
     def read_warnings(self) -> tuple[str, ...]:
         return (*self.simulated(), *self.stale(), *self.incomplete(), *self.differing_settings())

@@ -108,7 +108,8 @@ def source(settings: Settings, as_of: datetime | None, keeping: Keeping, snapsho
 def home_stamp(settings: Settings) -> Stamp:
     """The files beside the snapshot that answers depend on."""
     home = settings.home
-    return stamp_of((home / "models" / CHAMPIONS, home / LEDGER_FILE, home / SOURCES_FILE, *calendar_files(home)))
+    beside = (home / "models" / CHAMPIONS, home / LEDGER_FILE, home / SOURCES_FILE)
+    return stamp_of((*beside, *calendar_files(home), *settings.features))
 
 
 def stamp_of(paths: Sequence[Path]) -> Stamp:

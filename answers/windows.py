@@ -327,7 +327,7 @@ def ground_warnings(asked: Inquiry) -> list[str]:
 def holds_on(asked: Inquiry) -> list[tuple[str | None, datetime]]:
     """The holds on the service, looked up once for all who ask."""
     service = asked.question.change.service
-    return asked.reader.shared.once(("holds", asked.history.environment, service), lambda: asked.history.holds(service))
+    return asked.reader.once(("holds", asked.history.environment, service), lambda: asked.history.holds(service))
 
 
 def calendar_warnings(asked: Inquiry) -> list[str]:

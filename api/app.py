@@ -69,7 +69,11 @@ def application(
     handle(app)
     if origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["authorization"]
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "if-none-match"],
+            expose_headers=["etag", "items-total", "link", "retry-after"],
         )
     app.add_middleware(Guard, hosts={*LOOPBACK, *(host.lower() for host in hosts)}, gauges=app.state.gauges)
     return app
@@ -108,6 +112,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         ahead.end()
     app.state.planner.end()
     app.state.letterbox.end()
+    app.state.api.kept.close()
 
 
 def handle(app: FastAPI) -> None:

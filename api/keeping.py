@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -9,6 +10,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import duckdb
+from pydantic import BaseModel
 
 from shipcast.answers.shared import Cell, Shared
 from shipcast.answers.source import Key
@@ -17,7 +19,8 @@ from shipcast.warehouse.snapshot import Snapshot, open_snapshot
 
 Value = TypeVar("Value")
 KEPT_SNAPSHOTS, KEPT_INSTANTS = 3, 3
-KEPT_ITEMS = 100_000  # of all answers that are kept
+ORDINARY = 4096
+KEPT_BYTES = 32 * 2**20  # of JSON, of all answers that are kept; in memory they are several times as large
 
 
 class Latest(Generic[Value]):
@@ -54,6 +57,11 @@ class Latest(Generic[Value]):
             value: Value = cell.made[0]
             return value
 
+    def clear(self) -> None:
+        with self.lock:
+            self.cells.clear()
+            self.weights.clear()
+
     def drop(self, key: Hashable, cell: Cell) -> None:
         with self.lock:
             if self.cells.get(key) is cell:
@@ -74,9 +82,9 @@ class Latest(Generic[Value]):
                     del self.cells[old]
 
 
-def items_of(answer: Any) -> int:
-    """How much an answer weighs: its items, which are nearly all of it."""
-    return 1 + len(getattr(answer, "items", ()))
+def bytes_of(answer: Any) -> int:
+    """How large an answer is, as JSON; of what is none, an ordinary size."""
+    return len(answer.model_dump_json()) if isinstance(answer, BaseModel) else ORDINARY
 
 
 class Kept:
@@ -85,7 +93,7 @@ class Kept:
     def __init__(self) -> None:
         self.connections: Latest[duckdb.DuckDBPyConnection] = Latest(KEPT_SNAPSHOTS)
         self.instants: Latest[Shared] = Latest(KEPT_INSTANTS)
-        self.answers: Latest[Any] = Latest(KEPT_ITEMS, items_of)
+        self.answers: Latest[Any] = Latest(KEPT_BYTES, bytes_of)
 
     def connection(self, home: Path, snapshot: Snapshot, settings: Settings) -> duckdb.DuckDBPyConnection:
         return self.connections.once((home, snapshot), lambda: open_snapshot(home, snapshot, settings))
@@ -95,3 +103,9 @@ class Kept:
 
     def answer(self, key: Key, make: Callable[[], Any]) -> Any:
         return self.answers.once(key, make)
+
+    def close(self) -> None:
+        """Let all of it go, connections last, as the database wants it before its process ends."""
+        for kept in (self.answers, self.instants, self.connections):
+            kept.clear()
+        gc.collect()

@@ -76,6 +76,8 @@ ATTEMPTS = [  # who asks, by which method, for what, with which body; and the st
     ("reader", "GET", "/api/v2/services", None, 404),
     ("planner", "POST", "/api/v1/plans", "[" * 100_000, 422),
     ("planner", "POST", "/api/v1/bookings", "{", 422),
+    ("planner", "POST", "/api/v1/bookings", "[" * 100_000, 422),
+    ("planner", "POST", "/api/v1/bookings", b"\xff\xfe", 422),
     ("planner", "POST", "/api/v1/plans", "x" * (guard.LARGEST_BODY + 1), 413),
 ]
 
