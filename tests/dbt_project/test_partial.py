@@ -1,14 +1,13 @@
 """A build that adds what has changed leaves what a build of everything leaves, table by table and row by row."""
 
 import random
-import shutil
 from datetime import datetime, timedelta
 
 import pytest
 from examples import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from replay import World, record_partial
+from replay import World, recorded
 
 from shipcast.settings import Settings
 from shipcast.warehouse.tables import BY_NAME
@@ -102,9 +101,9 @@ loads = st.fixed_dictionaries({name: st.lists(row, max_size=5).map(by_key(name))
 
 
 @pytest.fixture(scope="module")
-def partial_build(recording, tmp_path_factory):
+def partial_build(recording):
     """The statements of a build that adds to what is there."""
-    return record_partial(shutil.copytree(recording, tmp_path_factory.mktemp("partial") / "home"))
+    return recorded(recording, "partial")
 
 
 @pytest.mark.parametrize("attribution", ["explicit", "window"])
