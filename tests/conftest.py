@@ -1,7 +1,6 @@
 """Fixtures that several parts of the tests share: data on disk, and homes built from it."""
 
 import csv
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ import alone  # noqa: F401
 import pytest
 from company import COMPANY, CUT, instant
 from filelock import FileLock
-from replay import record_full, replay_build
+from replay import record, recorded, replay_build, without_tests
 
 from shipcast.__main__ import run
 from shipcast.ingest.files import ingest_files
@@ -85,15 +84,13 @@ def once(tmp_path_factory):
 @pytest.fixture(scope="session")
 def recording(once):
     """A folder that holds what dbt says in a build, and its parsed models."""
-    return once(
-        "recording", lambda folder: (folder / "full.json").write_text(json.dumps(record_full(folder)), encoding="utf-8")
-    )
+    return once("recording", record)
 
 
 @pytest.fixture(scope="session")
 def full_build(recording):
     """The statements of a build in full."""
-    return json.loads((recording / "full.json").read_text(encoding="utf-8"))
+    return recorded(recording, "full")
 
 
 @pytest.fixture(scope="session")
@@ -112,8 +109,10 @@ def parsed(recording):
 def built(tmp_path_factory, full_build, parsed):
     """A function that ingests a folder or tables of rows, builds, publishes, and gives the settings of that home.
 
-    Nothing to ingest makes a home that knows nothing.
+    Nothing to ingest makes a home that knows nothing. That the rows hold what the models' tests ask, tests/dbt_project
+    asks of its own.
     """
+    statements = without_tests(full_build)
 
     def built_home(source, **settings):
         home = Settings(home=parsed(tmp_path_factory.mktemp("home")), **settings)
@@ -121,7 +120,7 @@ def built(tmp_path_factory, full_build, parsed):
         with run_lock(home.home, "test"):
             if source:
                 ingest_files(home, [folder])
-            replay_build(home, full_build)
+            replay_build(home, statements)
             publish(home.home, keep=1)
         return home
 

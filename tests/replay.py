@@ -7,6 +7,7 @@ built so is what `build` makes, tests/dbt_project/test_marts.py holds.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -16,38 +17,55 @@ import polars as pl
 from shipcast.settings import Settings
 from shipcast.warehouse.connection import create_raw, open_built
 from shipcast.warehouse.dbt_process import SILENT
-from shipcast.warehouse.transform import PROJECT, UNCHANGED, finished, limits, prepare_build, setting_rows
+from shipcast.warehouse.transform import PROJECT, finished, limits, prepare_build, setting_rows
 
+# Builds a home in full, then adds to it: dbt is started once for both, which costs more than either.
 RECORDER = """
 import gc, json, sys
 gc.disable()
+from pathlib import Path
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.sql.connections import SQLConnectionManager
-said, record = SQLConnectionManager.add_query, open(sys.argv.pop(1), "w")
-
-def add_query(self, sql, *arguments, **more):
-    record.write(json.dumps(sql) + chr(10))
-    return said(self, sql, *arguments, **more)
-
-SQLConnectionManager.add_query = add_query
-from dbt.cli.main import cli
+from dbt.cli.main import dbtRunner
+from shipcast.settings import Settings
 from shipcast.warehouse.dbt_process import pass_over_what_is_not_told
-pass_over_what_is_not_told()
-cli()
+from shipcast.warehouse.transform import UNCHANGED, prepare_build
+
+said, home = SQLConnectionManager.add_query, Path(sys.argv[1])
+for name, since, options in (("full", None, ["--full-refresh"]), ("partial", 0, UNCHANGED)):
+    statements = []
+
+    def add_query(self, sql, *arguments, **more):
+        statements.append(sql)
+        return said(self, sql, *arguments, **more)
+
+    SQLConnectionManager.add_query = add_query
+    prepare_build(Settings(home=home), since)
+    pass_over_what_is_not_told()
+    done = dbtRunner().invoke(["build", *options, *sys.argv[2:]])
+    assert done.success, (done.exception, [result.message for result in done.result or ()])
+    DuckDBConnectionManager.close_all_connections()
+    (home / f"{name}.json").write_text(json.dumps(statements))
 """
 
 
-def recorded(home, *options):
-    """The statements of a build of this home, in order."""
-    record = home / "statements.jsonl"
+def record(home):
+    """Make a home by a build in full and one that adds to it; its folder `dbt` then holds the parsed models."""
     folders = ["--target-path", str(home / "dbt" / "target"), "--log-path", str(home / "dbt" / "logs"), *SILENT]
     project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--exclude-resource-type", "unit_test"]
     done = subprocess.run(
-        [sys.executable, "-P", "-c", RECORDER, str(record), "build", *options, *project, *folders],
+        [sys.executable, "-P", "-c", RECORDER, str(home), *project, *folders],
         cwd=home, env={**os.environ, **limits(Settings(home=home), is_full=True)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    statements = [json.loads(line) for line in record.read_text().splitlines()]
+    for name in ("compiled", "run"):
+        shutil.rmtree(home / "dbt" / "target" / name)  # no home needs them, and homes are copied
+
+
+def recorded(home, name):
+    """The statements of a recorded build, `full` or `partial`, in order."""
+    statements = json.loads((home / f"{name}.json").read_text(encoding="utf-8"))
     return [statement for statement in statements if is_test(statement) or not ASIDE.search(statement)]
 
 
@@ -56,18 +74,6 @@ ASIDE = re.compile(r"^\s*(/\*.*?\*/\s*)?(begin|commit|select)\b", re.IGNORECASE 
 
 def is_test(statement):
     return "as should_error" in statement
-
-
-def record_full(home):
-    """A build in full, by dbt, of a home that is made here; its folder `dbt` then holds the parsed models."""
-    prepare_build(Settings(home=home), None)
-    return recorded(home, "--full-refresh")
-
-
-def record_partial(home):
-    """A build that adds to it."""
-    prepare_build(Settings(home=home), 0)
-    return recorded(home, *UNCHANGED)
 
 
 def replay(connection, statements):
@@ -98,10 +104,14 @@ def only(statements, *marts):
 
 
 def replay_build(settings, full_build):
-    """What `build` does for a home of which nothing is built, but that dbt is not started; the rows of each mart."""
+    """What `build` does for a home of which nothing is built, but that dbt is not started; the rows of each mart.
+
+    On one thread: more would wait for each other, since every statement is over in hundredths of a second.
+    """
     load_id = prepare_build(settings, None)
     with open_built(settings.home) as connection:
         connection.execute("set preserve_insertion_order = false")
+        connection.execute("set threads = 1")
         replay(connection, full_build)
     return finished(settings.home, load_id)
 

@@ -259,8 +259,8 @@ def test_one_deployment_is_enough_for_an_answer(built, status, alike):
     assert any("says nothing of how often changes fail" in text for text in answer.explanation)
 
 
-def test_an_empty_home_answers_for_any_service(built):
-    answer = ask(built({}), "anything")
+def test_an_empty_home_answers_for_any_service(built_once):
+    answer = ask(built_once("empty", {}), "anything")
 
     assert (answer.n, answer.items[0].expected_cost) == (0, None)
 

@@ -41,8 +41,8 @@ def home(built):
 
 
 @pytest.fixture(scope="module")
-def empty_home(built):
-    return built({})
+def empty_home(built_once):
+    return built_once("empty", {})
 
 
 @pytest.fixture(scope="module")

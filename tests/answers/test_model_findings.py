@@ -59,8 +59,8 @@ def test_none_that_had_learned_by_then_is_missing(home):
     assert (subject, state, remedy) == ("model", "missing", "shipcast train")
 
 
-def test_where_nothing_has_settled_no_model_is_missed(built):
-    assert found(built({}).home) == ([], 0)
+def test_where_nothing_has_settled_no_model_is_missed(built_once):
+    assert found(built_once("empty", {}).home) == ([], 0)
 
 
 def pointer(home):

@@ -205,8 +205,8 @@ def test_before_the_first_deployment_nothing_can_be_said(home):
     assert "Nothing is known" in answer.sentence
 
 
-def test_an_empty_home_answers_for_any_service(built):
-    answer = ask(built({}), "anything", duration=None)
+def test_an_empty_home_answers_for_any_service(built_once):
+    answer = ask(built_once("empty", {}), "anything", duration=None)
 
     assert (answer.verdict, answer.duration_minutes) == ("no_clear_difference", 30)
 

@@ -95,8 +95,8 @@ def test_hours_in_which_nothing_may_start_name_their_rule_and_booked_ones_their_
     assert [hour.start for hour in web.hours if hour.booked] == [start - half, start + half]
 
 
-def test_nothing_known_is_said_and_a_wrong_name_is_refused(built, home):
-    nothing = asked(built({}))
+def test_nothing_known_is_said_and_a_wrong_name_is_refused(built_once, home):
+    nothing = asked(built_once("empty", {}))
 
     assert nothing.sentence == "No service was deployed here yet, so there is no outlook."
     assert nothing.items == ()

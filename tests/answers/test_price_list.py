@@ -36,7 +36,7 @@ def test_each_of_many_changes_costs_what_it_costs_alone(built_once, name, tables
         assert other[0].costs != pytest.approx(found[1].costs, rel=1e-3)
 
 
-def test_of_no_changes_there_are_no_prices(built):
-    with open_reader(built({}), AS_OF) as reader:
+def test_of_no_changes_there_are_no_prices(built_once):
+    with open_reader(built_once("empty", {}), AS_OF) as reader:
         history = History(reader.connection, reader.at, "production", "UTC")
         assert price_list(Forecaster(history, reader.settings), [], week_starts(reader.at)) == []

@@ -216,8 +216,8 @@ def test_without_a_training_it_says_so_and_judges_the_rest(home):
     assert None not in (found.load, found.restore)
 
 
-def test_nothing_known_is_nothing_judged(built):
-    found = asked(built({}))
+def test_nothing_known_is_nothing_judged(built_once):
+    found = asked(built_once("empty", {}))
 
     assert (found.model, found.failure, found.load, found.restore, found.decisions) == (None,) * 5
     assert found.missing.keys() == {"failure", "hours", "drift", "load", "restore", "decisions"}

@@ -70,8 +70,11 @@ def chromium():
 
 @contextmanager
 def window(browser):
-    """A window of the browser, whose tabs are shut with it: a tab that is open asks its server again and again."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    """A window of the browser, whose tabs are shut with it: a tab that is open asks its server again and again.
+
+    Nothing moves on its pages, whose every frame would be drawn without a graphics card.
+    """
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, reduced_motion="reduce")
     try:
         yield context
     finally:

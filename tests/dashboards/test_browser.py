@@ -62,6 +62,22 @@ def address(served):
     return served[0]
 
 
+@pytest.fixture(scope="module")
+def other(wide, tmp_path_factory):
+    """A home for a test to fill, and the address of its page."""
+    home = tmp_path_factory.mktemp("other") / "home"
+    with serving(home) as (address, _):
+        yield home, address
+
+
+@pytest.fixture
+def other_home(other):
+    """That home, of which nothing is left."""
+    home, address = other
+    shutil.rmtree(home, ignore_errors=True)
+    return home, address
+
+
 @pytest.fixture
 def answered(trained_home, capsys):
     """A function that gives what the command line answers, as JSON."""
@@ -106,21 +122,24 @@ def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, addr
     assert "could not be drawn" not in page.inner_text("body")
 
 
-def test_empty_filtered_refused_and_broken_views_break_no_rule_of_access(browser, address, tmp_path):
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / POINTER).write_text("{", encoding="utf-8")
+def test_empty_filtered_refused_and_broken_views_break_no_rule_of_access(browser, address, other_home):
+    home, elsewhere = other_home
     kinds = {}
     for query in ("?as_of=2020-01-01", "?as_of=2020-01-01&service=web", "?as_of=soon"):
         kinds[query] = looked_at(browser, url(address, "delivery", query))
-    with serving(tmp_path / "none") as (empty, _), serving(tmp_path / "broken") as (broken, _):
-        kinds["none"], kinds["broken"] = (looked_at(browser, url(one, FIRST)) for one in (empty, broken))
-        for kind, page in kinds.items():
-            found = Axe().run(page, options=STANDARD).response["violations"]
+    kinds["none"] = looked_at(browser, url(elsewhere, FIRST))
+    home.mkdir()
+    (home / POINTER).write_text("{", encoding="utf-8")
+    kinds["broken"] = looked_at(browser, url(elsewhere, FIRST))
 
-            assert [(kind, one["id"], node["html"][:300]) for one in found for node in one["nodes"]] == []
-            assert page.locator("[data-empty]").count(), kind
-            assert "Traceback" not in page.inner_text("body")
-        assert headline(kinds["broken"]) == "The data cannot be read at the moment."
+    for kind, page in kinds.items():
+        found = Axe().run(page, options=STANDARD).response["violations"]
+
+        assert [(kind, one["id"], node["html"][:300]) for one in found for node in one["nodes"]] == []
+        assert page.locator("[data-empty]").count(), kind
+        assert "Traceback" not in page.inner_text("body")
+    assert headline(kinds["none"]) == "Nothing is published here yet."
+    assert headline(kinds["broken"]) == "The data cannot be read at the moment."
 
 
 def test_the_server_talks_to_its_viewers_alone_and_writes_nothing_beside_its_home(front, served, elsewhere):
@@ -175,11 +194,10 @@ def test_all_that_can_be_clicked_can_be_reached_by_keyboard(front):
     assert len(reached) >= wanted
 
 
-def test_pages_say_what_the_command_line_says(browser, address, answered):
-    outlook = looked_at(browser, url(address, "outlook"))
+def test_pages_say_what_the_command_line_says(browser, front, address, answered):
     delivery = looked_at(browser, url(address, "delivery"))
 
-    assert headline(outlook) == answered("outlook")["sentence"]
+    assert headline(front) == answered("outlook")["sentence"]
     assert headline(delivery) == answered("metrics", "--environment", "production", "--from", "2025-03-03")["sentence"]
 
 
@@ -220,19 +238,19 @@ def test_from_a_headline_to_the_deployment_behind_it_it_is_two_clicks(browser, a
     assert name in headline(page)
 
 
-def test_a_window_is_booked_in_three_clicks_and_downloaded_with_one(browser, trained_home, tmp_path):
-    shutil.copytree(trained_home.home, tmp_path / "home")
-    with serving(tmp_path / "home") as (address, _):
-        page = looked_at(browser, url(address, FIRST))
-        page.get_by_role("link", name="Plan a release").last.click()
-        page.wait_for_url("**/plan*")
-        settled(page)
-        with page.expect_download() as started:
-            page.get_by_role("button", name="Window (.ics)").click()
-        (event,) = Calendar.from_ical(Path(started.value.path()).read_bytes()).walk("VEVENT")
-        page.get_by_role("button", name="Book this window").click()
-        page.get_by_role("button", name="Undo this booking").wait_for()
+def test_a_window_is_booked_in_three_clicks_and_downloaded_with_one(browser, trained_home, other_home):
+    home, address = other_home
+    shutil.copytree(trained_home.home, home)
+    page = looked_at(browser, url(address, FIRST))
+    page.get_by_role("link", name="Plan a release").last.click()
+    page.wait_for_url("**/plan*")
+    settled(page)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Window (.ics)").click()
+    (event,) = Calendar.from_ical(Path(started.value.path()).read_bytes()).walk("VEVENT")
+    page.get_by_role("button", name="Book this window").click()
+    page.get_by_role("button", name="Undo this booking").wait_for()
 
-    (booked,) = state_at(tmp_path / "home").bookings
+    (booked,) = state_at(home).bookings
     assert event.start == booked.body.start.replace(tzinfo=UTC)
     assert event.end == booked.body.end.replace(tzinfo=UTC)
