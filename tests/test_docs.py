@@ -15,6 +15,7 @@ from shipcast.__main__ import run
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONNECTING = sorted((ROOT / "docs" / "connect").glob("*.md"))  # their commands ask servers, and run in tests of theirs
 
 
 def generator():
@@ -152,7 +153,7 @@ def job_command(job):
 def test_links_between_pages_lead_somewhere():
     broken = [
         f"{page.name}: {target}"
-        for page in PAGES
+        for page in (*PAGES, *CONNECTING)
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
         if not (page.parent / target).exists()
     ]

@@ -29,6 +29,8 @@ create table if not exists events (
     subject text not null, happened_at text not null, received_at text not null, body text not null,
     unique (source, delivery))
 """
+IDENTITY = "create table if not exists identity (value text not null)"
+NAMED = "insert into identity select lower(hex(randomblob(16))) where not exists (select 1 from identity)"
 INDEX = "create index if not exists by_subject on events (source, subject)"
 ADD = """
 insert into events (source, delivery, kind, subject, happened_at, received_at, body) values (?, ?, ?, ?, ?, ?, ?)
@@ -90,6 +92,8 @@ class Inbox:
                 connection.execute("pragma synchronous = full")
                 connection.execute(TABLE)
                 connection.execute(INDEX)
+                connection.execute(IDENTITY)
+                connection.execute(NAMED)
                 yield connection
         except (sqlite3.Error, OSError) as error:
             raise StorageError(
@@ -102,13 +106,17 @@ class Inbox:
         with self.opened() as connection:
             put(connection, events)
 
-    def newest(self, source: str) -> int:
-        """The number of the source's newest event; 0: there is none."""
+    def newest(self, source: str) -> tuple[str, int]:
+        """Which inbox this is, and the number of the source's newest event in it; 0: there is none.
+
+        One that was lost and begun anew is another, and counts from 1 again.
+        """
         if not self.path.exists():
-            return 0
+            return "", 0
         with self.opened() as connection:
+            identity = connection.execute("select value from identity").fetchone()[0]
             found = connection.execute("select max(number) from events where source = ?", [source]).fetchone()
-        return int(found[0] or 0)
+        return str(identity), int(found[0] or 0)
 
     def told_of(self, source: str, since: int, until: int) -> list[Event]:
         """All events up to a number that tell of the things of which something was told after another."""

@@ -30,12 +30,13 @@ def ingest_events(settings: Settings, source: Remote | EventsSource) -> LoadRepo
     The rows and how far the inbox was read are stored in one transaction.
     """
     inbox, name, report = Inbox(settings.home), f"{source.label}: events", LoadReport()
-    until = inbox.newest(source.label)
+    identity, until = inbox.newest(source.label)
     if not until:
         return report
     with open_work(settings.home, settings) as connection:
         cursor, names = cursor_of(connection, name), Names(source, pseudonyms(connection))
-    since = int(json.loads(cursor.tip)["number"]) if cursor else 0
+    mark = json.loads(cursor.tip) if cursor else {}
+    since = int(mark["number"]) if mark.get("inbox") == identity else 0
     if until <= since:
         return report
     rows: Rows = {}
@@ -48,7 +49,7 @@ def ingest_events(settings: Settings, source: Remote | EventsSource) -> LoadRepo
         begin += len(rows[table])
 
     def settle(connection: duckdb.DuckDBPyConnection) -> None:
-        keep(connection, Cursor(name, "", json.dumps({"number": until}), "", begin))
+        keep(connection, Cursor(name, "", json.dumps({"inbox": identity, "number": until}), "", begin))
         names.people.keep(connection)
 
     load_parts(settings, parts, report, within=settle)

@@ -79,7 +79,7 @@ def test_what_is_not_a_sources_message_is_refused_as_a_problem(api, home, path, 
 
     assert (reply.status, reply.json["status"]) == (status, status)
     assert SECRET.get_secret_value() not in reply.text
-    assert Inbox(home).newest(EVENTS.label) == 0
+    assert Inbox(home).newest(EVENTS.label)[1] == 0
 
 
 def test_what_cannot_be_kept_is_not_acknowledged(api, home):

@@ -4,10 +4,12 @@ import json
 import random
 import shutil
 import tarfile
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
+from shipcast.answers.tokens import add_token
+from shipcast.ingest.hooks.inbox import Event, Inbox
 from shipcast.models.registry import Registry, artefact
 from shipcast.models.serving import served
 from shipcast.pipeline import FONTS
@@ -96,6 +98,17 @@ def test_it_holds_the_published_snapshot_and_no_other_and_nothing_that_a_crash_l
     names = backup_names(backup(home, tmp_path / "copy.tar").path)
 
     assert names == ["current.json", "shipcast.toml", f"snapshots/{published}", "work.duckdb"]
+
+
+def test_it_holds_nothing_that_a_server_writes_meanwhile_nor_who_may_ask_it(home, tmp_path):
+    add_token(home, datetime.now(UTC), "reader", ["read"], 1)
+    Inbox(home).add([Event("events ci", "1", "deployments", "x", "2026-01-05T10:00:00Z", "{}")])
+
+    copied = backup(home, tmp_path / "other.tar").path
+
+    with tarfile.open(copied) as archive:
+        names = archive.getnames()
+    assert not [name for name in names if "inbox" in name or "tokens" in name]
 
 
 def test_a_restored_home_has_the_same_models_and_calendars(trained_home, tmp_path, new):
