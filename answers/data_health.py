@@ -50,6 +50,12 @@ ENDED = re.compile(r"^Done\. PASS=(\d+) WARN=(\d+) ERROR=(\d+) SKIP=(\d+)", re.M
 TEST = re.compile(r"^\d+ of \d+ (PASS|WARN|FAIL|ERROR)(?: \d+)?(?: creating sql \w+ model)? (\S+)", re.MULTILINE)
 WRONG = ("FAIL", "ERROR")
 INGEST = "`shipcast ingest files DIR` with `{file}`, then `shipcast build`"
+ASKED = {  # what gives a table when it is asked, beside files
+    "deployments": "github OWNER/NAME",
+    "changes": "github OWNER/NAME",
+    "incidents": "pagerduty",
+    "load": "prometheus QUERY --url URL",
+}
 MISSING = (  # a table, the page that lacks it, and what that cannot say
     ("deployments", "all pages", "nothing can be said"),
     ("incidents", "Delivery", "no time to recover, and a failure is known by its status alone"),
@@ -239,7 +245,8 @@ def lacks(reader: Reader, rows: Mapping[str, int]) -> Iterator[Lack]:
     """What is missing, page by page, the gravest first."""
     for table, page, says in MISSING:
         if not rows[table]:
-            yield Lack(page, says, INGEST.format(file=f"{table}.csv"))
+            asked = f"; or `shipcast connect {ASKED[table]}`, then `shipcast run`" if table in ASKED else ""
+            yield Lack(page, says, f"{INGEST.format(file=f'{table}.csv')}{asked}")
     for query, page, says, remedy in COLUMNS:
         [(is_lacking,)] = reader.rows(query)
         if is_lacking:

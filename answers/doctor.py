@@ -23,6 +23,7 @@ from shipcast.answers.operations import envelope
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
 from shipcast.answers.words import age, plural, share
+from shipcast.ingest.health import Health, health
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import ConfigurationError, Locked, StorageError
@@ -135,9 +136,10 @@ def home_findings(settings: Settings) -> Iterator[Finding]:
         finding=f"{free:,.1f} GiB free for {settings.home}",
         remedy=None if free >= LOW_SPACE_GIB else "free some space, or move the home: --home DIR",
     )
+    known = health(settings.home)
     for source in settings.sources:
         if isinstance(source, RemoteSource):
-            yield remote_finding(source)
+            yield remote_finding(source, known.get(source.label))
         elif not isinstance(source, EventsSource):
             yield local_finding(source.path)
 
@@ -153,13 +155,17 @@ def local_finding(path: Path) -> Finding:
     )
 
 
-def remote_finding(source: RemoteSource) -> Finding:
-    """Whether there is a token for a source; whether it is the right one, only `connect` asks."""
+def remote_finding(source: RemoteSource, last: Health | None) -> Finding:
+    """Whether there is a token for a source, and whether it answered the last run."""
     try:
         is_ready = secret(source.variable, source.token_file, source.label) is not None or not source.needs_token
         found, remedy = f"{source.label}: the variable {source.variable} is not set", f"export {source.variable}=..."
     except ConfigurationError as error:
         is_ready, found, remedy = False, error.detail, error.next_step
+    if is_ready and last is not None and last.failure:
+        return Finding(
+            subject="source", state="stale", finding=last.failure, remedy="shipcast run, once that is mended"
+        )
     return Finding(
         subject="source",
         state="good" if is_ready else "missing",

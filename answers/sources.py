@@ -90,7 +90,8 @@ def sentence(items: Sequence[SourceItem]) -> str:
     if not wrong:
         oldest = max(items, key=lambda item: item.age_hours or 0)
         return f"{plural(len(items), 'source')} read well, the last {in_words(oldest)} ago at the longest."
-    return f"{len(wrong)} of {plural(len(items), 'source')} need attention: {listing(wrong)}."
+    need = "needs" if len(wrong) == 1 else "need"
+    return f"{len(wrong)} of {plural(len(items), 'source')} {need} attention: {listing(wrong)}."
 
 
 def aged(item: SourceItem) -> str:

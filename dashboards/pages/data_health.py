@@ -10,6 +10,7 @@ from shipcast.answers.data_health import DataHealth, Loaded, data_health, refuse
 from shipcast.answers.doctor import findings_beside_runs, what_can_be_said
 from shipcast.answers.doctor import sentence as findings_said
 from shipcast.answers.operations import COUNTS
+from shipcast.answers.sources import sources_answer
 from shipcast.answers.words import age, local_time, plural
 from shipcast.dashboards import cards
 from shipcast.dashboards.filters import ALL, select
@@ -27,6 +28,8 @@ def draw(view: View) -> None:
     cards.text(view.ask(what_can_be_said))
     with cards.card("How new the data is"):
         how_new(view, found)
+    with cards.card("Sources"):
+        sources(view)
     with cards.card("What the pages lack"):
         lacking(found)
     with cards.card("What was loaded"):
@@ -57,6 +60,35 @@ def how_new(view: View, found: DataHealth) -> None:
         f"Records known at the time of the question; old: more than {view.settings.stale_days:g} days",
         numbers=("rows known", "age"),
         download="newest-records",
+    )
+
+
+def sources(view: View) -> None:
+    """The configured sources: when each was last read, and why the last reading failed where it did."""
+    found, zone = sources_answer(view.settings, view.as_of), view.filters.zone
+    if not found.items:
+        cards.text(
+            "No source is connected: what is here was loaded by hand. `shipcast connect github OWNER/NAME`, for "
+            "example, lets `shipcast run` keep it fresh."
+        )
+        return
+    cards.text(found.sentence)
+    cards.table(
+        ["source", "state", f"last read well ({zone})", "rows", "why it failed"],
+        [
+            [
+                item.source,
+                item.state,
+                "" if item.good_at is None else local_time(item.good_at, zone, view.as_of),
+                "" if item.rows is None else f"{item.rows:,}",
+                item.failure or "",
+            ]
+            for item in found.items
+        ],
+        "As the last run up to the time of the question left them; stale: not read well for "
+        f"{view.settings.stale_days:g} days",
+        numbers=("rows",),
+        download="sources",
     )
 
 
