@@ -28,10 +28,11 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.sql.connections import SQLConnectionManager
 from dbt.cli.main import dbtRunner
 from shipcast.settings import Settings
-from shipcast.warehouse.dbt_process import pass_over_what_is_not_told
+from shipcast.warehouse.dbt_process import pass_over_what_is_not_told, take_our_files_for_valid
 from shipcast.warehouse.transform import UNCHANGED, prepare_build
 
 said, home = SQLConnectionManager.add_query, Path(sys.argv[1])
+take_our_files_for_valid()
 for name, since, options in (("full", None, ["--full-refresh"]), ("partial", 0, UNCHANGED)):
     statements = []
 

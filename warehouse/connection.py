@@ -19,7 +19,7 @@ from shipcast.settings import Settings
 from shipcast.settings.files import fsync, put_in_place
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, is_fault_of_storage, storage_error, told
 from shipcast.warehouse.errors import DamagedFile
-from shipcast.warehouse.migration import FORMAT, check_format, is_stamped, migrate, stamp, stored_format
+from shipcast.warehouse.migration import FORMAT, check_format, is_stamped, migrate, stamp
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
 __all__ = ["MARTS_FILE", "WORK_FILE", "checkpoint", "open_beside", "open_built", "open_read_only", "open_work",
@@ -95,8 +95,7 @@ def open_work(home: Path, settings: Settings | None = None) -> Iterator[duckdb.D
             set_log_aside(problem)
         connection = duckdb.connect(str(path), config=limits(home, settings))
         try:
-            check_format(connection, path)
-            prepare(connection)
+            prepare(connection, check_format(connection, path))
             yield connection
         finally:
             connection.close()
@@ -192,13 +191,12 @@ def set_log_aside(problem: LogProblem) -> Path:
     return aside
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Every raw table in its present form: an older home is migrated whole or not at all."""
+def prepare(connection: duckdb.DuckDBPyConnection, found: int) -> None:
+    """Every raw table in its present form: a home of an older format is migrated whole or not at all."""
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = true")
     if is_prepared(connection):
         return
-    found = stored_format(connection) or FORMAT
     try:
         connection.execute("begin")
         migrate(connection, found)

@@ -52,17 +52,19 @@ def raw_tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in rows}
 
 
-def check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Nothing, if this version can read and write the work database at the path.
+def check_format(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """The format of the work database at the path, which this version can read and write; of an empty one its own.
 
     Raises
     ------
     NewerHome
         A later version wrote it.
     """
-    if (stored_format(connection) or FORMAT) > FORMAT:
+    found = stored_format(connection) or FORMAT
+    if found > FORMAT:
         rows = connection.execute("select value from raw._facts where name = 'written_by'").fetchall()
-        raise newer(path, stored_format(connection) or FORMAT, rows[0][0] if rows else "a later version of Shipcast")
+        raise newer(path, found, rows[0][0] if rows else "a later version of Shipcast")
+    return found
 
 
 def newer(path: Path, found: int, writer: str) -> NewerHome:
