@@ -277,10 +277,14 @@ class GitlabSource(RemoteSource):
 
 
 class PagerdutySource(RemoteSource):
-    """Incidents from PagerDuty; `services` says which of its services is which, an unnamed one keeps its name.
+    """Incidents from PagerDuty; `services` says which of its services is which, by its name or its id.
 
     Parameters
     ----------
+    account
+        The account's name, to tell entries of two accounts apart; nothing else hangs on it.
+    environment
+        Where all of its incidents are; None: where the deployment was that caused one, else production.
     service_ids
         Only incidents of these services, by PagerDuty's ids; none: of all that the token sees.
     urgency
@@ -291,12 +295,19 @@ class PagerdutySource(RemoteSource):
     usual_variable: ClassVar[str] = "PAGERDUTY_TOKEN"
 
     kind: Literal["pagerduty"] = "pagerduty"
+    account: str = ""
+    environment: str | None = None
     service_ids: Names = ()
     urgency: Literal["high", "low"] | None = None
 
+    @property
+    def place(self) -> str:
+        parts = (self.account or urlsplit(self.url).netloc, *self.service_ids, self.urgency)
+        return " ".join(part for part in parts if part)
+
 
 class PrometheusSource(RemoteSource):
-    """Load from a Prometheus server.
+    """Load from a Prometheus server, or one that answers as it does: Thanos, Mimir, VictoriaMetrics.
 
     Parameters
     ----------
@@ -309,6 +320,8 @@ class PrometheusSource(RemoteSource):
         The service of every series, where no label says it.
     step_minutes
         The length of the intervals, the same as in the query.
+    tenant
+        Whose series are asked for (`X-Scope-OrgID`), where a server holds those of several.
     """
 
     usual_variable: ClassVar[str] = "PROMETHEUS_TOKEN"
@@ -320,10 +333,11 @@ class PrometheusSource(RemoteSource):
     environment_label: str | None = None
     service: str | None = None
     step_minutes: int = Field(60, ge=1, le=1440)
+    tenant: str | None = None
 
     @property
     def place(self) -> str:
-        return f"{urlsplit(self.url).netloc} {self.query}"
+        return " ".join(part for part in (urlsplit(self.url).netloc, self.tenant, self.query) if part)
 
 
 class ArgocdSource(RemoteSource):
