@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shipcast.ingest.errors import CredentialsRefused, NothingThere
+from shipcast.ingest.errors import CredentialsRefused, MappingWrong, NothingThere, QueryRefused
 from shipcast.settings import GitopsSource, GitSource, Settings, Source
 from shipcast.settings.errors import (
     ConfigurationError,
@@ -47,6 +47,7 @@ KEPT = (
     "reference.json",
     "scores.json",
 )  # with a model, beside its pictures
+PASSED_OVER = (InputRefused, SourceUnreachable, CredentialsRefused, NothingThere, QueryRefused, MappingWrong)
 REFUSED = "refused"  # among the parameters of a version: why the gate did
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
@@ -134,7 +135,7 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
             progress(f"loading {source.label}")
             try:
                 loads.append((source, load_source(settings, source, progress)))
-            except (InputRefused, SourceUnreachable, CredentialsRefused, NothingThere) as failure:
+            except PASSED_OVER as failure:
                 loads.append((source, failure))
         dropped = prune(settings)
         build, snapshot = built(settings, progress)

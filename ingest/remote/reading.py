@@ -323,7 +323,7 @@ def samples(
     reader = connector(source, Nothing(), progress or silent, patience)
     names, found = Names(source, Pseudonyms("")), dict[str, list[Record]]()
     for listing in reader.listings():
-        batch = next(iter(listing.read(None)), None)
+        batch = next((batch for batch in listing.read(None) if batch.size), None)
         for table in listing.tables:
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])
