@@ -145,6 +145,31 @@ class GitSource(BaseModel):
         return str(self.path)
 
 
+class ExportSource(BaseModel):
+    """A file that another program exported, read by a mapping: ServiceNow's and Jira's CSV or JSON.
+
+    Parameters
+    ----------
+    path
+        The file, or a folder of such files that are read together.
+    mapping
+        The TOML file that says which table it feeds, and where each column's values come from.
+    names
+        Whether people are named, and not only told apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    path: Path
+    mapping: Path
+    kind: Literal["export"] = "export"
+    names: bool = False
+
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+
 class RemoteSource(BaseModel):
     """What the sources have in common that are asked over HTTP.
 
@@ -394,12 +419,13 @@ class JenkinsSource(RemoteSource):
 
 
 Remote = GithubSource | GitlabSource | PagerdutySource | PrometheusSource | ArgocdSource | JenkinsSource
-Source = Annotated[FilesSource | GitopsSource | GitSource | Remote, Field(discriminator="kind")]
+Source = Annotated[FilesSource | GitopsSource | GitSource | ExportSource | Remote, Field(discriminator="kind")]
 Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
 KINDS: dict[str, type[BaseModel]] = {
     "files": FilesSource,
     "gitops": GitopsSource,
     "git": GitSource,
+    "export": ExportSource,
     "github": GithubSource,
     "gitlab": GitlabSource,
     "pagerduty": PagerdutySource,

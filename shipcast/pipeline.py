@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shipcast.ingest.errors import CredentialsRefused, MappingWrong, NothingThere, QueryRefused
-from shipcast.settings import GitopsSource, GitSource, Settings, Source
+from shipcast.settings import ExportSource, GitopsSource, GitSource, Settings, Source
 from shipcast.settings.errors import (
     ConfigurationError,
     InputRefused,
@@ -89,6 +89,15 @@ def load_git(settings: Settings, source: GitSource, *, strict: bool, dry_run: bo
         return ingest_git(settings, source, strict=strict, dry_run=dry_run, progress=progress)
 
 
+def load_export(
+    settings: Settings, source: ExportSource, *, strict: bool, dry_run: bool, progress: Progress
+) -> LoadReport:
+    from shipcast.ingest.exports import ingest_export
+
+    with run_lock(settings.home, "ingest"):
+        return ingest_export(settings, source, strict=strict, dry_run=dry_run, progress=progress)
+
+
 def build_and_publish(settings: Settings, progress: Progress, *, in_full: bool = False) -> tuple[BuildReport, Snapshot]:
     with run_lock(settings.home, "build"):
         return built(settings, progress, in_full=in_full)
@@ -164,6 +173,10 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
                 from shipcast.ingest.git import ingest_git
 
                 return ingest_git(settings, source, progress=progress)
+            case "export":
+                from shipcast.ingest.exports import ingest_export
+
+                return ingest_export(settings, source, progress=progress)
             case _:
                 from shipcast.ingest.remote.reading import ingest_remote
 

@@ -20,11 +20,11 @@ import duckdb
 from shipcast.ingest.cursors import Cursor, cursor_of, keep
 from shipcast.ingest.files import COUNTS, counted, load_parts, silent
 from shipcast.ingest.merging import same
-from shipcast.ingest.people import Pseudonyms, pseudonyms
+from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import Piece, pieces_of
+from shipcast.ingest.proposals import proposals
 from shipcast.ingest.remote.connectors import connector
 from shipcast.ingest.remote.listing import Batch, Listing, Record
-from shipcast.ingest.remote.proposals import proposals
 from shipcast.ingest.remote.site import PATIENCE, Patience
 from shipcast.ingest.report import FileLoad, LoadReport
 from shipcast.ingest.sources import Feed, Part
@@ -36,7 +36,6 @@ from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME, Table
 
 STRETCH = 5_000  # rows stored in one transaction
-PEOPLE = frozenset({"requested_by", "approved_by", "deployed_by", "author", "approver", "used_by"})
 # What is not given anew, and is not older than all that is.
 VANISHED = """
 delete from raw.{table} r where _file = ?
@@ -185,7 +184,8 @@ class RemoteReading:
         with open_work(self.settings.home, self.settings) as connection:
             deployed = {service for (service,) in connection.execute(DEPLOYED).fetchall()}
         unnamed = self.names.services - self.source.services.keys()
-        yield from proposals(self.source.label, unnamed, deployed, "services = {{{}}}")
+        where = "its entry of shipcast.toml: services = {"
+        yield from proposals(self.source.label, unnamed, deployed, where, "}")
 
     def read(self, listing: Listing) -> None:
         cursor = self.cursors.get(self.name(listing))

@@ -181,11 +181,12 @@ def test_what_ended_was_reopened_merged_or_deleted_since_is_known(reader: Reader
 
 
 def test_reading_again_brings_nothing_and_asks_little(reader: Reader, pagerduty: Vendor):
-    reader.read(source(pagerduty))
+    first = reader.read(source(pagerduty))
     before, asked = reader.table("incidents"), len(pagerduty.asked)
 
     report = reader.read(source(pagerduty))
 
+    assert [(item.read, item.inserted) for item in first.items] == [(11, 11)]
     assert reader.table("incidents") == before
     assert sum(item.inserted + item.updated for item in report.items) == 0
     assert len(pagerduty.asked) - asked == 2
@@ -215,7 +216,15 @@ def test_a_reading_that_was_cut_off_is_gone_on_with(reader: Reader, pagerduty: V
 def test_a_start_that_is_left_out_costs_no_incident(reader: Reader, pagerduty: Vendor, account: Account):
     account.is_open_at_start = True
 
-    reader.read(source(pagerduty, since=(NOW - timedelta(days=30)).date()))
+    reader.read(source(pagerduty))
+
+    assert names(reader) == ["P1", "P2", "P3", "P5", *STORM]
+
+
+def test_what_began_before_the_first_day_is_not_read(reader: Reader, pagerduty: Vendor, account: Account):
+    account.incidents.append(incident("R1", ago(days=300)))
+    for _ in range(2):
+        reader.read(source(pagerduty, since=(NOW - timedelta(days=30)).date()))
 
     assert names(reader) == ["P1", "P2", "P3", "P5"]
 

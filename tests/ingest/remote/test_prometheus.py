@@ -149,10 +149,10 @@ def test_reading_again_asks_for_two_intervals_and_takes_late_samples(
 
 def test_what_has_not_ended_by_the_servers_clock_is_not_read(reader: Reader, prometheus: Vendor, server: Server):
     server.skew = prometheus.skew = -20 * HOUR
-    reader.read(source(prometheus, 9))
+    reader.read(source(prometheus, 3))
     assert HALF_DONE not in hours(reader).values()
     server.skew = prometheus.skew = 20 * HOUR
-    reader.read(source(prometheus, 9))
+    reader.read(source(prometheus, 3))
 
     found = hours(reader)
     assert found == expected(min(found), max(found) + 1)

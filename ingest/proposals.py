@@ -11,7 +11,9 @@ from shipcast.ingest.headers import LIKENESS, LONGEST_COMPARED, clipped, letters
 SHOWN = 6
 
 
-def proposals(label: str, found: Iterable[str], deployed: Collection[str], form: str) -> Iterator[str]:
+def proposals(
+    label: str, found: Iterable[str], deployed: Collection[str], before: str, behind: str = ""
+) -> Iterator[str]:
     """A warning that names the services that are not deployed, and the entry that would name them; none, where all are.
 
     Nothing is said before anything is deployed, since any name may be right then.
@@ -20,8 +22,8 @@ def proposals(label: str, found: Iterable[str], deployed: Collection[str], form:
     ----------
     found
         Services by the names that the source gives them.
-    form
-        How the settings write it, with `{}` in the place of the pairs.
+    before, behind
+        Where the names are to be written, and what stands around the pairs there.
     """
     unknown = sorted(set(found) - set(deployed)) if deployed else []
     if not unknown:
@@ -29,10 +31,10 @@ def proposals(label: str, found: Iterable[str], deployed: Collection[str], form:
     pairs = [(name, likeliest(name, deployed)) for name in unknown[:SHOWN]]
     said = ", ".join(clipped(name) for name, _ in pairs)
     more = f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else ""
-    entry = form.format(", ".join(f"{json.dumps(clipped(name))} = {json.dumps(near)}" for name, near in pairs))
+    entry = ", ".join(f"{json.dumps(clipped(name))} = {json.dumps(near)}" for name, near in pairs)
     yield (
-        f"{label}: no deployment is of {said}{more}. If they are services under other names, say so in its entry of "
-        f'shipcast.toml: {entry} ("" leaves one out).'
+        f"{label}: no deployment is of {said}{more}. If they are services under other names, say so in {before}{entry}"
+        f'{behind} ("" leaves one out).'
     )
 
 
