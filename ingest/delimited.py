@@ -11,19 +11,23 @@ import numpy as np
 import polars as pl
 
 from shipcast.ingest.errors import FileRefused
-from shipcast.ingest.headers import EXPORTED, Header, folded, understood
+from shipcast.ingest.headers import Header, Vocabulary, folded, vocabulary
 from shipcast.ingest.piece import ORIGIN, Piece
 from shipcast.ingest.records import Grammar, Mask, Places, Records, cut
 from shipcast.ingest.sources import Part
 from shipcast.ingest.stream import whole_lines
-from shipcast.warehouse.tables import Table
 
 LONGEST_HEADER = 2**20  # bytes
 DELIMITERS = ",;\t"
 
 
-def read_delimited(part: Part) -> tuple[Header, Iterator[Piece]]:
+def read_delimited(part: Part, words: Vocabulary | None = None) -> tuple[Header, Iterator[Piece]]:
     """The file's header, and its rows piece by piece.
+
+    Parameters
+    ----------
+    words
+        What its headers may be; None: those of the part's table.
 
     Raises
     ------
@@ -34,11 +38,11 @@ def read_delimited(part: Part) -> tuple[Header, Iterator[Piece]]:
     first = next(chunks, b"")
     if not first.strip():
         raise FileRefused("holds nothing but blank lines. Nothing was stored; export it again")
-    header, delimiter, used, lines = read_header(part.table, first)
+    header, delimiter, used, lines = read_header(words or vocabulary(part.table), first)
     return header, pieces(header, Grammar(delimiter, len(header.cells)), first[used:], lines, chunks)
 
 
-def read_header(table: Table, chunk: bytes) -> tuple[Header, str, int, int]:
+def read_header(words: Vocabulary, chunk: bytes) -> tuple[Header, str, int, int]:
     """The header, its delimiter, and the bytes and lines it takes up."""
     start = chunk[:LONGEST_HEADER].decode("utf-8", "replace")
     if start.lstrip().startswith("<"):
@@ -46,18 +50,17 @@ def read_header(table: Table, chunk: bytes) -> tuple[Header, str, int, int]:
     if "\0" in start.partition("\n")[0]:
         raise FileRefused("is no text: its first line holds NUL bytes. Nothing was stored; export it as CSV in UTF-8")
     readings = [first_record(start, delimiter) for delimiter in DELIMITERS]
-    known = {name for column in table.columns for name in (column.name, *column.synonyms)} | set(EXPORTED)
-    scores = [(sum(folded(cell) in known for cell in cells), len(cells)) for cells, _ in readings]
+    scores = [(sum(folded(cell) in words.known for cell in cells), len(cells)) for cells, _ in readings]
     best = scores.index(max(scores))
     cells, lines = readings[best]
     used = 0
     for _ in range(lines):
         used = chunk.index(b"\n", used) + 1
     text = chunk[:used].decode("utf-8", "replace").strip("\r\n")
-    header = understood(table, cells, text)
+    header = words.understood(cells, text)
     if header.own:
         text = Grammar(DELIMITERS[best], len(cells)).without_export(pl.Series([text]))[0]
-    return understood(table, cells, text), DELIMITERS[best], used, lines
+    return words.understood(cells, text), DELIMITERS[best], used, lines
 
 
 def first_record(text: str, delimiter: str) -> tuple[list[str], int]:

@@ -7,7 +7,9 @@ InputRefused (settings.errors)   4
 ConfigurationError (settings.errors)   3
 ├── GitNotInstalled                 there is no git command
 ├── CredentialsRefused              a server takes the token for nobody's, or lets it not see what is asked
-└── NothingThere                    a server knows nothing of the name that the settings give
+├── NothingThere                    a server knows nothing of the name that the settings give
+├── QueryRefused                    a server cannot answer the query that the settings give
+└── MappingWrong                    a mapping cannot be read, or does not fit the export
 SourceUnreachable (settings.errors)    5
 ├── RateLimited                     a server asks to wait for longer than is sensible
 └── AnswerUnusable                  a server's answer is not what its description promises
@@ -44,6 +46,14 @@ class CredentialsRefused(ConfigurationError):
 
 class NothingThere(ConfigurationError):
     title = "A source does not have what the settings name"
+
+
+class QueryRefused(ConfigurationError):
+    title = "A source refuses the query that the settings give"
+
+
+class MappingWrong(ConfigurationError):
+    title = "A mapping does not fit"
 
 
 class RateLimited(SourceUnreachable):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 
 from shipcast.ingest.errors import FileRefused
 from shipcast.warehouse.tables import Table
@@ -50,6 +51,28 @@ class Header:
     origin: int | None = None
     own: int = 0
     near: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a reader knows of the headers that it may meet.
+
+    Parameters
+    ----------
+    known
+        Names that it looks for, in lower case: of several delimiters the one is right that shows the most of them.
+    understood
+        What the cells of a header mean, with its text.
+    """
+
+    known: frozenset[str]
+    understood: Callable[[Sequence[str], str], Header]
+
+
+def vocabulary(table: Table) -> Vocabulary:
+    """That of the contract's files."""
+    names = {name for column in table.columns for name in (column.name, *column.synonyms)}
+    return Vocabulary(frozenset(names | set(EXPORTED)), partial(understood, table))
 
 
 def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+PEOPLE = frozenset({"requested_by", "approved_by", "deployed_by", "author", "approver", "used_by"})  # columns
 LENGTH = 10  # hex digits: of 200 homes with 100,000 people each, one has two who share a pseudonym
 # Programs that commit, by the names and addresses they go by.
 BOTS = "dependabot|renovate|greenkeeper|snyk|pre-commit-ci|github-actions?|mergify|imgbot|scala-steward"

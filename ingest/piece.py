@@ -67,10 +67,15 @@ def piece_of(rows: Sequence[Row], columns: Sequence[str]) -> Piece:
     """One piece of such rows; the quarantine keeps them as JSON objects."""
     schema = {"_line": pl.Int64, **dict.fromkeys(columns, pl.String)}
     frame = pl.DataFrame(rows, schema=schema, orient="row", strict=False)
+    return Piece(frame.with_columns(pl.lit(None, pl.String).alias(ORIGIN)), as_objects(frame))
+
+
+def as_objects(frame: pl.DataFrame) -> Callable[[pl.Series], pl.Series]:
+    """What gives the rows of the lines that are wanted as JSON objects, in that order."""
 
     def verbatim(lines: pl.Series) -> pl.Series:
         wanted = frame.join(lines.to_frame("_line"), on="_line", how="semi")
         found = {row.pop("_line"): json.dumps(row, ensure_ascii=False) for row in wanted.iter_rows(named=True)}
         return pl.Series([found[line] for line in lines], dtype=pl.String)
 
-    return Piece(frame.with_columns(pl.lit(None, pl.String).alias(ORIGIN)), verbatim)
+    return verbatim

@@ -28,6 +28,10 @@ from shipcast.warehouse.tables import BY_NAME
 BATCH = 10_000
 EXPORTED_ID = re.compile(r'^(?:\{\s*"quarantine_id"\s*:)?\W*([0-9a-f]{16})\b', re.MULTILINE)
 LONGEST_DAYS = 300_000  # what a date can still be reduced by
+READ_AGAIN = (
+    "its rows come from no file of a table. Correct them there and read it again; or correct what "
+    "`shipcast quarantine export DIR` writes, and try DIR again."
+)
 PRUNE = """
 delete from raw._quarantine q where quarantined_at < ? and exists (
     from raw._loads l where l.table_name = q.table_name and l.file = q.file and l.refused is null
@@ -215,8 +219,12 @@ def retry(
     """
     report = LoadReport(is_dry_run=dry_run)
     parts, report.skipped = (sources(settings), []) if directory is None else parts_of([directory])
+    if directory is None:  # what no file of a table gave stands under its source's name
+        fed = [part for part in parts if not part.path.is_absolute()]
+        parts = [part for part in parts if part.path.is_absolute()]
+        report.warnings += [f"{part.path}: {READ_AGAIN}" for part in fed]
     if not parts:
-        report.warnings.append("The quarantine is empty; there is nothing to try again.")
+        report.warnings = report.warnings or ["The quarantine is empty; there is nothing to try again."]
         return report
     load_parts(settings, parts, report, strict=strict, progress=progress)
     return report

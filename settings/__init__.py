@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import (
     KINDS,
+    ExportSource,
     FilesSource,
     GitopsSource,
     GitSource,
@@ -29,7 +30,7 @@ from shipcast.settings.sources import (
     split_names,
 )
 
-__all__ = ["FilesSource", "GitSource", "GitopsSource", "Settings", "Source", "load_settings"]
+__all__ = ["ExportSource", "FilesSource", "GitSource", "GitopsSource", "Settings", "Source", "load_settings"]
 
 FILE_NAME = "shipcast.toml"
 

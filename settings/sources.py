@@ -157,6 +157,31 @@ class GitSource(BaseModel):
         return str(self.path)
 
 
+class ExportSource(BaseModel):
+    """A file that another program exported, read by a mapping: ServiceNow's and Jira's CSV or JSON.
+
+    Parameters
+    ----------
+    path
+        The file, or a folder of such files that are read together.
+    mapping
+        The TOML file that says which table it feeds, and where each column's values come from.
+    names
+        Whether people are named, and not only told apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    path: Path
+    mapping: Path
+    kind: Literal["export"] = "export"
+    names: bool = False
+
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+
 class RemoteSource(BaseModel):
     """What the sources have in common that are asked over HTTP.
 
@@ -329,10 +354,14 @@ class GitlabSource(RemoteSource):
 
 
 class PagerdutySource(RemoteSource):
-    """Incidents from PagerDuty; `services` says which of its services is which, an unnamed one keeps its name.
+    """Incidents from PagerDuty; `services` says which of its services is which, by its name or its id.
 
     Parameters
     ----------
+    account
+        The account's name, to tell entries of two accounts apart; nothing else hangs on it.
+    environment
+        Where all of its incidents are; None: where the deployment was that caused one, else production.
     service_ids
         Only incidents of these services, by PagerDuty's ids; none: of all that the token sees.
     urgency
@@ -343,12 +372,19 @@ class PagerdutySource(RemoteSource):
     usual_variable: ClassVar[str] = "PAGERDUTY_TOKEN"
 
     kind: Literal["pagerduty"] = "pagerduty"
+    account: str = ""
+    environment: str | None = None
     service_ids: Names = ()
     urgency: Literal["high", "low"] | None = None
 
+    @property
+    def place(self) -> str:
+        parts = (self.account or urlsplit(self.url).netloc, *self.service_ids, self.urgency)
+        return " ".join(part for part in parts if part)
+
 
 class PrometheusSource(RemoteSource):
-    """Load from a Prometheus server.
+    """Load from a Prometheus server, or one that answers as it does: Thanos, Mimir, VictoriaMetrics.
 
     Parameters
     ----------
@@ -361,6 +397,8 @@ class PrometheusSource(RemoteSource):
         The service of every series, where no label says it.
     step_minutes
         The length of the intervals, the same as in the query.
+    tenant
+        Whose series are asked for (`X-Scope-OrgID`), where a server holds those of several.
     """
 
     usual_variable: ClassVar[str] = "PROMETHEUS_TOKEN"
@@ -373,10 +411,11 @@ class PrometheusSource(RemoteSource):
     environment_label: str | None = None
     service: str | None = None
     step_minutes: int = Field(60, ge=1, le=1440)
+    tenant: str | None = None
 
     @property
     def place(self) -> str:
-        return f"{urlsplit(self.url).netloc} {self.query}"
+        return " ".join(part for part in (urlsplit(self.url).netloc, self.tenant, self.query) if part)
 
 
 class ArgocdSource(RemoteSource):
@@ -475,12 +514,15 @@ REMOTE_KINDS: dict[str, type[RemoteSource]] = {
     "jenkins": JenkinsSource,
 }
 Remote = GithubSource | GitlabSource | PagerdutySource | PrometheusSource | ArgocdSource | JenkinsSource
-Source = Annotated[FilesSource | GitopsSource | GitSource | EventsSource | Remote, Field(discriminator="kind")]
+Source = Annotated[
+    FilesSource | GitopsSource | GitSource | EventsSource | ExportSource | Remote, Field(discriminator="kind")
+]
 Sources = Annotated[tuple[Source, ...], BeforeValidator(split_sources)]
 KINDS: dict[str, type[BaseModel]] = {
     "files": FilesSource,
     "gitops": GitopsSource,
     "git": GitSource,
     "events": EventsSource,
+    "export": ExportSource,
     **REMOTE_KINDS,
 }

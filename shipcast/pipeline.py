@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shipcast.ingest.errors import CredentialsRefused, NothingThere
-from shipcast.settings import GitopsSource, GitSource, Settings, Source
+from shipcast.settings import ExportSource, GitopsSource, GitSource, Settings, Source
 from shipcast.settings.errors import (
     ConfigurationError,
     InputRefused,
@@ -48,6 +47,7 @@ KEPT = (
     "reference.json",
     "scores.json",
 )  # with a model, beside its pictures
+PASSED_OVER = (InputRefused, SourceUnreachable, ConfigurationError)  # what is wrong with one source alone
 REFUSED = "refused"  # among the parameters of a version: why the gate did
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
@@ -87,6 +87,15 @@ def load_git(settings: Settings, source: GitSource, *, strict: bool, dry_run: bo
 
     with run_lock(settings.home, "ingest"):
         return ingest_git(settings, source, strict=strict, dry_run=dry_run, progress=progress)
+
+
+def load_export(
+    settings: Settings, source: ExportSource, *, strict: bool, dry_run: bool, progress: Progress
+) -> LoadReport:
+    from shipcast.ingest.exports import ingest_export
+
+    with run_lock(settings.home, "ingest"):
+        return ingest_export(settings, source, strict=strict, dry_run=dry_run, progress=progress)
 
 
 def build_and_publish(settings: Settings, progress: Progress, *, in_full: bool = False) -> tuple[BuildReport, Snapshot]:
@@ -137,7 +146,7 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
             progress(f"loading {source.label}")
             try:
                 loads.append((source, load_source(settings, source, progress)))
-            except (InputRefused, SourceUnreachable, CredentialsRefused, NothingThere) as failure:
+            except PASSED_OVER as failure:
                 loads.append((source, failure))
         record(settings.home, [(source.label, outcome(load)) for source, load in loads], datetime.now(UTC))
         dropped = prune(settings)
@@ -173,6 +182,10 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
                 from shipcast.ingest.git import ingest_git
 
                 return ingest_git(settings, source, progress=progress)
+            case "export":
+                from shipcast.ingest.exports import ingest_export
+
+                return ingest_export(settings, source, progress=progress)
             case "events":
                 from shipcast.ingest.hooks.reading import ingest_events
 

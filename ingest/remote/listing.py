@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shipcast.ingest.remote.site import Site
@@ -25,11 +25,15 @@ class Batch:
         All that the next reading needs to go on from here; JSON.
     is_anew
         Whether it is all that the listing gives, and what it does not give is gone.
+    gone
+        By table, the keys of rows that are no more, whether they were read before or not; such a table's key is one
+        column.
     """
 
     rows: Mapping[str, Sequence[Record]]
     mark: Mark
     is_anew: bool = False
+    gone: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

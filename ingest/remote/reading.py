@@ -20,8 +20,9 @@ import duckdb
 from shipcast.ingest.cursors import Cursor, cursor_of, keep
 from shipcast.ingest.files import COUNTS, counted, load_parts, silent
 from shipcast.ingest.merging import same
-from shipcast.ingest.people import Pseudonyms, pseudonyms
+from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import Piece, pieces_of
+from shipcast.ingest.proposals import proposals
 from shipcast.ingest.remote.connectors import connector
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Record
 from shipcast.ingest.remote.site import PATIENCE, Patience
@@ -35,7 +36,6 @@ from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME, Table
 
 STRETCH = 5_000  # rows stored in one transaction
-PEOPLE = frozenset({"requested_by", "approved_by", "deployed_by", "author", "approver", "used_by"})
 # What is not given anew, and is not older than all that is.
 VANISHED = """
 delete from raw.{table} r where _file = ?
@@ -44,6 +44,8 @@ and not exists (from scratch.{table} s where {same}) returning 1
 """
 SHORT = Patience(attempts=3)  # of somebody who waits for a look
 KNOWN_ENVIRONMENTS = "select environment from raw.environments"
+GONE = "delete from raw.{table} where _file = ? and {key} in ? returning 1"
+DEPLOYED = "select distinct service from raw.deployments"
 PLACES = "select commit_sha, position from raw.releases where service = ? and kind = 'commit' and commit_sha in ?"
 
 Progress = Callable[[str], None]
@@ -55,13 +57,14 @@ class Names:
 
     Attributes
     ----------
-    environments
+    environments, services
         Those it was seen to name, in its own words.
     """
 
     source: Remote | EventsSource
     people: Pseudonyms
     environments: set[str] = field(default_factory=set)
+    services: set[str] = field(default_factory=set)
 
     def taken(self, rows: Sequence[Record]) -> list[Record]:
         """The rows under the names they have here; those of an environment or service that is left out are gone."""
@@ -69,8 +72,9 @@ class Names:
 
     def named(self, row: Record) -> Record | None:
         found = dict(row)
-        if environment := found.get("environment"):
-            self.environments.add(str(environment))
+        for column, seen in (("environment", self.environments), ("service", self.services)):
+            if given := found.get(column):
+                seen.add(str(given))
         for column, names in (("environment", self.source.environments), ("service", self.source.services)):
             if (given := found.get(column)) is not None:
                 found[column] = names.get(str(given), given)
@@ -188,7 +192,18 @@ class RemoteReading:
                 error.facts["stored"] = stored
             raise
         self.store()
-        self.total.warnings += self.connector.warnings
+        if self.removed:
+            told = f"{self.source.label}: {counted(self.removed, 'row')} that it no longer gives removed."
+            self.total.warnings.append(told)
+        self.total.warnings += [*self.connector.warnings, *self.proposals()]
+
+    def proposals(self) -> Iterator[str]:
+        """What its services may be called here, where no deployment knows them by the name they have."""
+        with open_work(self.settings.home, self.settings) as connection:
+            deployed = {service for (service,) in connection.execute(DEPLOYED).fetchall()}
+        unnamed = self.names.services - self.source.services.keys()
+        where = "its entry of shipcast.toml: services = {"
+        yield from proposals(self.source.label, unnamed, deployed, where, "}")
 
     def read(self, listing: Listing) -> None:
         cursor = self.cursors.get(self.name(listing))
@@ -211,7 +226,7 @@ class RemoteReading:
         rows = {table: self.names.taken(batch.rows.get(table, ())) for table in listing.tables}
         if is_anew:
             self.store()
-        self.waiting.append(Waiting(listing, Batch(rows, batch.mark), is_anew))
+        self.waiting.append(Waiting(listing, Batch(rows, batch.mark, gone=batch.gone), is_anew))
         if is_anew or sum(each.batch.size for each in self.waiting) >= STRETCH:
             self.store()
 
@@ -240,6 +255,8 @@ class RemoteReading:
             name = self.name(each.listing)
             for table in each.listing.tables if each.is_anew else ():
                 self.remove_vanished(connection, BY_NAME[table], name)
+            for table_name, keys in each.batch.gone.items():
+                self.remove_gone(connection, BY_NAME[table_name], name, keys)
             tip = json.dumps(each.batch.mark, sort_keys=True)
             keep(connection, Cursor(name, self.options, tip, "", self.positions[name]))
         self.names.people.keep(connection)
@@ -249,7 +266,15 @@ class RemoteReading:
         if time is None:
             return
         statement = VANISHED.format(table=table.name, time=time, same=same(table.key, "r", "s"))
-        gone = len(connection.execute(statement, [name, name]).fetchall())
+        self.remove(connection, statement, [name, name])
+
+    def remove_gone(self, connection: duckdb.DuckDBPyConnection, table: Table, name: str, keys: Sequence[str]) -> None:
+        """Remove what the source says is no more; what another source gave under such a key stays."""
+        if keys:
+            self.remove(connection, GONE.format(table=table.name, key=table.key[0]), [name, list(keys)])
+
+    def remove(self, connection: duckdb.DuckDBPyConnection, statement: str, given: Sequence[Any]) -> None:
+        gone = len(connection.execute(statement, given).fetchall())
         self.removed += gone
         if gone:
             forget_built(connection)
@@ -284,7 +309,8 @@ def joined(batches: Sequence[Batch]) -> Batch:
     """Several batches as one, with the last one's mark; no batch at all leaves no rows and an empty mark."""
     tables = {table for batch in batches for table in batch.rows}
     rows = {table: [row for batch in batches for row in batch.rows.get(table, ())] for table in sorted(tables)}
-    return Batch(rows, batches[-1].mark if batches else {})
+    gone = {table: [key for batch in batches for key in batch.gone.get(table, ())] for table in sorted(tables)}
+    return Batch(rows, batches[-1].mark if batches else {}, gone=gone)
 
 
 def add(total: LoadReport, report: LoadReport) -> None:
@@ -329,7 +355,7 @@ def samples(
     reader = connector(source, Nothing(), progress or silent, patience)
     names, found = Names(source, Pseudonyms("")), dict[str, list[Record]]()
     for listing in reader.listings():
-        batch = next(iter(listing.read(None)), None)
+        batch = next((batch for batch in listing.read(None) if batch.size), None)
         for table in listing.tables:
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])

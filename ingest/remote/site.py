@@ -16,6 +16,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any
@@ -70,6 +71,11 @@ class Reply:
 
     data: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def given_at(self) -> datetime:
+        """When it was given by the server's own clock; by ours where it does not say."""
+        return datetime.fromtimestamp(moment(self.headers.get("date")) or time.time(), UTC)
 
     @property
     def next_page(self) -> str | None:
@@ -306,7 +312,7 @@ class Site:
                 f"{self.name}: {origin(self.url)} knows nothing of it, or {self.credential} may not see it ({status}).",
                 next_step="Correct the name, or the token's rights.",
             )
-        return AnswerUnusable(f"{self.name}: {origin(self.url)} answers {status}.{said}")
+        return AnswerUnusable(f"{self.name}: {origin(self.url)} answers {status}.{said}", status=status)
 
 
 def asked_for(state: tenacity.RetryCallState) -> float | None:

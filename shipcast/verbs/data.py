@@ -29,6 +29,7 @@ def add_verbs(app: typer.Typer) -> None:
     verb(ingest, "files", "shipcast ingest files exports/")(ingest_files_verb)
     verb(ingest, "gitops", GITOPS_EXAMPLE)(ingest_gitops_verb)
     verb(ingest, "git", "shipcast ingest git ../checkout --service checkout")(ingest_git_verb)
+    verb(ingest, "export", "shipcast ingest export incidents.csv --mapping servicenow.toml")(ingest_export_verb)
     verb(app, "build", "shipcast build")(build_verb)
     verb(app, "run", "shipcast run --every 15m")(run_verb)
     verb(app, "sources", "shipcast sources")(sources_verb)
@@ -144,6 +145,29 @@ def ingest_git_verb(
          "branch": branch, "proxy": proxy, "environment": environment, "names": names}
     )  # fmt: skip
     report = load_git(ask.settings, source, strict=strict, dry_run=dry_run, progress=progress(ask))
+    answer = ingest_answer(report, ask.as_of, dry_run=dry_run)
+    show(ask, answer, lambda: show_load(ask, answer, report))
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def ingest_export_verb(
+    ask: Ask,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or JSON file, or a folder of such files.")],
+    mapping: Annotated[
+        Path, typer.Option(metavar="M", help="The TOML file that says which table it feeds, and from which columns.")
+    ],
+    names: Annotated[bool, typer.Option("--names", help="Keep people's names instead of pseudonyms.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Load nothing if any row breaks a rule.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, store nothing.")] = False,
+) -> None:
+    """Load what ServiceNow, Jira or another program exported, read by a mapping."""
+    from shipcast.answers.operations import ingest_answer
+    from shipcast.pipeline import load_export
+    from shipcast.settings import ExportSource
+
+    source = ExportSource(path=path, mapping=mapping, names=names)
+    report = load_export(ask.settings, source, strict=strict, dry_run=dry_run, progress=progress(ask))
     answer = ingest_answer(report, ask.as_of, dry_run=dry_run)
     show(ask, answer, lambda: show_load(ask, answer, report))
     if report.exit_code:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from shipcast.ingest.files import ingest_files
 from shipcast.ingest.remote.reading import ingest_remote
 from shipcast.ingest.remote.site import Patience
 from shipcast.ingest.report import LoadReport
@@ -171,6 +172,9 @@ class Reader:
 
     def read(self, source: Remote, patience: Patience = HASTY) -> LoadReport:
         return ingest_remote(self.settings, source, patience=patience)
+
+    def files(self, *paths: Path) -> LoadReport:
+        return ingest_files(self.settings, paths)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with open_beside(self.settings.home / WORK_FILE) as connection:

@@ -1,0 +1,186 @@
+"""Load of Prometheus, through its HTTP API v1 (`query_range`, as documented for Prometheus 3).
+
+- A query gives at an instant the requests of the interval that ends there, as `increase(...[1h])` does; so the load of
+  an interval stands at its start, a step before the sample. Series of one service and environment are added up.
+- Instants are whole multiples of the step since 1970, in UTC; only intervals that have ended by the server's clock are
+  read, and the last two of the reading before again, since samples may come late.
+- No sample, NaN and infinity are gaps: there is no row, which is not the same as no request.
+
+Proxy: what a counter counts stands for the requests that users made; it misses what never reached the service.
+
+Thanos, Mimir, Cortex and VictoriaMetrics answer alike. An answer that says it is a part of the data is not taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shipcast.ingest.errors import AnswerUnusable, QueryRefused
+from shipcast.ingest.headers import clipped
+from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.site import Site
+from shipcast.settings.sources import PrometheusSource
+
+FIRST = timedelta(days=90)  # how far back a first reading goes, unless the settings say; how much is kept, it finds out
+WINDOW = timedelta(days=7)  # of one request: at the shortest step 10,080 samples a series, of the 11,000 allowed
+SHORTEST = timedelta(days=1)  # of a request that is cut, where the server finds one too large
+AGAIN = 2  # intervals that are read once more
+LIKELY = ("service", "app", "application", "job", "deployment", "container", "namespace")
+BAD, TOO_MUCH = 400, 422
+
+
+@dataclass
+class Prometheus:
+    """One query of one server."""
+
+    source: PrometheusSource
+    site: Site
+    recall: Recall
+    warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.site.carry(**({"X_Scope_OrgID": self.source.tenant} if self.source.tenant else {}))
+        self.site.advice = "The token, where one is needed, must be one that may query."
+        self.step = timedelta(minutes=self.source.step_minutes)
+        self.size = max(WINDOW, self.step)
+        self.is_nameless_told = False
+
+    def listings(self) -> Sequence[Listing]:
+        return [Listing("load", ("load",), self.load)]
+
+    def load(self, mark: Mark | None) -> Iterator[Batch]:
+        """Mark: `end`, that of the last interval that was read."""
+        now, has_series = datetime.now(UTC), mark is not None
+        begin = self.floor(self.begin(mark, now))
+        while True:
+            end = max(self.floor(min(begin + self.size, now)), begin + self.step)
+            found, now, end = self.samples(begin, end)
+            end = max(begin, min(end, self.floor(now)))
+            has_series = has_series or bool(found)
+            yield Batch({"load": self.rows(found, begin, end)}, {"end": end.isoformat()})
+            begin = end
+            if begin + self.step > now:
+                break
+        if not has_series:
+            self.warnings.append(f"{self.site.name}: the query gives no series at all; is its metric called so?")
+
+    def begin(self, mark: Mark | None, now: datetime) -> datetime:
+        if mark is not None:
+            return datetime.fromisoformat(mark["end"]) - AGAIN * self.step
+        return self.source.begins_at or now - FIRST
+
+    def floor(self, moment: datetime) -> datetime:
+        """The last whole step up to a moment."""
+        return datetime.fromtimestamp(moment.timestamp() // self.step.total_seconds() * self.step.total_seconds(), UTC)
+
+    def samples(self, begin: datetime, end: datetime) -> tuple[list[Any], datetime, datetime]:
+        """The series of the intervals from `begin` to `end`; when the server gave them, and where they really end.
+
+        A stretch that the server finds too large is cut in halves, and stays so short for the rest of the reading.
+
+        Raises
+        ------
+        QueryRefused
+            In the server's own words.
+        """
+        given = {
+            "query": self.source.query,
+            "start": f"{(begin + self.step).timestamp():.0f}",
+            "end": f"{end.timestamp():.0f}",
+            "step": f"{self.step.total_seconds():.0f}",
+            "partial_response": "false",
+        }
+        try:
+            reply = self.site.get("api/v1/query_range", given)
+        except AnswerUnusable as error:
+            status = error.facts.get("status")
+            if status == TOO_MUCH and end - begin > max(SHORTEST, self.step):
+                self.size = max(self.size / 2, SHORTEST, self.step)
+                return self.samples(begin, max(self.floor(begin + (end - begin) / 2), begin + self.step))
+            if status in (BAD, TOO_MUCH):
+                raise QueryRefused(
+                    error.detail, next_step="Correct the query in shipcast.toml; try it in the server's own page first."
+                ) from None
+            raise
+        return self.taken(reply.data), reply.given_at, end
+
+    def taken(self, data: Any) -> list[Any]:
+        """The series of an answer.
+
+        Raises
+        ------
+        AnswerUnusable
+            It is none of a range query, or only a part of the data.
+        """
+        answer = data if isinstance(data, dict) else {}
+        inner = answer.get("data")
+        found = inner.get("result") if isinstance(inner, dict) and inner.get("resultType") == "matrix" else None
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise AnswerUnusable(f"{self.site.name}: its answer is none of Prometheus' query_range.")
+        if answer.get("isPartial") is True:
+            raise AnswerUnusable(f"{self.site.name}: it gives only a part of the data, since a part of it is down.")
+        for words in answer.get("warnings") or ():
+            if (told := f"{self.site.name} says: {clipped(str(words), 200)}.") not in self.warnings:
+                self.warnings.append(told)
+        return found
+
+    def rows(self, found: Sequence[Any], begin: datetime, end: datetime) -> list[Record]:
+        """One row for each service, environment and interval from `begin` to `end` that has a number."""
+        sums: dict[tuple[str, str | None, datetime], float] = {}
+        words: dict[tuple[str, str | None], tuple[str, str | None]] = {}
+        for series in found:
+            service, environment = self.named(series.get("metric") or {})
+            if service is None:
+                continue
+            # Those whose names are one here are added up: as rows they would replace each other.
+            one = (
+                self.source.services.get(service, service),
+                environment and self.source.environments.get(environment, environment),
+            )
+            words.setdefault(one, (service, environment))
+            for at, value in numbers(series.get("values")):
+                if begin < at <= end:
+                    sums[*one, at] = sums.get((*one, at), 0.0) + value
+        return [
+            {
+                **dict(zip(("service", "environment"), words[service, environment], strict=True)),
+                "observed_at": (at - self.step).isoformat(),
+                "value": value,
+            }
+            for (service, environment, at), value in sums.items()
+        ]
+
+    def named(self, labels: Mapping[str, str]) -> tuple[str | None, str | None]:
+        """The service and the environment of a series, in the server's words; None: no label says it."""
+        service = labels.get(self.source.service_label) or self.source.service
+        if not service:
+            self.tell_nameless([label for label in labels if label != "__name__"])
+        return service, labels.get(self.source.environment_label or "") or None
+
+    def tell_nameless(self, labels: Sequence[str]) -> None:
+        """Say once which labels might say the service, where the one that should does not."""
+        if self.is_nameless_told:
+            return
+        self.is_nameless_told = True
+        likely = next((label for label in LIKELY if label in labels), labels[0] if labels else "")
+        says = f"with the labels {', '.join(map(clipped, labels[:12]))}" if labels else "with no label at all"
+        proposal = f'service_label = "{clipped(likely)}", or ' if likely else ""
+        self.warnings.append(
+            f"{self.site.name}: left out series that have no label {self.source.service_label!r}, such as one {says}. "
+            f'Say in its entry of shipcast.toml {proposal}service = "..." for all of them.'
+        )
+
+
+def numbers(values: Any) -> Iterator[tuple[datetime, float]]:
+    """The samples that are finite numbers, each with its instant."""
+    for sample in values if isinstance(values, list) else ():
+        try:
+            at, value = float(sample[0]), float(sample[1])
+        except (TypeError, ValueError, LookupError):
+            continue
+        if math.isfinite(value):
+            yield datetime.fromtimestamp(at, UTC), value
