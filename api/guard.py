@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 import time
 import traceback
 from collections.abc import Collection
@@ -22,6 +23,8 @@ LOG = logging.getLogger("shipcast.api")
 LARGEST_BODY = 2 * 2**20
 BODY_SECONDS, SEND_SECONDS = 10.0, 30.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+))(?::[0-9]{1,5})?")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UNKNOWN = "(none)"  # the route of what is served nowhere
 
 
@@ -47,7 +50,7 @@ class Guard:
             await self.guarded(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", UNKNOWN)
-            self.gauges.count(scope["method"], route, answer.status, time.perf_counter() - began)
+            self.gauges.count(known_method(scope["method"]), route, answer.status, time.perf_counter() - began)
 
     async def guarded(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         request = Request(scope)
@@ -62,6 +65,11 @@ class Guard:
                 raise
             tell_bug(request, error)
             await problems.of_status(request, 500)(scope, receive, answer)
+
+
+def known_method(method: str) -> str:
+    """The method, or one name for all that nobody serves: whoever asks makes no labels up."""
+    return method if method in METHODS else "other"
 
 
 class Answer:
@@ -99,9 +107,8 @@ def hostname(said: str) -> str:
     >>> hostname("Localhost:8080"), hostname("[::1]:80"), hostname("10.0.0.1")
     ('localhost', '::1', '10.0.0.1')
     """
-    if said.startswith("["):
-        return said[1:].partition("]")[0].lower()
-    return said.partition(":")[0].lower()
+    found = HOST.fullmatch(said)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 def is_loopback(host: str) -> bool:

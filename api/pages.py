@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from shipcast.answers.answer import rfc3339
 from shipcast.api.errors import CursorRefused
+from shipcast.settings.instants import FIRST_YEAR, LAST_YEAR
 
 MOST, DEFAULT = 500, 200
 LONGEST = 400
@@ -42,8 +43,8 @@ def read_cursor(text: str, question: str) -> Cursor:
     try:
         facts = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
         cursor = Cursor(text_or_none(facts["s"]), datetime.fromisoformat(facts["a"]), offset(facts["o"]), facts["q"])
-        if cursor.as_of.tzinfo is None:
-            raise ValueError("no zone")
+        if cursor.as_of.tzinfo is None or not FIRST_YEAR <= cursor.as_of.year <= LAST_YEAR:
+            raise ValueError("no time that can be asked about")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CursorRefused("The cursor is none that was given here.", next_step=START) from error
     if cursor.question != question:

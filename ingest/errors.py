@@ -10,6 +10,8 @@ ConfigurationError (settings.errors)   3
 ├── NothingThere                    a server knows nothing of the name that the settings give
 ├── QueryRefused                    a server cannot answer the query that the settings give
 └── MappingWrong                    a mapping cannot be read, or does not fit the export
+StorageError (settings.errors)   7
+└── InboxUnusable                   what webhooks told cannot be read or kept
 SourceUnreachable (settings.errors)    5
 ├── RateLimited                     a server asks to wait for longer than is sensible
 └── AnswerUnusable                  a server's answer is not what its description promises
@@ -17,7 +19,7 @@ SourceUnreachable (settings.errors)    5
 
 from __future__ import annotations
 
-from shipcast.settings.errors import ConfigurationError, InputRefused, SourceUnreachable
+from shipcast.settings.errors import ConfigurationError, InputRefused, SourceUnreachable, StorageError
 
 
 class NothingToLoad(InputRefused):
@@ -62,3 +64,7 @@ class RateLimited(SourceUnreachable):
 
 class AnswerUnusable(SourceUnreachable):
     title = "A source's answer cannot be used"
+
+
+class InboxUnusable(StorageError):
+    title = "The inbox of webhooks cannot be used"

@@ -47,6 +47,8 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
     export takes the place of the row it came from.
     """
     tables = list(tables)
+    if not tables:
+        return
     staged = (*tables, "bad")
     connection.execute(
         f"create temp table found as select {ID} as quarantine_id, b.*, p.table_name, p.file, p.header "

@@ -45,6 +45,15 @@ def check_variable(name: str) -> str:
     return name
 
 
+def narrowed(place: str, branch: str | None, service: str | None) -> str:
+    """A repository, by what of it is read, since two sources may read one.
+
+    >>> narrowed("acme/shop", None, None), narrowed("acme/shop", "main", "pay")
+    ('acme/shop', 'acme/shop@main as pay')
+    """
+    return f"{place}{f'@{branch}' if branch else ''}{f' as {service}' if service else ''}"
+
+
 def check_place(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", name):
         raise ValueError(f"{name!r} must be of small letters, digits and dashes, such as ci-pipeline")
@@ -242,7 +251,10 @@ class RemoteSource(BaseModel):
 
     @property
     def label(self) -> str:
-        return f"{getattr(self, 'kind', '')} {self.place}"
+        """What messages call it, and the database its rows: no two sources may share it."""
+        host = urlsplit(self.url).netloc
+        where = "" if self.url == self.usual_url or host in self.place else f" at {host}"
+        return f"{getattr(self, 'kind', '')} {self.place}{where}"
 
     @property
     def prefix(self) -> str:
@@ -315,7 +327,7 @@ class GithubSource(RemoteSource):
 
     @property
     def place(self) -> str:
-        return self.repository
+        return narrowed(self.repository, self.branch, self.service)
 
     @property
     def owned_service(self) -> str:
@@ -346,7 +358,7 @@ class GitlabSource(RemoteSource):
 
     @property
     def place(self) -> str:
-        return self.project
+        return narrowed(self.project, self.branch, self.service)
 
     @property
     def owned_service(self) -> str:

@@ -28,20 +28,24 @@ def add_source(home: Path, entry: Mapping[str, Any]) -> tuple[Path, bool]:
         The file cannot be read or written, or keeps its sources in a form to which nothing can be added.
     """
     path = settings_file(home) or home / FILE_NAME
-    before = path.read_text(encoding="utf-8") if path.is_file() else template()
+    is_new, target = not path.is_file(), path.resolve()
+    before = template() if is_new else target.read_bytes().decode("utf-8")
     if dict(entry) in [dict(each) for each in tomllib.loads(before).get("sources", []) if isinstance(each, dict)]:
         return path, False
-    after = f"{before.rstrip()}\n\n{toml_entry(entry)}"
+    end = "\r\n" if "\r\n" in before else "\n"
+    after = f"{before.rstrip()}{end}{end}{toml_entry(entry).replace(chr(10), end)}"
     try:
         tomllib.loads(after)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
-            f"{path}: sources is no [[sources]] list, so nothing can be added behind it.",
-            next_step=f"Add this by hand: {' '.join(toml_entry(entry).split())}",
+            f"{path}: sources is no list of [[sources]] entries, so none can be added behind it.",
+            next_step="Take the line that begins with `sources =` out of it, by hand, and say this again.",
         ) from error
+    if not is_new and not target.stat().st_mode & 0o200:
+        raise ConfigurationError(f"{path}: it may only be read.", next_step=f"chmod u+w {path}, or add it by hand.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, [after])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, [after], None if is_new else target.stat().st_mode & 0o777)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written: {error.strerror}.") from error
     return path, True

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shipcast.ingest.errors import InboxUnusable
 from shipcast.settings import ExportSource, GitopsSource, GitSource, Settings, Source
 from shipcast.settings.errors import (
     ConfigurationError,
@@ -47,7 +49,12 @@ KEPT = (
     "reference.json",
     "scores.json",
 )  # with a model, beside its pictures
-PASSED_OVER = (InputRefused, SourceUnreachable, ConfigurationError)  # what is wrong with one source alone
+PASSED_OVER = (
+    InputRefused,
+    SourceUnreachable,
+    ConfigurationError,
+    InboxUnusable,
+)  # what is wrong with one source alone
 REFUSED = "refused"  # among the parameters of a version: why the gate did
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
@@ -150,7 +157,8 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
                 loads.append((source, failure))
         record(settings.home, [(source.label, outcome(load)) for source, load in loads], datetime.now(UTC))
         dropped = prune(settings)
-        Inbox(settings.home).prune(datetime.now(UTC))
+        with suppress(InboxUnusable):  # whoever reads it has said so
+            Inbox(settings.home).prune(datetime.now(UTC))
         build, snapshot = built(settings, progress)
     return RunReport(loads, build, snapshot, dropped)
 
@@ -202,8 +210,12 @@ def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadR
     """What a source has told by itself, and then what it says when it is asked, which has the last word."""
     from shipcast.ingest.hooks.reading import ingest_events
     from shipcast.ingest.remote.reading import add, ingest_remote
+    from shipcast.ingest.report import LoadReport
 
-    report = ingest_events(settings, source)
+    try:
+        report = ingest_events(settings, source)
+    except InboxUnusable as error:
+        report = LoadReport(warnings=[str(error)])
     add(report, ingest_remote(settings, source, progress=progress))
     return report
 

@@ -9,6 +9,7 @@ from typing import Any
 from shipcast.ingest.hooks.inbox import Event
 from shipcast.ingest.hooks.kinds import KINDS, Kind, Told, Unusable
 from shipcast.ingest.hooks.reading import FAULTS
+from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.secrets import secret
 from shipcast.settings.sources import EventsSource, RemoteSource, Source
 
@@ -33,13 +34,17 @@ def signers(sources: Sequence[Hooked], headers: Mapping[str, str], body: bytes) 
     Raises
     ------
     ConfigurationError
-        A secret's file cannot be read.
+        A secret's file cannot be read, or none of the variables is set.
     """
-    found = []
+    found, missing = [], []
     for source in sources:
         known = secret(source.hook_env, source.hook_file, source.label)
-        if known is not None and KINDS[str(source.kind)].is_signed(headers, body, known):  # type: ignore[union-attr]
+        if known is None:
+            missing.append(f"{source.label}: {source.hook_env}")
+        elif KINDS[str(source.kind)].is_signed(headers, body, known):  # type: ignore[union-attr]
             found.append(source)
+    if len(missing) == len(sources):
+        raise ConfigurationError(f"The variable with the secret of webhooks is not set ({', '.join(missing)}).")
     return found
 
 
@@ -57,7 +62,7 @@ def events_of(sources: Sequence[Hooked], headers: Mapping[str, str], content: by
         kind = KINDS[str(source.kind)]  # type: ignore[union-attr]
         told = told_by(kind, source, headers, body)
         if told is not None:
-            text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(body, separators=(",", ":"))  # ASCII, whatever is in it
             found.append(Event(source.label, told.delivery, told.kind, told.subject, told.happened_at, text))
     return found
 

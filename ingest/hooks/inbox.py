@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from shipcast.settings.errors import StorageError
+from shipcast.ingest.errors import InboxUnusable
 
 FILE = "inbox.sqlite"
 KEPT = timedelta(days=60)
@@ -76,7 +76,7 @@ class Inbox:
 
     Raises
     ------
-    StorageError
+    InboxUnusable
         Its file cannot be read or written.
     """
 
@@ -96,7 +96,7 @@ class Inbox:
                 connection.execute(NAMED)
                 yield connection
         except (sqlite3.Error, OSError) as error:
-            raise StorageError(
+            raise InboxUnusable(
                 f"{self.path}: events cannot be kept or read: {error}.",
                 next_step="Free some space, or set the file aside if it is damaged; sources are polled all the same.",
             ) from error
@@ -156,7 +156,7 @@ class Letterbox:
         self.lock = threading.Lock()
 
     def take(self, event: Event) -> Future[None]:
-        """What is done when the event is kept for good, or raises StorageError where it could not be."""
+        """What is done when the event is kept for good, or raises InboxUnusable where it could not be."""
         with self.lock:
             if self.thread is None:
                 self.thread = threading.Thread(target=self.write, name="letterbox", daemon=True)
@@ -195,6 +195,10 @@ class Letterbox:
         try:
             self.inbox.add([event for event, _ in batch])
         except Exception as error:
+            if len(batch) > 1 and not isinstance(error, InboxUnusable):  # one of them alone may be to blame
+                for each in batch:
+                    self.store([each])
+                return
             for _, kept in batch:
                 kept.set_exception(error)
         else:

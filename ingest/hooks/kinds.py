@@ -66,11 +66,11 @@ def github_told(source: GithubSource, headers: Headers, body: Body) -> Told | No
         return None
     if kind in ("deployment", "deployment_status"):
         found = part(body, kind)
-        subject = f"deployment/{part(body, 'deployment').get('id')}"
+        subject = f"deployment/{required(part(body, 'deployment'), 'id')}"
         return Told(delivery, kind, subject, instant(found.get("updated_at") or found.get("created_at")))
     if kind == "issues":
         issue = part(body, "issue")
-        return Told(delivery, kind, f"issue/{issue.get('number')}", instant(issue.get("updated_at")))
+        return Told(delivery, kind, f"issue/{required(issue, 'number')}", instant(issue.get("updated_at")))
     return None
 
 
@@ -103,7 +103,7 @@ def github_incident(source: GithubSource, issue: Body) -> Rows:
     if not set(labels) & set(source.incident_labels):
         return {}
     row = {
-        "incident_id": f"{source.owned_service}#{issue['number']}",
+        "incident_id": f"{source.repository}#{issue['number']}",
         "service": source.owned_service,
         "started_at": issue.get("created_at"),
         "resolved_at": issue.get("closed_at"),
@@ -114,15 +114,16 @@ def github_incident(source: GithubSource, issue: Body) -> Rows:
 
 def gitlab_told(source: GitlabSource, headers: Headers, body: Body) -> Told | None:
     project = part(body, "project")
-    if source.project not in (str(project.get("path_with_namespace")), str(project.get("id"))):
+    names = (str(project.get("path_with_namespace")).lower(), str(project.get("id")))
+    if source.project.lower() not in names:
         return None
     delivery = headers.get("idempotency-key") or required(headers, "x-gitlab-event-uuid")
     if body.get("object_kind") == "deployment":
-        subject = f"deployment/{body.get('deployment_id')}"
+        subject = f"deployment/{required(body, 'deployment_id')}"
         return Told(delivery, "deployment", subject, instant(body.get("status_changed_at")))
     issue = part(body, "object_attributes")
     if body.get("object_kind") in ("issue", "incident") and str(issue.get("type", "")).lower() == "incident":
-        return Told(delivery, "incident", f"issue/{issue.get('iid')}", instant(issue.get("updated_at")))
+        return Told(delivery, "incident", f"issue/{required(issue, 'iid')}", instant(issue.get("updated_at")))
     return None
 
 
@@ -133,7 +134,7 @@ def gitlab_rows(source: GitlabSource, events: Sequence[tuple[Event, Body]]) -> R
     if events[0][0].subject.startswith("issue/"):
         issue = events[-1][1]["object_attributes"]
         row: Record = {
-            "incident_id": f"{source.owned_service}#{issue['iid']}",
+            "incident_id": f"{source.project}#{issue['iid']}",
             "service": source.owned_service,
             "started_at": instant(issue.get("created_at")),
             "resolved_at": instant(issue["closed_at"]) if issue.get("closed_at") else None,
@@ -167,7 +168,7 @@ def pagerduty_told(source: PagerdutySource, headers: Headers, body: Body) -> Tol
         return None
     if source.urgency and found.get("urgency") not in (None, source.urgency):
         return None
-    kind, subject = str(event["event_type"]), f"incident/{found.get('id')}"
+    kind, subject = str(event["event_type"]), f"incident/{required(found, 'id')}"
     return Told(required(event, "id"), kind, subject, instant(event.get("occurred_at")))
 
 
@@ -195,8 +196,16 @@ def event_told(source: EventsSource, headers: Headers, body: Body) -> Told | Non
     if table not in BY_NAME:
         raise Unusable(f"its type must end with the name of a table, such as shipcast.deployments, not {table!r}")
     row, time = part(body, "data"), body.get("time")
+    for name in BY_NAME[table].required:
+        required(row, name)
+    for name, value in row.items():
+        if isinstance(value, Mapping) or (
+            isinstance(value, list) and any(isinstance(each, list | Mapping) for each in value)
+        ):
+            raise Unusable(f"{str(name)[:60]} in its data is no value of a column")
     key = json.dumps([table, *(str(row.get(name)) for name in BY_NAME[table].key)])
-    return Told(required(body, "id"), table, key, instant(time) if time else datetime.now(UTC).isoformat())
+    delivery = json.dumps([required(body, "source"), required(body, "id")])
+    return Told(delivery, table, key, instant(time) if time else instant(datetime.now(UTC).isoformat()))
 
 
 def event_rows(source: EventsSource, events: Sequence[tuple[Event, Body]]) -> Rows:
@@ -220,8 +229,8 @@ def required(given: Body, name: str) -> str:
         It is not there.
     """
     value = given.get(name)
-    if not isinstance(value, (str, int)) or not str(value) or len(str(value)) > 200:
-        raise Unusable(f"it has no {name}, by which one that comes again is known")
+    if not isinstance(value, (str, int, float)) or not str(value) or len(str(value)) > 500:
+        raise Unusable(f"it lacks {name}, or says it in a form that is none")
     return str(value)
 
 
@@ -235,11 +244,10 @@ def instant(text: Any) -> str:
     """
     try:
         found = datetime.fromisoformat(str(text).replace(" UTC", "+00:00").replace(" +", "+"))
-    except ValueError as error:
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Unusable(f"{str(text)[:40]!r} is no time") from error
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return found.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 KINDS: dict[str, Kind] = {

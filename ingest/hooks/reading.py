@@ -21,7 +21,7 @@ from shipcast.settings.sources import EventsSource, Remote
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME, TABLES
 
-FAULTS = (KeyError, TypeError, ValueError, AttributeError, IndexError, Unusable)
+FAULTS = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, Unusable)
 
 
 def ingest_events(settings: Settings, source: Remote | EventsSource) -> LoadReport:

@@ -113,6 +113,7 @@ class Github:
         return repository
 
     def fault(self, error: Any) -> Exception:
+        error = error if isinstance(error, dict) else {}
         kind, said = (error.get("type"), " ".join(str(error.get("message", "")).split())[:200])
         where = self.site.name
         if kind == "NOT_FOUND":
@@ -128,8 +129,7 @@ class Github:
 
     def check_name(self, now: Any) -> None:
         if isinstance(now, str) and now.lower() != self.source.repository.lower():
-            told = f"{self.site.name} is called {now} by now; name it so in shipcast.toml (its service stays "
-            warning = f"{told}{self.source.owned_service!r} with the key service)."
+            warning = f"{self.site.name} is called {now} by now; it is still found under the name in the settings."
             if warning not in self.warnings:
                 self.warnings.append(warning)
 
@@ -137,11 +137,15 @@ class Github:
         """Each page's nodes, with the cursor behind it; None: it is the last."""
         while True:
             repository = self.asked(query, after, **variables)
+            if "object" in repository and repository["object"] is None and self.source.branch:
+                raise NothingThere(f"{self.site.name}: there is no branch {self.source.branch!r}.")
             found = (repository.get("object") or {}).get("found") if "object" in repository else repository.get("found")
             if not isinstance(found, dict):
                 return
             after = found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
-            yield found["nodes"], after
+            if found["pageInfo"]["hasNextPage"] and not after:
+                raise AnswerUnusable(f"{self.site.name}: GitHub says that there is more, and not where.")
+            yield [node for node in found["nodes"] if node is not None], after
             if after is None:
                 return
 
@@ -277,7 +281,7 @@ class Github:
         author = request.get("author") or {}
         first = [node["commit"]["authoredDate"] for node in request["commits"]["nodes"]]
         return {
-            "change_id": f"{service}#{request['number']}",
+            "change_id": f"{self.source.repository}#{request['number']}",
             "service": service,
             "authored_at": min([request["createdAt"], *first], key=instant),
             "merged_at": request["mergedAt"],
@@ -328,7 +332,7 @@ class Github:
     def incident(self, node: Any) -> Record:
         labels = [label["name"] for label in node["labels"]["nodes"]]
         return {
-            "incident_id": f"{self.source.owned_service}#{node['number']}",
+            "incident_id": f"{self.source.repository}#{node['number']}",
             "service": self.source.owned_service,
             "started_at": node["createdAt"],
             "resolved_at": node["closedAt"],

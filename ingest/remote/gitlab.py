@@ -257,7 +257,7 @@ class Gitlab:
         stats = details.get("diffStatsSummary") or {}
         written = [node["authoredDate"] for node in (details.get("commits") or {}).get("nodes") or ()]
         return {
-            "change_id": f"{self.source.owned_service}!{request['iid']}",
+            "change_id": f"{self.source.project}!{request['iid']}",
             "service": self.source.owned_service,
             "authored_at": min([request["created_at"], *filter(None, written)], key=instant),
             "merged_at": request.get("merged_at") or commit["committed_date"],
@@ -307,7 +307,7 @@ class Gitlab:
     def incident(self, node: Any) -> Record:
         severity = str(node.get("severity") or "").lower()
         return {
-            "incident_id": f"{self.source.owned_service}#{node['iid']}",
+            "incident_id": f"{self.source.project}#{node['iid']}",
             "service": self.source.owned_service,
             "started_at": node["created_at"],
             "resolved_at": node["closed_at"] if node["state"] == "closed" else None,

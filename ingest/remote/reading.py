@@ -9,6 +9,7 @@ than all that it gives now stay, since most servers forget.
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -18,6 +19,7 @@ from typing import Any
 import duckdb
 
 from shipcast.ingest.cursors import Cursor, cursor_of, keep
+from shipcast.ingest.errors import AnswerUnusable
 from shipcast.ingest.files import COUNTS, counted, load_parts, silent
 from shipcast.ingest.merging import same
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
@@ -25,7 +27,7 @@ from shipcast.ingest.piece import Piece, pieces_of
 from shipcast.ingest.proposals import proposals
 from shipcast.ingest.remote.connectors import connector
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Record
-from shipcast.ingest.remote.site import PATIENCE, Patience
+from shipcast.ingest.remote.site import PATIENCE, Patience, Site
 from shipcast.ingest.report import FileLoad, LoadReport
 from shipcast.ingest.sources import Feed, Part
 from shipcast.settings import Settings
@@ -43,6 +45,7 @@ and {time} >= (select min({time}) from scratch.{table} join scratch.parts using 
 and not exists (from scratch.{table} s where {same}) returning 1
 """
 SHORT = Patience(attempts=3)  # of somebody who waits for a look
+SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
 KNOWN_ENVIRONMENTS = "select environment from raw.environments"
 GONE = "delete from raw.{table} where _file = ? and {key} in ? returning 1"
 DEPLOYED = "select distinct service from raw.deployments"
@@ -186,6 +189,7 @@ class RemoteReading:
                 self.progress(f"{self.name(listing)}: reading")
                 self.read(listing)
         except ShipcastError as error:
+            error.detail = self.connector.site.cleaned(error.detail)
             self.store()
             if (stored := sum(item.read for item in self.total.items)) and not self.total.is_dry_run:
                 error.detail += f" The {counted(stored, 'row')} that came before are stored."
@@ -209,7 +213,7 @@ class RemoteReading:
         cursor = self.cursors.get(self.name(listing))
         is_same = cursor is not None and cursor.options == self.options
         mark = (json.loads(cursor.tip) or None) if cursor and is_same else None
-        batches = listing.read(mark)
+        batches = well_formed(self.connector.site, listing.read(mark))
         if cursor and not is_same and listing is not self.said:
             self.take(listing, joined(list(batches)), is_anew=True)
             self.store()
@@ -342,7 +346,30 @@ def as_text(value: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return ";".join(str(each) for each in value)
-    return str(value)
+    return str(value).encode("utf-8", "replace").decode()  # half of a pair of surrogates is no letter
+
+
+def well_formed(site: Site, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The batches, where the server's answers are what its description promises.
+
+    Raises
+    ------
+    AnswerUnusable
+        They lack something, or hold something else in its place.
+    """
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except SHAPELESS as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise AnswerUnusable(
+                f"{site.name}: an answer of {site.url} is not what its description promises "
+                f"({type(error).__name__} at {Path(where.filename).name}:{where.lineno}).",
+                next_step="Report it, with the version of that server, if it comes again.",
+            ) from error
+        yield batch
 
 
 def samples(
@@ -355,7 +382,11 @@ def samples(
     reader = connector(source, Nothing(), progress or silent, patience)
     names, found = Names(source, Pseudonyms("")), dict[str, list[Record]]()
     for listing in reader.listings():
-        batch = next((batch for batch in listing.read(None) if batch.size), None)
+        try:
+            batch = next((batch for batch in well_formed(reader.site, listing.read(None)) if batch.size), None)
+        except ShipcastError as error:
+            error.detail = reader.site.cleaned(error.detail)
+            raise
         for table in listing.tables:
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])

@@ -14,6 +14,7 @@ import json
 import ssl
 import time
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ CHUNK = 2**16
 LARGEST = 64 * 2**20  # bytes of one answer
 REDIRECTS = 5
 TOO_MANY = 429
+MOST_REPEATS = 10  # of one request, or of one answer after another
+LARGE = 200  # bytes of an answer that two pages can hardly share
 QUOTED = 200  # characters of a server's own words
 
 
@@ -124,6 +127,8 @@ class Site:
 
     def __post_init__(self) -> None:
         self.headers: dict[str, SecretStr | str] = {}
+        self.asked_before: Counter[int] = Counter()
+        self.told = self.same = 0
         self.pool = urllib3.PoolManager(
             num_pools=2,
             maxsize=4,
@@ -203,7 +208,8 @@ class Site:
             return float(growing(state)) if pause is None else pause
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            return state.attempt_number >= patience.attempts or (asked_for(state) or 0) > patience.longest
+            pause = asked_for(state) or 0
+            return state.attempt_number >= patience.attempts or state.idle_for + pause > patience.longest
 
         def tell(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
@@ -215,9 +221,9 @@ class Site:
         )
 
     def gave_up(self, last: Unanswered) -> SourceUnreachable:
-        if last.pause is not None and last.pause > self.patience.longest:
+        if last.pause:
             return RateLimited(
-                f"{self.name}: asks to wait {last.pause / 60:,.0f} minutes ({last.reason}).",
+                f"{self.name}: asks to wait {max(1.0, last.pause / 60):,.0f} minutes more ({last.reason}).",
                 next_step="What was read is kept; the next run goes on from there.",
             )
         return SourceUnreachable(
@@ -230,6 +236,7 @@ class Site:
         status, headers, content = self.exchanged(method, url, body)
         if status >= 300:
             raise self.refusal(status, headers, content)
+        self.check_progress(method, url, body, content)
         try:
             return Reply(json.loads(content) if content.strip() else None, headers)
         except (ValueError, RecursionError):
@@ -290,6 +297,36 @@ class Site:
         }
         about = {"User-Agent": f"shipcast/{version('shipcast')}", "Accept": "application/json"}
         return {**about, **({"Content-Type": "application/json"} if body is not None else {}), **own}
+
+    def cleaned(self, text: str) -> str:
+        """The text without the token and all that is sent with it, which a server may have put into its words."""
+        held = [
+            value.get_secret_value() for value in (*self.headers.values(), self.token) if isinstance(value, SecretStr)
+        ]
+        for secret in sorted(
+            {part for value in held for part in (value, value.rpartition(" ")[2])}, key=len, reverse=True
+        ):
+            text = text.replace(secret, "…")
+        return text
+
+    def check_progress(self, method: str, url: str, body: bytes | None, content: bytes) -> None:
+        """Nothing, unless the server leads in a circle.
+
+        Raises
+        ------
+        AnswerUnusable
+            The same was asked, or the same answered, too often.
+        """
+        asked = hash((method, url, body))
+        self.asked_before[asked] += 1
+        told = hash(content) if len(content) >= LARGE else 0
+        self.same = self.same + 1 if told and told == self.told else 0
+        self.told = told
+        if self.asked_before[asked] > MOST_REPEATS or self.same > MOST_REPEATS:
+            raise AnswerUnusable(
+                f"{self.name}: {origin(self.url)} gives the same page again and again.",
+                next_step="Report it, with the version of that server.",
+            )
 
     def refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> Exception:
         """What a status above 299 means: worth another attempt, or the end."""

@@ -204,7 +204,7 @@ def meets(problem: Problem, request: Request, start: int, slots: int) -> Bools:
 
 
 def spans(problem: Problem) -> int:
-    return problem.slots + max(request.slots for request in problem.requests)
+    return problem.slots + max((request.slots for request in problem.requests), default=0)
 
 
 def usage(problem: Problem, starts: Mapping[str, int], users: list[Request]) -> NDArray[np.int64]:

@@ -279,7 +279,7 @@ def show_sources(ask: Ask, answer: SourcesAnswer) -> None:
     table(["source", "state", "last read well", "rows"], rows, numbers=("rows",))
     for item in answer.items:
         if item.failure:
-            say(f"{item.source}: {item.failure}")
+            say(item.failure)
     if not answer.items:
         hint(ask, "shipcast connect github OWNER/NAME, or shipcast init and a [[sources]] entry")
     elif any(item.state == "unread" for item in answer.items):

@@ -135,3 +135,25 @@ def test_a_page_names_rights_three_commands_and_what_is_a_proxy(page):
         True
     ] * 3
     assert text.count("\n$ ") == 3
+
+
+def test_the_settings_keep_their_rights_their_line_ends_and_their_place(tmp_path):
+    target = tmp_path / "kept" / "shipcast.toml"
+    target.parent.mkdir()
+    target.write_bytes(b'tz = "UTC"\r\n')
+    target.chmod(0o600)
+    (tmp_path / "shipcast.toml").symlink_to(target)
+
+    add_source(tmp_path, {"kind": "github", "repository": "acme/shop"})
+
+    assert target.read_bytes().startswith(b'tz = "UTC"\r\n\r\n[[sources]]\r\n')
+    assert (target.stat().st_mode & 0o777, (tmp_path / "shipcast.toml").is_symlink()) == (0o600, True)
+
+
+def test_settings_that_may_only_be_read_are_left_alone(tmp_path):
+    path = tmp_path / "shipcast.toml"
+    path.write_text("")
+    path.chmod(0o400)
+
+    with pytest.raises(ConfigurationError, match="only be read"):
+        add_source(tmp_path, {"kind": "github"})

@@ -80,7 +80,7 @@ def test_it_trains_when_the_model_is_old_and_says_so(home, ran):
 def test_what_is_wrong_with_how_a_repository_is_configured_is_said(home, tmp_path):
     shutil.copytree(home / "shop", tmp_path / "shop")
     (tmp_path / "shipcast.toml").write_text(f'{REPOSITORY}tags = "v"\n')
-    code, problem = ask(tmp_path, "run")
+    code, answer = ask(tmp_path, "run")
 
     assert code == 3
-    assert "does not say once where the version stands" in problem["detail"]
+    assert any("does not say once where the version stands" in warning for warning in answer["warnings"])

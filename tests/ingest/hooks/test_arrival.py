@@ -18,6 +18,7 @@ from shipcast.ingest.hooks.inbox import Event, Inbox, Letterbox
 from shipcast.ingest.hooks.kinds import KINDS, Unusable
 from shipcast.ingest.hooks.reading import ingest_events
 from shipcast.ingest.hooks.signatures import is_of_pagerduty, is_standard
+from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import EventsSource, GithubSource, GitlabSource, PagerdutySource
 
 SECRET = SecretStr("canary-hook-5d1c")
@@ -131,6 +132,10 @@ def test_an_incident_at_pagerduty_ends_when_it_is_resolved_and_opens_again():
     assert reopened["resolved_at"] is None
 
 
+PAY = {"deployment_id": "D1", "service": "pay", "environment": "production", "started_at": "2026-01-05T10:00Z",
+       "status": "succeeded"}  # fmt: skip
+
+
 def cloud_event(identity, time="2026-01-05T10:00:00Z", kind="shipcast.deployments", **row):
     return {}, {"specversion": "1.0", "id": identity, "type": kind, "source": "ci", "time": time, "data": row}
 
@@ -148,10 +153,14 @@ def test_of_events_of_one_thing_the_last_by_its_own_time_counts():
     [
         (EVENTS, {}, {"specversion": "0.3"}, "no CloudEvent"),
         (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.cows", "id": "1"}, "name of a table"),
-        (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.load", "data": {}}, "has no id"),
-        (EVENTS, {}, cloud_event("1", "noon")[1], "is no time"),
-        (GITHUB, {"x-github-event": "deployment"}, SHIPPED[0][1], "has no x-github-delivery"),
-        (GITHUB, SHIPPED[1][0], {**SHIPPED[1][1], "deployment": {}}, "lacks what its kind always has"),
+        (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.holds", "data": {}}, "lacks service"),
+        (EVENTS, {}, cloud_event("1", "noon", **PAY)[1], "is no time"),
+        (EVENTS, {}, cloud_event("1", "9999-12-31T23:00:00-10:00", **PAY)[1], "is no time"),
+        (EVENTS, {}, cloud_event("1", **{**PAY, "deployment_id": {"a": 1}})[1], "lacks deployment_id"),
+        (EVENTS, {}, cloud_event("1", **PAY, version={"a": 1})[1], "no value of a column"),
+        (GITHUB, SHIPPED[0][0], {**SHIPPED[0][1], "deployment": {**DEPLOYMENT, "id": None}}, "lacks id"),
+        (GITHUB, {"x-github-event": "deployment"}, SHIPPED[0][1], "lacks x-github-delivery"),
+        (GITHUB, SHIPPED[1][0], {**SHIPPED[1][1], "deployment": {}}, "lacks id"),
     ],
 )
 def test_a_message_that_cannot_be_used_says_why(source, headers, body, words):
@@ -192,7 +201,8 @@ def test_only_what_the_secret_signed_is_a_sources(source, monkeypatch):
     if source.kind != "gitlab":
         assert signers([source], headers, b'{"a":2}') == []
     monkeypatch.delenv("HOOK")
-    assert signers([source], headers, body) == []
+    with pytest.raises(ConfigurationError, match="HOOK"):
+        signers([source], headers, body)
 
 
 def test_what_was_signed_more_than_five_minutes_ago_is_none():
@@ -247,6 +257,25 @@ def test_what_cannot_be_kept_is_said_to_whoever_brought_it(tmp_path):
     box.end()
 
 
+def test_the_id_of_an_event_is_its_senders_own(tmp_path):
+    first, other = (cloud_event("1", **PAY)[1] for _ in range(2))
+    found = [*told(EVENTS, [({}, first)]), *told(EVENTS, [({}, {**other, "source": "another"})])]
+
+    assert len({each.delivery for each in found}) == 2
+
+
+def test_half_a_letter_in_one_message_spoils_no_other(tmp_path):
+    box = Letterbox(tmp_path)
+    row = {**PAY, "version": "\ud800"}
+    [odd] = told(EVENTS, [cloud_event("1", **row)])
+    broken = Event("events ci", "\ud800", "deployments", "x", "2026-01-05T10:00:00Z", "{}")
+    kept = [box.take(each) for each in (event("a"), broken, odd, event("b"))]
+    wait(kept, timeout=30)
+    box.end()
+
+    assert [each.exception() is None for each in kept] == [True, False, True, True]
+
+
 def test_what_is_old_is_forgotten(tmp_path):
     Inbox(tmp_path).add([event("a")])
     Inbox(tmp_path).prune(datetime.now(UTC) + timedelta(days=61))
@@ -269,6 +298,15 @@ def test_events_become_rows_once_and_later_ones_change_them(tmp_path):
     assert reader.rows(f"select {columns} from raw.deployments") == [("github-7", "succeeded", "10:01", "octo")]
     assert [(item.read, item.updated) for item in report.items] == [(1, 1)]
     assert again.items == []
+
+
+def test_events_that_no_row_comes_of_are_read_once_and_change_nothing(tmp_path):
+    reader = Reader(tmp_path / "home")
+    issue = {"number": 3, "created_at": "2026-01-05T10:00:00Z", "updated_at": "2026-01-05T10:00:00Z", "labels": []}
+    Inbox(reader.settings.home).add(told(GITHUB, [github("i", "issues", issue=issue)]))
+
+    assert ingest_events(reader.settings, GITHUB).items == []
+    assert reader.rows("select json_extract(tip, '$.number') from raw._cursors") == [("1",)]
 
 
 def test_an_inbox_that_was_lost_is_read_from_its_beginning(tmp_path):

@@ -199,7 +199,7 @@ def test_a_change_is_a_commit_of_the_main_line_or_the_request_that_it_merged(rea
     assert found == [
         ("shop-010101010101", 1, 10, False, "01 09:00"),
         ("shop-020202020202", 2, 20, False, "02 09:00"),
-        ("shop#7", 3, 7, True, "01 09:00"),
+        ("acme/shop#7", 3, 7, True, "01 09:00"),
     ]
 
 
@@ -212,7 +212,7 @@ def test_a_release_has_the_place_of_its_commit(read_once: Reader):
 
 def test_a_labelled_issue_is_an_incident(read_once: Reader):
     assert read_once.rows("select incident_id, severity, strftime(resolved_at, '%H:%M') from raw.incidents") == [
-        ("shop#11", "sev1", "12:00")
+        ("acme/shop#11", "sev1", "12:00")
     ]
 
 
@@ -249,7 +249,7 @@ def test_a_rewritten_history_is_read_anew_and_what_it_lost_is_gone(
     report = reader.read(source(github))
 
     assert reader.rows("select position from raw.changes order by 1") == [(1,), (2,), (3,)]
-    assert reader.rows("select count(*) from raw.changes where change_id = 'shop#7'") == [(0,)]
+    assert reader.rows("select count(*) from raw.changes where change_id = 'acme/shop#7'") == [(0,)]
     assert any("rewritten" in warning for warning in report.warnings)
 
 
@@ -353,6 +353,75 @@ def test_an_unknown_repository_is_named(reader: Reader):
     error = {"data": {"repository": None}, "errors": [{"type": "NOT_FOUND", "message": "Could not resolve"}]}
     with serving(Vendor(lambda _: Told(error))) as github, pytest.raises(NothingThere, match="github acme/shop"):
         reader.read(source(github))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda found: {**found, "pageInfo": {"hasNextPage": True, "endCursor": None}},
+        lambda found: {**found, "pageInfo": {"hasNextPage": True, "endCursor": "again"}},
+        lambda found: {**found, "nodes": [{"databaseId": 1}]},
+        lambda found: {"nodes": found["nodes"]},
+    ],
+    ids=["no cursor", "a circle", "a node without its fields", "no page info"],
+)
+def test_an_answer_that_breaks_its_promise_ends_in_words(
+    reader: Reader, github: Vendor, repository: Repository, answer
+):
+    told = repository.paged(repository.deployments, None, "databaseId")
+    github.answer = lambda _: repository.told(answer(told))
+
+    with pytest.raises(AnswerUnusable, match="github acme/shop"):
+        reader.read(source(github))
+
+
+def test_a_node_that_is_null_costs_no_other_row(reader: Reader, github: Vendor, repository: Repository):
+    answer = repository.answer
+
+    def with_null(asked: Asked) -> Told:
+        told = answer(asked)
+        if "deployments(" in asked.body["query"]:
+            told.data["data"]["repository"]["found"]["nodes"].append(None)
+        return told
+
+    github.answer = with_null
+    reader.read(source(github))
+
+    assert reader.rows("select count(*) from raw.deployments") == [(5,)]
+
+
+def test_a_name_that_is_no_text_is_stored_as_far_as_it_is(reader: Reader, github: Vendor, repository: Repository):
+    repository.deployments[0]["environment"] = "prod\ud800"
+
+    reader.read(source(github))
+
+    assert ("prod?",) in reader.rows("select environment from raw.deployments")
+
+
+def test_a_token_that_a_server_puts_into_its_words_is_cut_out(reader: Reader, github: Vendor):
+    github.answer = lambda asked: Told({"message": f"bad token {asked.headers['authorization']}"}, 401)
+
+    with pytest.raises(CredentialsRefused, match="bad token …") as raised:
+        reader.read(source(github))
+    assert TOKEN not in str(raised.value)
+
+
+def test_two_sources_of_one_repository_leave_each_other_alone(reader: Reader, github: Vendor):
+    for _ in range(2):
+        for service in ("pay", "cart"):
+            reader.read(source(github, service=service, environments={"staging": ""}))
+
+    with serving(Vendor(shop().answer)) as other:
+        reader.read(source(other))
+
+    assert reader.rows("select distinct service from raw.releases order by 1") == [("cart",), ("pay",), ("shop",)]
+
+
+def test_a_branch_that_is_not_there_is_said(reader: Reader, github: Vendor, repository: Repository):
+    repository.commits = []
+
+    with pytest.raises(NothingThere, match="no branch 'mian'"):
+        reader.read(source(github, branch="mian"))
 
 
 def test_a_sign_in_page_is_no_answer(reader: Reader, github: Vendor):
