@@ -233,10 +233,10 @@ class Site:
     def exchanged(self, method: str, url: str, body: bytes | None) -> Reception:
         """Status, headers and content, after redirections within the same server."""
         for _ in range(REDIRECTS + 1):
-            status, headers, content = self.once(method, url, body)
-            if status not in (301, 302, 307, 308) or "location" not in headers:
-                return status, headers, content
-            url = self.address(urljoin(url, headers["location"]))
+            answered = self.once(method, url, body)
+            if answered.status not in (301, 302, 307, 308) or "location" not in answered.headers:
+                return answered
+            url = self.address(urljoin(url, answered.headers["location"]))
         raise AnswerUnusable(f"{self.name}: {origin(url)} leads in a circle of redirections.")
 
     def once(self, method: str, url: str, body: bytes | None) -> Reception:
