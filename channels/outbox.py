@@ -85,8 +85,8 @@ class Outbox(Record):
     Parameters
     ----------
     levels
-        The level that each coming booking had when it was booked, by the hash of its entry in the ledger, so that it
-        is worked out but once; empty: it could not be said.
+        The level that coming bookings had when they were booked, by the hashes of their entries in the ledger, so that
+        each is worked out but once.
     """
 
     entries: tuple[Entry, ...] = ()
