@@ -245,7 +245,8 @@ class Moment:
             (iso_week(this.start, zone),),
             None,
             f"In week {iso_week(last.start, zone)} {deployments_said(deployed, rate)} "
-            f"This week has {plural(booked, 'booking')}; {sources_said(len(sources), len(wrong))}",
+            f"This week has {plural(booked, 'booking')}; {sources_said(len(sources), len(wrong))}"
+            f"{''.join(f' {words}' for words in (*self.reader.simulated(), *self.reader.stale()))}",
             {
                 "week": iso_week(last.start, zone),
                 "deployments": deployed.value,
@@ -338,4 +339,6 @@ def deployments_said(deployed: MetricItem, rate: Change) -> str:
 def sources_said(number: int, wrong: int) -> str:
     if not number:
         return "no source is connected."
+    if not wrong:
+        return "no source needs attention."
     return f"{wrong} of {plural(number, 'source')} {'needs' if wrong == 1 else 'need'} attention."

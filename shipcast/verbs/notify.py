@@ -54,7 +54,8 @@ def show_notify(ask: Ask, answer: NotifyAnswer) -> None:
         return
     for item in answer.items:
         held = f", held back until {waits(item.quiet_until)}" if item.quiet_until else ""
-        tell(f"\n--- {item.kind} to {item.channel}{held}\n{item.message}")
+        again = f", tried again from {waits(item.next_at)} on" if item.attempts else ""
+        tell(f"\n--- {item.kind} to {item.channel}{held}{again}\n{item.message}")
     if answer.items:
         typer.echo()
         hint(ask, "shipcast notify")

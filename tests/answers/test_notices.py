@@ -246,6 +246,13 @@ def test_the_week_is_summed_up_with_what_the_metrics_say_and_nothing_more(home):
     assert notice.id == later.id
 
 
+def test_a_week_of_which_no_data_came_in_says_so(home):
+    [notice] = told(home, CUT + 40 * DAY, "weekly_digest").notices
+
+    assert "0 deployments shipped to production; of the rate of failures nothing can be said." in notice.sentence
+    assert " The data is " in notice.sentence
+
+
 def test_a_broken_calendar_hides_nothing_but_what_rests_on_it(bare):
     book(bare)
     record(bare.home, [("a", SourceUnreachable("a: no answer."))], CUT)

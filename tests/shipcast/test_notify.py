@@ -11,6 +11,7 @@ from mail_server import MailServer, taking
 from vendor import Told, Vendor, serving
 
 from shipcast.__main__ import run
+from shipcast.answers.answer import SCHEMAS
 from shipcast.answers.bookings import reserve
 from shipcast.answers.doctor import doctor
 from shipcast.answers.operations import RunAnswer, envelope
@@ -82,7 +83,9 @@ def home(tmp_path, server, post_office, monkeypatch):
 def ask(capsys, home, *arguments):
     capsys.readouterr()
     code = run(["--home", str(home), "notify", "--json", *arguments])
-    return code, json.loads(capsys.readouterr().out)
+    answer = json.loads(capsys.readouterr().out)
+    jsonschema.validate(answer, json.loads((SCHEMAS / "notify.json").read_text(encoding="utf-8")))
+    return code, answer
 
 
 def states(answer):
