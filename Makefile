@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := answers api dashboards features ingest models scheduling settings shipcast simulator warehouse
+SOURCES := answers api channels dashboards features ingest models scheduling settings shipcast simulator warehouse
 
 .PHONY: setup demo dashboard test lint bench docs lock clean
 

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer
 from shipcast.answers.audit import ledger_findings
+from shipcast.answers.channel_findings import channel_findings
 from shipcast.answers.company import company_rules
 from shipcast.answers.findings import Finding, State
 from shipcast.answers.metric_queries import PROXIES
@@ -142,6 +143,7 @@ def home_findings(settings: Settings) -> Iterator[Finding]:
             yield remote_finding(source, known.get(source.label))
         elif not isinstance(source, EventsSource):
             yield local_finding(source.path)
+    yield from channel_findings(settings)
 
 
 def local_finding(path: Path) -> Finding:

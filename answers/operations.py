@@ -65,12 +65,21 @@ class BuildAnswer(Answer):
 
 
 class RunAnswer(Answer):
-    """What a run loaded and published. `training` says why and what was trained; null: no training was due."""
+    """What a run loaded and published.
+
+    Parameters
+    ----------
+    training
+        Why and what was trained; null: no training was due.
+    notified
+        What people were told at its end; null: no channel is configured, or none could be.
+    """
 
     schema_name: Literal["shipcast/run/1"] = Field("shipcast/run/1", alias="schema")
     items: tuple[IngestItem, ...]
     snapshot: str
     training: str | None
+    notified: str | None = None
     sentence: str
 
 

@@ -7,7 +7,7 @@ links=$(mktemp -d)
 trap 'rm -rf "$links"' EXIT
 mkdir "$links/shipcast"
 for file in "$root"/shipcast/*; do ln -s "$file" "$links/shipcast/"; done
-for folder in answers api dashboards features ingest models scheduling settings simulator warehouse; do
+for folder in answers api channels dashboards features ingest models scheduling settings simulator warehouse; do
     ln -s "$root/$folder" "$links/shipcast/$folder"
 done
 cd "$links" && "$mypy" --config-file "$root/pyproject.toml" --cache-dir "$root/.mypy_cache" -p shipcast

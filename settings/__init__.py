@@ -13,10 +13,10 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from shipcast.settings.channels import CHANNEL_KINDS, Channel, Channels
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import (
     KINDS,
@@ -29,21 +29,22 @@ from shipcast.settings.sources import (
     Sources,
     split_names,
 )
+from shipcast.settings.zone import Zone
 
-__all__ = ["ExportSource", "FilesSource", "GitSource", "GitopsSource", "Settings", "Source", "load_settings"]
+__all__ = [
+    "Channel",
+    "ExportSource",
+    "FilesSource",
+    "GitSource",
+    "GitopsSource",
+    "Settings",
+    "Source",
+    "load_settings",
+]
 
 FILE_NAME = "shipcast.toml"
-
-
-def check_zone(name: str) -> str:
-    """The name, if it is an IANA time zone; an unknown zone is an error, never UTC."""
-    try:
-        if name.startswith(("posix/", "right/")) or name in ("Factory", "localtime", "posixrules"):
-            raise ValueError(name)  # files beside the zones, which not every library knows
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Europe/London") from error
-    return name
+ENTRIES = {"sources": KINDS, "notify": CHANNEL_KINDS}  # what is a list of entries, each of some kind
+FILE_KEYS = ("path", "mapping", "token_file", "hook_file", "url_file", "secret_file", "password_file")
 
 
 def check_memory(amount: str) -> str:
@@ -52,7 +53,6 @@ def check_memory(amount: str) -> str:
     return amount.strip()
 
 
-Zone = Annotated[str, AfterValidator(check_zone)]
 Memory = Annotated[str, AfterValidator(check_memory)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(split_names)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -111,6 +111,12 @@ class Settings(BaseModel):
     sources: Sources = Field(
         (), description="What `shipcast run` loads: [[sources]] entries; `shipcast connect` writes them."
     )
+    notice_minutes: Amount = Field(
+        60, description="How long before its start people are told that a booked window opens."
+    )
+    notify: Channels = Field(
+        (), description="Where people are told what they should know: [[notify]] entries; see docs/notifications.md."
+    )
 
 
 def tell_libraries(variables: Mapping[str, str]) -> None:
@@ -144,22 +150,28 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
-        got = "" if "value_error" in first["type"] else f" Got {first['input']!r}."
+        got = "" if "value_error" in first["type"] or key == "notify" else f" Got {first['input']!r}."
         message = first["msg"].removeprefix("Value error, ").rstrip(".")
-        if key == "sources" and len(first["loc"]) > 1:
-            raise ConfigurationError(
-                f"{where.get(key, key)}: {wrong_source(first['loc'], first['type'], message)}.", key=key
-            ) from error
-        raise ConfigurationError(f"{where.get(key, key)}: {message}.{got}", key=key) from error
+        if key in ENTRIES and len(first["loc"]) > 1:
+            said = wrong_entry(first["loc"], first["type"], message, ENTRIES[key])
+            raise ConfigurationError(f"{where.get(key, key)}: {said}.", key=key) from None
+        cause = None if key == "notify" else error  # which would repeat what was given
+        raise ConfigurationError(f"{where.get(key, key)}: {message}.{got}", key=key) from cause
 
 
-def wrong_source(place: tuple[int | str, ...], fault: str, message: str) -> str:
-    """What is wrong with an entry of `[[sources]]`: which entry, which key, and the nearest known one."""
-    entry, kind, name = f"entry {int(place[1]) + 1}", str(place[2]) if len(place) > 2 else "", str(place[-1])
-    model = KINDS.get(kind)
+def wrong_entry(place: tuple[int | str, ...], fault: str, message: str, kinds: Mapping[str, type[BaseModel]]) -> str:
+    """What is wrong with an entry of a list such as `[[sources]]`: which one, which key, and the nearest known one.
+
+    What was given for a key is repeated by `message` alone, since it may be a secret in the wrong place.
+    """
+    entry, kind = f"entry {int(place[1]) + 1}", str(place[2]) if len(place) > 2 else ""
+    model = kinds.get(kind)
     if model is None:
-        *others, last = KINDS
+        *others, last = kinds
         return f"{entry}: kind must be {', '.join(others)} or {last}"
+    if len(place) == 3:
+        return f"{entry} ({kind}): {message}"
+    name = str(place[3])
     if fault == "missing":
         return f"{entry} ({kind}) lacks the key {name!r}"
     if fault == "extra_forbidden":
@@ -176,7 +188,7 @@ def settings_file(home: Path) -> Path | None:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The file's keys; relative paths of sources and features are taken from the file's folder."""
+    """The file's keys; relative paths in entries, and of features, are taken from the file's folder."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -189,11 +201,11 @@ def read_file(path: Path) -> dict[str, Any]:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
             raise ConfigurationError(f"{path}: unknown key {key!r}.", next_step=hint, key=key)
-    sources = content.get("sources")
-    for source in sources if isinstance(sources, list) else []:
-        for key in ("path", "mapping", "token_file", "hook_file") if isinstance(source, dict) else ():
-            if isinstance(source.get(key), str):
-                source[key] = path.parent / Path(source[key]).expanduser()
+    lists = [content[name] for name in ENTRIES if isinstance(content.get(name), list)]
+    for entry in (entry for entries in lists for entry in entries if isinstance(entry, dict)):
+        for key in FILE_KEYS:
+            if isinstance(entry.get(key), str):
+                entry[key] = path.parent / Path(entry[key]).expanduser()
     features = content.get("features")
     if isinstance(features, list) and all(isinstance(name, str) for name in features):
         content["features"] = [path.parent / Path(name).expanduser() for name in features]

@@ -28,6 +28,13 @@ SOURCES = """\
 # path = "../checkout"
 # service = "checkout"
 """
+CHANNELS = """\
+# [[notify]]
+# kind = "slack"        # or "webhook", "email"
+# url_env = "SHIPCAST_SLACK_URL"   # the variable that holds the address; url_file: the file
+# quiet = "22:00-07:00"
+"""
+EXAMPLES = {"sources": SOURCES, "notify": CHANNELS}
 
 
 def template() -> str:
@@ -37,7 +44,7 @@ def template() -> str:
         if name == "home":
             continue
         comment = textwrap.fill(field.description or "", 100, initial_indent="# ", subsequent_indent="# ")
-        line = SOURCES if name == "sources" else f"# {name} = {toml_value(field.default)}\n"
+        line = EXAMPLES.get(name) or f"# {name} = {toml_value(field.default)}\n"
         parts.append(f"{comment}\n{line}")
     return "\n".join(parts)
 

@@ -19,6 +19,7 @@ from shipcast.verbs import (
     gate,
     home,
     models,
+    notify,
     outlook,
     planning,
     questions,
@@ -52,6 +53,7 @@ gate.add_verbs(app)
 planning.add_verbs(app)
 calendar.add_verbs(app)
 bookings.add_verbs(app)
+notify.add_verbs(app)
 cab.add_verbs(app)
 models.add_verbs(app)
 dashboard.add_verbs(app)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ("settings",),
     ("simulator", "warehouse"),
-    ("ingest",),
+    ("channels", "ingest"),
     ("features",),
     ("models",),
     ("scheduling",),

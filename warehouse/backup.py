@@ -20,13 +20,13 @@ from shipcast.warehouse.connection import MARTS_FILE, SPILL_FOLDER, WORK_FILE, c
 from shipcast.warehouse.damage import told
 from shipcast.warehouse.errors import BackupRefused, NothingPublished
 from shipcast.warehouse.integrity import faults, leftovers
-from shipcast.warehouse.lock import HOLDER_FILE, LEDGER_LOCK_FILE, LOCK_FILE, TOKENS_LOCK_FILE
+from shipcast.warehouse.lock import HOLDER_FILE, LEDGER_LOCK_FILE, LOCK_FILE, OUTBOX_LOCK_FILE, TOKENS_LOCK_FILE
 from shipcast.warehouse.migration import FORMAT, newer, written_by
 from shipcast.warehouse.snapshot import DAMAGED, FOLDER, STAMP, current
 
 MANIFEST = "manifest.json"
 LAYOUT = "shipcast/backup/1"
-LOCKS = (LOCK_FILE, HOLDER_FILE, LEDGER_LOCK_FILE, TOKENS_LOCK_FILE)
+LOCKS = (LOCK_FILE, HOLDER_FILE, LEDGER_LOCK_FILE, OUTBOX_LOCK_FILE, TOKENS_LOCK_FILE)
 # What a server writes while a backup is made, and who may ask it.
 OF_SERVERS = ("inbox.sqlite", "inbox.sqlite-wal", "inbox.sqlite-shm", "tokens.json")
 # Made again by the next command, or of no use elsewhere.

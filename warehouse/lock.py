@@ -21,6 +21,7 @@ LOCK_FILE = "run.lock"
 HOLDER_FILE = "run.holder"
 LEDGER_LOCK_FILE = "ledger.lock"
 TOKENS_LOCK_FILE = "tokens.lock"
+OUTBOX_LOCK_FILE = "outbox.lock"
 LEDGER_SECONDS = 30  # to wait for one who writes to the ledger; a booking takes milliseconds
 LOOKS, SECONDS_BETWEEN = 10, 0.05
 
@@ -88,6 +89,29 @@ def waited_for(home: Path, name: str) -> Iterator[None]:
         raise Locked(
             f"another command has held {home / name} for {LEDGER_SECONDS} s.",
             next_step="Wait for it to end (a backup, perhaps), then ask again.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def outbox_lock(home: Path) -> Iterator[None]:
+    """Hold the home's outbox while the block runs, so that no message is sent by two at once.
+
+    Raises
+    ------
+    Locked
+        Another command is sending.
+    StorageError
+        The home cannot be written.
+    """
+    try:
+        lock = acquired(home, OUTBOX_LOCK_FILE, seconds=0)
+    except Timeout as error:
+        raise Locked(
+            f"another command is sending the messages of {home}.", next_step="Wait for it to end, then ask again."
         ) from error
     try:
         yield

@@ -11,27 +11,23 @@ server is refused.
 from __future__ import annotations
 
 import json
-import ssl
 import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 import tenacity
-import urllib3
 from pydantic import SecretStr
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
 from shipcast.settings.errors import SourceUnreachable
+from shipcast.settings.exchange import Broken, Reception, TooLarge, Untrusted, exchange, moment, origin, pause_of, pool
 
-CHUNK = 2**16
-LARGEST = 64 * 2**20  # bytes of one answer
 REDIRECTS = 5
 TOO_MANY = 429
 MOST_REPEATS = 10  # of one request, or of one answer after another
@@ -129,13 +125,7 @@ class Site:
         self.headers: dict[str, SecretStr | str] = {}
         self.asked_before: Counter[int] = Counter()
         self.told = self.same = 0
-        self.pool = urllib3.PoolManager(
-            num_pools=2,
-            maxsize=4,
-            retries=False,
-            timeout=urllib3.Timeout(connect=min(10.0, self.patience.silence), read=self.patience.silence),
-            ssl_context=ssl.create_default_context(),
-        )
+        self.pool = pool(self.patience.silence)
 
     def carry(self, header: str = "Authorization", form: str = "Bearer {token}", **others: str) -> Site:
         """Let each request show the token in a header, and carry other headers (`_` in their names for `-`)."""
@@ -247,48 +237,27 @@ class Site:
                 ) from None
             raise Unanswered("its answer is no JSON, or breaks off") from None
 
-    def exchanged(self, method: str, url: str, body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+    def exchanged(self, method: str, url: str, body: bytes | None) -> Reception:
         """Status, headers and content, after redirections within the same server."""
         for _ in range(REDIRECTS + 1):
-            status, headers, content = self.once(method, url, body)
-            if status not in (301, 302, 307, 308) or "location" not in headers:
-                return status, headers, content
-            url = self.address(urljoin(url, headers["location"]))
+            answered = self.once(method, url, body)
+            if answered.status not in (301, 302, 307, 308) or "location" not in answered.headers:
+                return answered
+            url = self.address(urljoin(url, answered.headers["location"]))
         raise AnswerUnusable(f"{self.name}: {origin(url)} leads in a circle of redirections.")
 
-    def once(self, method: str, url: str, body: bytes | None) -> tuple[int, dict[str, str], bytes]:
-        until = time.monotonic() + self.patience.deadline
+    def once(self, method: str, url: str, body: bytes | None) -> Reception:
         try:
-            response = self.pool.request(
-                method, url, body=body, headers=self.sent(body), preload_content=False, redirect=False
-            )
-            try:
-                content = self.drained(response, until)
-                response.release_conn()
-            except BaseException:
-                response.close()
-                raise
-        except ssl.SSLError as error:
-            raise SourceUnreachable(f"{self.name}: its certificate is not trusted ({error.reason}).") from None
-        except urllib3.exceptions.HTTPError as error:
-            if isinstance(error, urllib3.exceptions.SSLError):
-                raise SourceUnreachable(
-                    f"{self.name}: the certificate of {origin(url)} is not trusted.",
-                    next_step="Add your authority's certificate to the system's store, or name it by SSL_CERT_FILE.",
-                ) from None
-            raise Unanswered(in_words(error)) from None
-        return response.status, {name.lower(): value for name, value in response.headers.items()}, content
-
-    def drained(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
-        pieces, size = [], 0
-        while piece := response.read1(CHUNK):
-            pieces.append(piece)
-            size += len(piece)
-            if size > LARGEST:
-                raise AnswerUnusable(f"{self.name}: one answer is larger than {LARGEST // 2**20} MiB.")
-            if time.monotonic() > until:
-                raise Unanswered(f"its answer was not whole after {self.patience.deadline:.0f} s")
-        return b"".join(pieces)
+            return exchange(self.pool, method, url, self.sent(body), body, self.patience.deadline)
+        except Untrusted:
+            raise SourceUnreachable(
+                f"{self.name}: the certificate of {origin(url)} is not trusted.",
+                next_step="Add your authority's certificate to the system's store, or name it by SSL_CERT_FILE.",
+            ) from None
+        except TooLarge as error:
+            raise AnswerUnusable(f"{self.name}: {error.reason}.") from None
+        except Broken as error:
+            raise Unanswered(error.reason) from None
 
     def sent(self, body: bytes | None) -> dict[str, str]:
         own = {
@@ -358,49 +327,8 @@ def asked_for(state: tenacity.RetryCallState) -> float | None:
     return error.pause if isinstance(error, Unanswered) else None
 
 
-def pause_of(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a server asks to wait; clocks are compared by its own `Date`, so that ours may be wrong."""
-    now = moment(headers.get("date")) or time.time()
-    after = headers.get("retry-after", "").strip()
-    if after.isdecimal():
-        return float(after)
-    if (until := moment(after)) is not None:
-        return max(0.0, until - now)
-    for kind in ("x-ratelimit", "ratelimit"):
-        if headers.get(f"{kind}-remaining") == "0" and (reset := headers.get(f"{kind}-reset", "")).isdecimal():
-            return max(0.0, float(reset) - now) + 1 if float(reset) > 10**9 else float(reset)
-    return None
-
-
-def moment(text: str | None) -> float | None:
-    """Seconds since 1970 of an HTTP date; None: it is none."""
-    try:
-        return parsedate_to_datetime(text).timestamp() if text else None
-    except (TypeError, ValueError):
-        return None
-
-
 def query(parameters: Mapping[str, Any]) -> str:
     return f"?{urlencode(parameters, doseq=True)}" if parameters else ""
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port: what a token is good for."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-def in_words(error: urllib3.exceptions.HTTPError) -> str:
-    """What became of a connection, without the address, which may hold a query."""
-    match error:
-        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
-            return "the connection was refused, or its name is not known"
-        case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.ReadTimeoutError():
-            return "it did not answer in time"
-        case urllib3.exceptions.IncompleteRead() | urllib3.exceptions.ProtocolError():
-            return "the answer broke off"
-        case _:
-            return f"the exchange failed ({type(error).__name__})"
 
 
 def message_of(content: bytes) -> str:

@@ -13,7 +13,7 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from shipcast.scheduling.calendar.recurrence import parse_rrule
 from shipcast.scheduling.calendar.zones import FAR, MICROSECONDS, Clock, ahead, clock, microseconds
-from shipcast.settings import check_zone
+from shipcast.settings.zone import check_zone
 
 Onset = tuple[datetime, timedelta, timedelta]
 

@@ -30,7 +30,7 @@ from shipcast.scheduling.calendar.recurrence import Recurrence, parse_rrule
 from shipcast.scheduling.calendar.scope import Names, Scope, SharedScope, Subject, fits, is_about
 from shipcast.scheduling.calendar.spans import NONE, Spans, merged
 from shipcast.scheduling.calendar.zones import MICROSECONDS, clock, microseconds
-from shipcast.settings import check_zone
+from shipcast.settings.zone import check_zone
 
 Effect = Literal["block", "approval"]
 LONGEST_MINUTES = 366 * 24 * 60

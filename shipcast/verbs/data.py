@@ -249,8 +249,20 @@ def run_once(ask: Ask) -> int:
     report = run_all(ask.settings, progress(ask))
     training = train_when_due(ask.settings, ask.as_of, progress(ask))
     answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped, training)
+    answer = told_people(ask, answer)
     show(ask, answer, lambda: show_run(ask, answer))
     return report.exit_code
+
+
+def told_people(ask: Ask, answer: RunAnswer) -> RunAnswer:
+    """The answer with what people were told, if there are channels; as of now, when all that was read is known."""
+    if not ask.settings.notify or ask.as_of_text is not None:
+        return answer
+    from shipcast.answers.notify import notified
+
+    progress(ask)("telling people")
+    said, warnings = notified(ask.settings, datetime.now(UTC).replace(microsecond=0))
+    return answer.model_copy(update={"notified": said, "warnings": (*answer.warnings, *warnings)})
 
 
 def run_again(ask: Ask) -> None:
@@ -290,6 +302,8 @@ def show_run(ask: Ask, answer: RunAnswer) -> None:
     say(answer.sentence)
     if answer.training is not None:
         say(answer.training)
+    if answer.notified is not None:
+        say(answer.notified)
     show_files(answer)
     hint(ask, "shipcast metrics")
 

@@ -6,7 +6,7 @@ import pytest
 
 from shipcast.settings import Settings, load_settings
 from shipcast.settings.errors import ConfigurationError
-from shipcast.settings.template import template, write_template
+from shipcast.settings.template import CHANNELS, SOURCES, template, write_template
 
 
 @pytest.fixture
@@ -100,14 +100,16 @@ def test_the_template_gives_the_defaults_as_it_is_and_with_every_line_switched_o
     write_template(path)
     assert load_settings({"home": tmp_path}, {}) == Settings(home=tmp_path)
 
-    defaults, _, sources = template().partition("# [[sources]]")
-    switched_on = [line.removeprefix("# ") for line in defaults.splitlines() if " = " in line]
+    settings = template().replace(SOURCES, "").replace(CHANNELS, "")
+    switched_on = [line.removeprefix("# ") for line in settings.splitlines() if " = " in line]
     path.write_text("\n".join(switched_on))
     assert load_settings({"home": tmp_path}, {}) == Settings(home=tmp_path)
-    assert len(switched_on) == len(Settings.model_fields) - 2  # the home, and the sources
+    assert len(switched_on) == len(Settings.model_fields) - 3  # the home, the sources, and the channels
 
-    path.write_text("\n".join(line.removeprefix("#") for line in f"# [[sources]]{sources}".splitlines()))
-    assert [source.kind for source in load_settings({"home": tmp_path}, {}).sources] == ["files", "gitops", "git"]
+    path.write_text("\n".join(line.removeprefix("#") for line in (SOURCES + CHANNELS).splitlines()))
+    found = load_settings({"home": tmp_path}, {})
+    assert [source.kind for source in found.sources] == ["files", "gitops", "git"]
+    assert [channel.kind for channel in found.notify] == ["slack"]
 
 
 def test_the_template_never_overwrites(tmp_path):

@@ -1,0 +1,169 @@
+"""One exchange over HTTP: a request, and its whole answer within a deadline; or in words what became of it.
+
+No word repeats the address behind its host, which may hold a secret, nor the server's own words.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+
+CHUNK = 2**16
+LARGEST = 64 * 2**20  # bytes of one answer
+CONNECT = 10.0  # seconds for a connection to come about
+
+Result = TypeVar("Result")
+
+
+class Reception(NamedTuple):
+    """What a server answered; headers by their names in small letters."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+
+class Broken(Exception):
+    """There is no whole answer; another attempt may bring one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Untrusted(Broken):
+    """Nobody that is trusted vouches for the server."""
+
+
+class TooLarge(Broken):
+    """The answer is larger than any that is meant."""
+
+
+def pool(silence: float) -> urllib3.PoolManager:
+    """Connections to servers, none of which may bring nothing for so many seconds; nothing is asked again by itself."""
+    return urllib3.PoolManager(
+        num_pools=2,
+        maxsize=4,
+        retries=False,
+        timeout=urllib3.Timeout(connect=min(CONNECT, silence), read=silence),
+        ssl_context=ssl.create_default_context(),
+    )
+
+
+def exchange(
+    connections: urllib3.PoolManager,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    deadline: float,
+) -> Reception:
+    """The answer to one request; where it leads on to another address, that is the answer.
+
+    Parameters
+    ----------
+    deadline
+        Seconds within which the whole answer has to be there, however slowly it drips.
+
+    Raises
+    ------
+    Broken
+        Why there is none.
+    """
+    until = time.monotonic() + deadline
+    try:
+        response = connections.request(
+            method, url, body=body, headers=dict(headers), preload_content=False, redirect=False
+        )
+        try:
+            content = drained(response, until, deadline)
+            response.release_conn()
+        except BaseException:
+            response.close()
+            raise
+    except (ssl.SSLError, urllib3.exceptions.SSLError):
+        raise Untrusted("its certificate is not trusted") from None
+    except urllib3.exceptions.HTTPError as error:
+        raise Broken(in_words(error)) from None
+    return Reception(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+
+
+def drained(response: urllib3.BaseHTTPResponse, until: float, deadline: float) -> bytes:
+    pieces, size = [], 0
+    while piece := response.read1(CHUNK):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise TooLarge(f"one answer is larger than {LARGEST // 2**20} MiB")
+        if time.monotonic() > until:
+            raise Broken(f"its answer was not whole after {deadline:.0f} s")
+    return b"".join(pieces)
+
+
+def within(seconds: float, work: Callable[[], Result]) -> Result:
+    """What the work gives, if it ends in time, whatever it waits for; a look-up of a name heeds no other limit.
+
+    Raises
+    ------
+    TimeoutError
+        It does not; it is left behind and ends with the process.
+    """
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(seconds)
+
+
+def pause_of(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a server asks to wait; clocks are compared by its own `Date`, so that ours may be wrong."""
+    now = moment(headers.get("date")) or time.time()
+    after = headers.get("retry-after", "").strip()
+    if after.isdecimal():
+        return float(after)
+    if (until := moment(after)) is not None:
+        return max(0.0, until - now)
+    for kind in ("x-ratelimit", "ratelimit"):
+        if headers.get(f"{kind}-remaining") == "0" and (reset := headers.get(f"{kind}-reset", "")).isdecimal():
+            return max(0.0, float(reset) - now) + 1 if float(reset) > 10**9 else float(reset)
+    return None
+
+
+def moment(text: str | None) -> float | None:
+    """Seconds since 1970 of an HTTP date; None: it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except (TypeError, ValueError):
+        return None
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: what a token is good for."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def in_words(error: urllib3.exceptions.HTTPError) -> str:
+    """What became of a connection, without the address, which may hold a query."""
+    match error:
+        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
+            return "the connection was refused, or its name is not known"
+        case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.ReadTimeoutError():
+            return "it did not answer in time"
+        case urllib3.exceptions.IncompleteRead() | urllib3.exceptions.ProtocolError():
+            return "the answer broke off"
+        case _:
+            return f"the exchange failed ({type(error).__name__})"
