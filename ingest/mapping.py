@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shipcast.ingest.errors import MappingWrong
-from shipcast.settings import Zone
+from shipcast.settings.zone import Zone
 from shipcast.warehouse.tables import BY_NAME, Table
 
 ANY_TIME = datetime(2025, 3, 14, 15, 9, tzinfo=UTC)

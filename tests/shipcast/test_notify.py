@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 from made_notices import CANARY, SECRET
 from mail_server import MailServer, taking
