@@ -106,7 +106,8 @@ def notify(settings: Settings, as_of: datetime, *, send: Send = sending.send) ->
             after = deliver(settings.home, queued, settings.notify, as_of, settings.tz, send)
     except OSError as error:
         raise storage_error(path, error) from error
-    touched = [one for one in deliveries(after) if one.delivery.ended_at in (None, as_of)]
+    ended = {(one.notice.id, one.delivery.channel) for one in deliveries(before) if one.delivery.ended_at is not None}
+    touched = [one for one in deliveries(after) if (one.notice.id, one.delivery.channel) not in ended]
     items = tuple(item(settings, as_of, one) for one in touched)
     return NotifyAnswer(
         **envelope(as_of),

@@ -1,5 +1,6 @@
 """The page for a change board: all that was said, and nothing of it read as Markdown or HTML."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
@@ -63,10 +64,8 @@ def test_no_text_is_read_as_anything_but_text(name):
     said = escaped(name)
 
     assert "\n" not in said
-    unescaped = said
-    for mark in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~":
-        unescaped = unescaped.replace(f"\\{mark}", "")
-    assert not set(unescaped) & set("<>`*_[]#&\\")
+    left = re.sub(r"\\[!-/:-@[-`{-~]", "", said)  # what a backslash stands before, read from the left
+    assert not set(left) & set("<>`*_[]#&\\")
 
 
 def test_a_hostile_name_stays_on_its_line_as_text():

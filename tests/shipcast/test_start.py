@@ -50,7 +50,7 @@ def test_help_imports_no_data_frame_and_no_database(imported):
         (("windows", "pay", "--duration", "45m"), 900),
         (("explain", "pay", "--at", instant(CUT)), 900),
         (("forecast", "web"), 800),
-        (("metrics",), 640),
+        (("metrics",), 660),
     ],
 )
 def test_a_question_imports_nothing_that_models_are_trained_with(imported, trained_home, question, most):

@@ -232,8 +232,8 @@ def test_a_change_is_a_commit_of_the_main_line_or_the_request_that_it_merged(rea
     assert found == [
         ("shop-010101010101", 1, 10, None, False, "01 08:00", "01 08:00:00"),
         ("shop-020202020202", 2, 20, None, False, "02 08:00", "02 08:00:00"),
-        ("shop!7", 3, 7, 4, True, "01 08:00", "03 09:00:01"),
-        ("shop!8", 4, 7, 4, True, "01 08:00", "04 09:00:01"),
+        ("acme/shop!7", 3, 7, 4, True, "01 08:00", "03 09:00:01"),
+        ("acme/shop!8", 4, 7, 4, True, "01 08:00", "04 09:00:01"),
     ]
 
 
@@ -243,7 +243,7 @@ def test_a_release_has_the_place_of_its_commit(read_once: Reader):
 
 def test_an_incident_lasts_until_it_is_closed(read_once: Reader):
     found = read_once.rows("select incident_id, severity, strftime(resolved_at, '%H:%M') from raw.incidents order by 1")
-    assert found == [("shop#11", "critical", "12:00"), ("shop#12", "critical", None)]
+    assert found == [("acme/shop#11", "critical", "12:00"), ("acme/shop#12", "critical", None)]
 
 
 def test_what_is_new_or_has_ended_since_is_read_once(reader: Reader, gitlab: Vendor, project: Project):
@@ -319,7 +319,7 @@ def test_a_merge_that_gitlab_does_not_know_of_yet_is_waited_for(reader: Reader, 
     project.requests.append(merge_request(10, "2025-03-06T08:00:00.000Z", merged, merge_commit_sha=sha(5)))
     reader.read(source(gitlab))
 
-    assert reader.rows("select change_id from raw.changes where position >= 5") == [("shop!10",)]
+    assert reader.rows("select change_id from raw.changes where position >= 5") == [("acme/shop!10",)]
 
 
 def test_a_moved_project_is_read_and_told_of(reader: Reader, gitlab: Vendor, project: Project):
