@@ -35,7 +35,9 @@ SENDERS = 32
 def message(number: int) -> tuple[bytes, dict[str, str]]:
     row = {"deployment_id": f"D{number}", "service": f"s{number % 50}", "environment": "production"}
     data = {**row, "started_at": "2026-01-05T10:00:00Z", "status": "succeeded"}
-    body = json.dumps({"specversion": "1.0", "id": str(number), "type": "shipcast.deployments", "data": data}).encode()
+    body = json.dumps(
+        {"specversion": "1.0", "id": str(number), "source": "bench", "type": "shipcast.deployments", "data": data}
+    ).encode()
     stamp = str(int(time.time()))
     code = base64.b64encode(hmac.digest(SECRET.encode(), f"{number}.{stamp}.".encode() + body, "sha256")).decode()
     return body, {"webhook-id": str(number), "webhook-timestamp": stamp, "webhook-signature": f"v1,{code}"}
