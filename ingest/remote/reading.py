@@ -164,6 +164,8 @@ class RemoteReading:
         """The environments that the settings call production; what another source says of one stands."""
 
         def read(_: Mark | None) -> Iterator[Batch]:
+            if not self.source.production:
+                return
             with open_work(self.settings.home, self.settings) as connection:
                 known = {name for (name,) in connection.execute(KNOWN_ENVIRONMENTS).fetchall()}
             fresh = [name for name in self.source.production if name not in known]
@@ -178,9 +180,11 @@ class RemoteReading:
 
     def places(self, service: str, commits: Sequence[str]) -> dict[str, int]:
         """The positions of those commits that are known to lie on the service's main line; see `Recall`."""
+        if not commits:
+            return {}
         self.store()
         with open_work(self.settings.home, self.settings) as connection:
-            return dict(connection.execute(PLACES, [service, list(commits)]).fetchall()) if commits else {}
+            return dict(connection.execute(PLACES, [service, list(commits)]).fetchall())
 
     def load(self) -> None:
         """Read every listing; where one fails, what was read before it is stored first."""
@@ -203,9 +207,11 @@ class RemoteReading:
 
     def proposals(self) -> Iterator[str]:
         """What its services may be called here, where no deployment knows them by the name they have."""
+        unnamed = self.names.services - self.source.services.keys()
+        if not unnamed:
+            return
         with open_work(self.settings.home, self.settings) as connection:
             deployed = {service for (service,) in connection.execute(DEPLOYED).fetchall()}
-        unnamed = self.names.services - self.source.services.keys()
         where = "its entry of shipcast.toml: services = {"
         yield from proposals(self.source.label, unnamed, deployed, where, "}")
 
