@@ -48,6 +48,11 @@ def marked(words: str) -> str:
     return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
 
 
+def code(lines: str) -> None:
+    """Lines to copy, all of which one click selects."""
+    st.html(f'<pre class="sc-code" tabindex="0">{escape(lines)}</pre>')
+
+
 def title(words: str) -> None:
     """What a page is."""
     text(words, "eyebrow")

@@ -84,9 +84,11 @@ CSS = f"""
   .sc-empty {{ border: 1px dashed {HATCH}; border-radius: .4rem; padding: .8rem 1rem; }}
   .sc-empty.sc-none {{ border-style: solid; }}
   .sc-empty code, .sc-note code, .sc-text code {{ overflow-wrap: anywhere; white-space: pre-wrap; }}
+  .sc-code {{ background: #F3F6F9; border: 1px solid {RULE}; border-radius: .4rem; font-size: .85rem; margin: .2rem 0;
+    overflow-x: auto; padding: .6rem .8rem; user-select: all; }}
   [role="spinbutton"][contenteditable] {{ display: inline-block; min-height: 24px; min-width: 24px; line-height: 24px;
     text-align: center; }}
   [data-testid="stPageLink"] p {{ color: {ACCENT}; text-decoration: underline; }}
-  a:focus-visible, button:focus-visible {{ outline: 3px solid {ACCENT}; outline-offset: 2px; }}
+  a:focus-visible, button:focus-visible, pre:focus-visible {{ outline: 3px solid {ACCENT}; outline-offset: 2px; }}
 </style>
 """

@@ -30,4 +30,4 @@ def metric(one: Definition) -> None:
         if words:
             cards.note(f"{name}: {words}")
     with st.expander("The query that counts it"):
-        st.code(one.query, language="sql")
+        cards.code(one.query)

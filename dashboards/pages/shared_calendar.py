@@ -104,7 +104,7 @@ def no_calendar(view: View) -> None:
         f"`{view.settings.home}`, such as the lines below, or let a freeze hold with `shipcast freeze add`; "
         "docs/calendar.md says what else may stand there."
     )
-    st.code(EXAMPLE, language=None)
+    cards.code(EXAMPLE)
 
 
 def exported(view: View, week: CalendarWeek) -> None:

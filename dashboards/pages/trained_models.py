@@ -146,7 +146,7 @@ def commands() -> None:
     for column, (says, command) in zip(st.columns(2) * 2, COMMANDS, strict=True):
         with column:
             cards.text(says)
-            st.code(command, language=None)
+            cards.code(command)
 
 
 def trained(view: View) -> None:

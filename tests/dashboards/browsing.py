@@ -27,11 +27,11 @@ def free_port():
 
 
 @contextmanager
-def serving(home, as_of=None, folder=None):
+def serving(home, as_of=None, folder=None, flags=()):
     """The address of the page of a home, served as its user does from a folder, while the block runs."""
     port = free_port()
-    flags = ["--home", str(home), "--port", str(port), *(["--as-of", as_of] if as_of else [])]
-    command = [sys.executable, "-m", "shipcast", "dashboard", *flags]
+    where = ["--home", str(home), "--port", str(port), *(["--as-of", as_of] if as_of else [])]
+    command = [sys.executable, "-m", "shipcast", "dashboard", *where, *flags]
     given = {} if folder is None else {"cwd": folder, "env": {**os.environ, "HOME": str(folder)}}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **given) as server:
         try:

@@ -1,11 +1,18 @@
 """Homes that pages are drawn from."""
 
 import shutil
+import sys
 
 import pytest
 from company import COMPANY
 
 from shipcast.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch):
+    """Streamlit takes the place of the main module, which processes that later tests begin would look for."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="session")
