@@ -32,17 +32,20 @@ SERVICES, DAYS, VIEWERS, CHANGES = 50, 365, 10, 8
 AHEAD = 27  # seconds in which a server has asked ahead
 TITLE, HEADLINE = ".sc-eyebrow", "h1.sc-headline"
 DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-WATCH = """() => { window.redrawn = new Promise(done => {
+QUIET_MS = 300  # nothing has moved for so long: all that follows a click is there
+WATCH = """(quiet) => { window.redrawn = new Promise(done => {
     const app = document.querySelector('[data-testid="stApp"]');
-    let began = false;
-    const watch = new MutationObserver(() => {
-        const state = app.getAttribute("data-test-script-state");
-        began = began || state === "running";
-        if (began && state === "notRunning") { watch.disconnect(); done(); }
-    });
-    watch.observe(app, {attributes: true});
+    let clicked = null, last = null;
+    document.addEventListener("click", () => { clicked = last = performance.now(); }, {capture: true, once: true});
+    const watch = new MutationObserver(() => { if (clicked !== null) last = performance.now(); });
+    watch.observe(document.body, {attributes: true, characterData: true, childList: true, subtree: true});
+    const look = setInterval(() => {
+        const rests = app.getAttribute("data-test-script-state") === "notRunning";
+        if (clicked === null || !rests || performance.now() - last < quiet) return;
+        clearInterval(look); watch.disconnect(); done((last - clicked) / 1000);
+    }, 20);
 }); }"""
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 def made(folder: Path) -> Path:
@@ -75,7 +78,7 @@ def serving(home: Path, *flags: str) -> Iterator[tuple[str, int]]:
 def with_browser() -> Iterator[Browser]:
     chromium = next(path for name in ("chromium", "google-chrome") if (path := shutil.which(name)))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         try:
             yield browser
         finally:
@@ -119,11 +122,9 @@ def changed(tab: Page) -> Iterator[float]:
         tab.get_by_label("Service", exact=False).first.click()
         option = tab.get_by_role("option").nth(number + 1)
         option.wait_for()
-        tab.evaluate(WATCH)
-        began = time.perf_counter()
+        tab.evaluate(WATCH, QUIET_MS)
         option.click()
-        tab.evaluate("() => window.redrawn")
-        yield time.perf_counter() - began
+        yield tab.evaluate("() => window.redrawn")
 
 
 def resident(process: int) -> int:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from shipcast.channels.errors import ChannelRefuses, ChannelUnreachable
 from shipcast.channels.notice import Notice, plain, subject, text
 from shipcast.settings.channels import EmailChannel
-from shipcast.settings.exchange import within
+from shipcast.settings.exchange import Untrusted, unencrypted, within
 from shipcast.settings.secrets import needed
 
 SILENCE = 15.0  # seconds for which a server may say nothing
@@ -68,11 +68,10 @@ def send(channel: EmailChannel, notice: Notice, now: datetime, deadline: float) 
         raise unwilling(label, "all recipients", codes[0]) from None
     except smtplib.SMTPResponseException as error:
         raise unwilling(label, "the message", error.smtp_code) from None
-    except ssl.SSLError:
-        raise ChannelUnreachable(
-            f"{label}: the certificate of its server is not trusted.",
-            next_step="Add your authority's certificate to the system's store.",
-        ) from None
+    except ssl.SSLError as error:
+        why = unencrypted(error)
+        advice = why.advice if isinstance(why, Untrusted) else "See whether the server can be reached, and its port."
+        raise ChannelUnreachable(f"{label}: its server: {why.reason}.", next_step=advice) from None
     except TimeoutError:
         raise ChannelUnreachable(f"{label}: its server did not answer in time.") from None
     except (OSError, smtplib.SMTPException):

@@ -39,9 +39,7 @@ def post(label: str, address: Reference, body: bytes, headers: Mapping[str, str]
     except TimeoutError:
         raise ChannelUnreachable(f"{label}: its server did not answer within {deadline:g} s.") from None
     except Untrusted as error:
-        raise ChannelUnreachable(
-            f"{label}: {error.reason}.", next_step="Add your authority's certificate to the system's store."
-        ) from None
+        raise ChannelUnreachable(f"{label}: {error.reason}.", next_step=error.advice) from None
     except Broken as error:
         raise ChannelUnreachable(
             f"{label}: {error.reason}.", next_step="See whether its server can be reached."

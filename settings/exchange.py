@@ -40,7 +40,11 @@ class Broken(Exception):
 
 
 class Untrusted(Broken):
-    """Nobody that is trusted vouches for the server."""
+    """Nobody that is trusted vouches for the server, or it does not encrypt; another attempt changes nothing."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 class TooLarge(Broken):
@@ -89,11 +93,25 @@ def exchange(
         except BaseException:
             response.close()
             raise
-    except (ssl.SSLError, urllib3.exceptions.SSLError):
-        raise Untrusted("its certificate is not trusted") from None
+    except (ssl.SSLError, urllib3.exceptions.SSLError) as error:
+        raise unencrypted(error) from None
     except urllib3.exceptions.HTTPError as error:
         raise Broken(in_words(error)) from None
     return Reception(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+
+
+def unencrypted(error: Exception) -> Broken:
+    """What an error of TLS means, of the library `ssl` or around one of its own."""
+    cause = error if isinstance(error, ssl.SSLError) else error.args[0] if error.args else None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        authority = "Add your authority's certificate to the system's store, or name it by SSL_CERT_FILE."
+        return Untrusted("its certificate is not trusted", authority)
+    if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Broken("the connection broke off")
+    return Untrusted(
+        f"no encrypted connection came about ({cause.reason or type(cause).__name__})",
+        "Is there a server at this address and port that speaks TLS (https)?",
+    )
 
 
 def drained(response: urllib3.BaseHTTPResponse, until: float, deadline: float) -> bytes:

@@ -249,11 +249,8 @@ class Site:
     def once(self, method: str, url: str, body: bytes | None) -> Reception:
         try:
             return exchange(self.pool, method, url, self.sent(body), body, self.patience.deadline)
-        except Untrusted:
-            raise SourceUnreachable(
-                f"{self.name}: the certificate of {origin(url)} is not trusted.",
-                next_step="Add your authority's certificate to the system's store, or name it by SSL_CERT_FILE.",
-            ) from None
+        except Untrusted as error:
+            raise SourceUnreachable(f"{self.name}: {origin(url)}: {error.reason}.", next_step=error.advice) from None
         except TooLarge as error:
             raise AnswerUnusable(f"{self.name}: {error.reason}.") from None
         except Broken as error:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.policy import default
 
 import pytest
+from certificates import Authority
 from made_notices import AT, CANARY, HOSTILE, SECRET, email, notice, slack, webhook
 from mail_server import MailServer, taking
 from pydantic import SecretStr
@@ -108,6 +109,25 @@ def test_no_password_and_no_message_goes_to_a_server_that_cannot_encrypt(post_of
     with pytest.raises(ChannelRefuses, match="cannot do what is asked"):
         send(channel, notice(), AT)
     assert (post_office.passwords, post_office.messages) == ([], [])
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+def test_a_message_goes_over_tls_to_a_server_that_the_users_authority_vouches_for(
+    post_office, tls, tmp_path, monkeypatch
+):
+    authority = Authority(tmp_path)
+    post_office.context, post_office.is_tls_at_once = authority.server(), tls == "tls"
+    post_office.offers = ("STARTTLS", "AUTH PLAIN")
+    channel = email(post_office.address, tls=tls, user="me", password_env="MAIL_PASSWORD")
+
+    with pytest.raises(ChannelUnreachable, match="its certificate is not trusted") as refused:
+        send(channel, notice(), AT)
+    assert "SSL_CERT_FILE" in refused.value.next_step
+    assert (post_office.passwords, post_office.messages) == ([], [])
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    send(channel, notice(), AT)
+    assert (post_office.passwords, len(post_office.messages)) == ([CANARY], 1)
 
 
 def test_a_recipient_who_is_refused_keeps_the_message_from_no_other(post_office):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,15 +147,17 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(vendor: Vendor) -> Iterator[Vendor]:
-    """The vendor, at an address of the loopback."""
+def serving(vendor: Vendor, context: ssl.SSLContext | None = None) -> Iterator[Vendor]:
+    """The vendor, at an address of the loopback; with a context, over TLS."""
     handler = type("VendorHandler", (Handler,), {"vendor": vendor})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.gone = threading.Event()  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    vendor.url = f"http://127.0.0.1:{server.server_port}"
+    vendor.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}"
     try:
         yield vendor
     finally:
