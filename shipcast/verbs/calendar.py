@@ -22,11 +22,11 @@ from shipcast.verbs.questions import CalendarFile, ChangeType, Environment
 if TYPE_CHECKING:
     from shipcast.answers.calendar import (
         CalendarCheckAnswer,
-        CalendarImportAnswer,
         CalendarListAnswer,
         Checked,
         InForce,
     )
+    from shipcast.answers.calendar_import import CalendarImportAnswer
     from shipcast.answers.proposals import CalendarProposeAnswer
     from shipcast.scheduling.calendar.questions import Question
     from shipcast.scheduling.calendar.scope import Subject
@@ -236,7 +236,7 @@ def export_verb(
     calendar: CalendarFile = None,
 ) -> None:
     """What is in force in a period, as a file for calendar programs or for Argo CD."""
-    from shipcast.answers.calendar import export
+    from shipcast.answers.calendar_export import export
 
     since, until = period(ask, period_from, period_to)
     subject = asked_subject(service, environment, region)
@@ -270,7 +270,7 @@ def import_verb(
     ] = None,
 ) -> None:
     """Let nothing go during the busy events of another calendar, such as a provider's maintenance."""
-    from shipcast.answers.calendar import import_ics
+    from shipcast.answers.calendar_import import import_ics
 
     given = {"service": service, "environment": environment, "region": region}
     scope = {key: tuple(globs) for key, globs in given.items() if globs}
