@@ -73,7 +73,8 @@ def import_ics(
     CalendarError
         An event cannot be understood, or an id is taken; nothing was imported.
     """
-    from shipcast.scheduling.calendar.importing import NAME, Wanted, imported, write_imported
+    from shipcast.scheduling.calendar.imported import NAME, Wanted, write_imported
+    from shipcast.scheduling.calendar.importing import imported
 
     chosen = source.stem if name is None else name
     if not NAME.fullmatch(chosen):
