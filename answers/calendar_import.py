@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -21,16 +21,21 @@ from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
 
+if TYPE_CHECKING:
+    from shipcast.scheduling.calendar.imported import Wanted
+
 
 class ImportedWindow(Part):
     """A window that came of an imported calendar.
 
     Parameters
     ----------
-    rrule
-        How it recurs; null: it does not.
+    rrule, cron
+        How it recurs, by one of these; null: not by it.
     openings
         When it opens besides, on the clock of `tz`.
+    scope
+        Globs by key; a key that is missing holds for all.
     """
 
     rule: str
@@ -39,49 +44,63 @@ class ImportedWindow(Part):
     tz: str
     minutes: int
     rrule: str | None
+    cron: str | None
     openings: tuple[str, ...]
+    scope: dict[str, tuple[str, ...]]
 
 
 class CalendarImportAnswer(Answer):
-    """The windows that an iCalendar file came to, and the file of the home that holds them now."""
+    """The windows that another calendar came to, and the file of the home that holds them now."""
 
     schema_name: Literal["shipcast/calendar-import/1"] = Field("shipcast/calendar-import/1", alias="schema")
     items: tuple[ImportedWindow, ...]
     file: str
 
 
-def import_ics(
+ImportFormat = Literal["ics", "argocd"]
+MANIFESTS = (".yaml", ".yml")
+
+
+def import_calendar(
     settings: Settings,
     as_of: datetime,
     source: Path,
     *,
     name: str | None = None,
-    effect: Effect = "block",
+    effect: Effect | None = None,
     scope: Mapping[str, tuple[str, ...]] | None = None,
+    form: ImportFormat | None = None,
 ) -> CalendarImportAnswer:
-    """Take the busy events of an iCalendar file into the home, as windows in which nothing goes.
+    """Take another calendar into the home: the busy events of an iCalendar file, or the sync windows of a manifest.
 
     Parameters
     ----------
     name
         What its rules are named after; an earlier import of that name is replaced. None: the file's.
+    effect
+        Of events; None: block. Sync windows say it themselves.
+    scope
+        Of events; of what a sync window leaves open.
+    form
+        None: a file named `.yaml` or `.yml` is a manifest of Argo CD, any other iCalendar.
 
     Raises
     ------
     UsageError
-        The name cannot be one of a file.
+        The name cannot be one of a file, or an effect is given with a manifest.
     CalendarError
-        An event cannot be understood, or an id is taken; nothing was imported.
+        An event or a window cannot be understood, or an id is taken; nothing was imported.
     """
-    from shipcast.scheduling.calendar.imported import NAME, Wanted, write_imported
-    from shipcast.scheduling.calendar.importing import imported
+    from shipcast.scheduling.calendar.imported import NAME, Wanted
 
     chosen = source.stem if name is None else name
     if not NAME.fullmatch(chosen):
         raise UsageError(f"{chosen!r} cannot name a calendar.", next_step="Give it one with --name, such as provider.")
-    windows, said = imported(source, Wanted(chosen, settings.tz, effect, scope or {}))
-    check_ids(settings, chosen, [window["id"] for window in windows])
-    path = write_imported(settings.home, chosen, windows)
+    is_manifest = form == "argocd" or (form is None and source.suffix.lower() in MANIFESTS)
+    if is_manifest and effect is not None:
+        raise UsageError("Sync windows say themselves what they need (manualSync). Leave --effect out.")
+    windows, said = read(source, Wanted(chosen, settings.tz, effect or "block", scope or {}), is_manifest=is_manifest)
+    path = kept(settings, chosen, windows)
     return CalendarImportAnswer(
         **envelope(as_of, Known()),
         sentence=f"Imported {plural(len(windows), 'window')} from {source} into {path}.",
@@ -89,6 +108,31 @@ def import_ics(
         warnings=tuple(said),
         file=str(path),
     )
+
+
+def read(source: Path, wanted: Wanted, *, is_manifest: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """The windows of the file, as a calendar file has them, and what is to be said of it."""
+    if is_manifest:
+        from shipcast.scheduling.calendar.argo_manifest import imported_manifest
+
+        return imported_manifest(source, wanted)
+    from shipcast.scheduling.calendar.importing import imported
+
+    return imported(source, wanted)
+
+
+def kept(settings: Settings, name: str, windows: list[dict[str, Any]]) -> Path:
+    """The file of the home that holds the windows now.
+
+    Raises
+    ------
+    CalendarError
+        An id is taken.
+    """
+    from shipcast.scheduling.calendar.imported import write_imported
+
+    check_ids(settings, name, [window["id"] for window in windows])
+    return write_imported(settings.home, name, windows)
 
 
 def check_ids(settings: Settings, name: str, ids: Sequence[str]) -> None:
@@ -108,5 +152,7 @@ def imported_window(window: Mapping[str, Any]) -> ImportedWindow:
         tz=window["tz"],
         minutes=window["minutes"],
         rrule=window.get("rrule"),
-        openings=tuple(window["dates"]),
+        cron=window.get("cron"),
+        openings=tuple(window.get("dates", ())),
+        scope={key: tuple(globs) for key, globs in window.get("scope", {}).items()},
     )
