@@ -19,9 +19,12 @@ from shipcast.scheduling.calendar.files import IMPORTED, calendar_files
 from shipcast.scheduling.calendar.rules import Effect
 from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.settings import Settings
-from shipcast.settings.errors import UsageError
+from shipcast.settings.errors import StorageError, UsageError
+from shipcast.settings.sources import ArgocdSource
+from shipcast.warehouse.damage import told
 
 if TYPE_CHECKING:
+    from shipcast.ingest.remote.sync_windows import SyncWindow
     from shipcast.scheduling.calendar.imported import Wanted
 
 
@@ -59,6 +62,7 @@ class CalendarImportAnswer(Answer):
 
 ImportFormat = Literal["ics", "argocd"]
 MANIFESTS = (".yaml", ".yml")
+STAY = "Those that were read last stay in force."
 
 
 def import_calendar(
@@ -133,6 +137,31 @@ def kept(settings: Settings, name: str, windows: list[dict[str, Any]]) -> Path:
 
     check_ids(settings, name, [window["id"] for window in windows])
     return write_imported(settings.home, name, windows)
+
+
+def keep_sync_windows(settings: Settings, source: ArgocdSource, windows: Sequence[SyncWindow]) -> list[str]:
+    """Let the sync windows of a source be windows of the calendar, in the place of its last ones; what is to be said.
+
+    Raises
+    ------
+    CalendarError
+        One cannot be understood, or an id is taken; the last ones stay in force.
+    """
+    from shipcast.scheduling.calendar.argo_reading import of_server, understood
+    from shipcast.scheduling.calendar.imported import name_after
+
+    name = name_after(source.label)
+    found = understood(source.label, ((one.project, one.number, one.given) for one in windows), STAY)
+    made, said = of_server(name, found, windows, names_project=source.project is None)
+    path = settings.home / IMPORTED / f"{name}.json"
+    if made or path.exists():
+        try:
+            with told(path):
+                kept(settings, name, made)
+        except (CalendarError, StorageError) as error:
+            detail = f"{source.label}: its sync windows were not taken. {error.detail}"
+            raise CalendarError(detail, next_step=STAY, lines=error.lines) from error
+    return [f"{source.label}: {each}" for each in said]
 
 
 def check_ids(settings: Settings, name: str, ids: Sequence[str]) -> None:

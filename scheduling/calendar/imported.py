@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -37,6 +38,18 @@ class Wanted:
     zone: str
     effect: Effect = "block"
     scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def name_after(label: str) -> str:
+    """The name of the import of a source, by what messages call that; no two sources share one.
+
+    >>> name_after("argocd argocd.example.com shop"), name_after("argocd localhost:8080")
+    ('argocd_argocd.example.com_shop', 'argocd_localhost_8080-28d26488')
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", label)
+    if plain == label.replace(" ", "_") and NAME.fullmatch(plain):
+        return plain
+    return f"{plain[:50]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
 
 def read_bytes(path: Path) -> bytes:
