@@ -66,7 +66,7 @@ class LoadReport:
     dangling
         `table.column` to the number of stored rows whose reference leads to no known row; they are kept.
     sync_windows
-        When the source lets deployments go; None: it was not asked.
+        When the source lets deployments go; None: it was not asked, or could not tell.
     """
 
     items: list[FileLoad] = field(default_factory=list)

@@ -102,8 +102,14 @@ class Argocd:
         return found["items"] or []
 
     def sync_windows(self) -> list[SyncWindow] | None:
-        """Those of the projects whose applications say what they deploy; see `Windowed`."""
+        """Those of the projects whose applications say what they deploy; see `Windowed`.
+
+        Without a right to applications Argo CD lists none, which must not look as if all windows were gone.
+        """
         if not self.source.sync_windows:
+            return None
+        if not self.listed:
+            self.warnings.append(f"{self.site.name}: no application is listed, so that the last sync windows stay.")
             return None
         targets: dict[str, list[Target]] = {}
         for each in self.listed:
@@ -119,7 +125,7 @@ class Argocd:
         """What windows choose an application by; None: its service or its environment is left out."""
         service = self.source.services.get(place[0], place[0])
         environment = self.source.environments.get(place[1], place[1])
-        meta, where = application["metadata"], application["spec"].get("destination") or {}
+        meta, where = application["metadata"], (application.get("spec") or {}).get("destination") or {}
         namespace, server, cluster = (where.get(key) or "" for key in ("namespace", "server", "name"))
         found = Target(meta["name"], namespace, server, cluster, service, environment)
         return found if service and environment else None
@@ -287,7 +293,7 @@ def stamp_of(application: Any) -> list[Any]:
 
 def project_of(application: Any) -> str:
     """The project of an application; one that names none is of `default`."""
-    return str(application["spec"].get("project") or "default")
+    return str((application.get("spec") or {}).get("project") or "default")
 
 
 def windows_in(project: Any) -> list[Any]:

@@ -90,7 +90,7 @@ class Windowed(Protocol):
     """A connector whose server says when it lets deployments go."""
 
     def sync_windows(self) -> Sequence[SyncWindow] | None:
-        """All that are about what the source reads; None: the source does not ask for them.
+        """All that are about what the source reads; None: it does not ask for them, or cannot tell now.
 
         Raises
         ------

@@ -113,7 +113,7 @@ class Given(BaseModel):
         """Its globs that Argo CD cannot read."""
         return [one for one in (*self.applications, *self.namespaces, *self.clusters) if not readable(one)]
 
-    @property
+    @cached_property
     def comes(self) -> bool:
         """Whether its schedule comes about; Argo CD takes one that never does for one that is always open."""
         return len(parse_cron(self.schedule).starts(*SOME_YEARS)) > 0

@@ -80,6 +80,15 @@ def test_a_window_blocks_what_it_matches_until_it_is_changed_or_gone(read, check
     assert json.loads(kept(tmp_path).read_text()) == {"window": []}
 
 
+def test_a_server_that_lists_no_application_takes_no_window_away(read, check, server):
+    read()
+    server.applications = []
+    report = read()
+
+    assert any("the last sync windows stay" in warning for warning in report.warnings)
+    assert check("pay") == ("blocked", "stock")
+
+
 def test_a_server_without_windows_leaves_no_file(read, server, tmp_path):
     server.projects["bank"] = []
     read()

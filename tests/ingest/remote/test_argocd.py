@@ -280,7 +280,7 @@ def windowed(server: Server) -> Server:
     where = {"namespace": "pay", "server": "https://1.2.3.4"}
     server.applications = [
         Application("pay-production", project="bank", destination=where).sync(1, sha("a")),
-        Application("shop-production").sync(2, sha("b")),
+        Application("shop-production", project="").sync(2, sha("b")),
         Application("shop-review", destination={"name": "in-cluster"}).sync(3, sha("c")),
         Application("root", project="infra"),
     ]
