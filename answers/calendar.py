@@ -12,28 +12,24 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Part, naive, optional_utc, utc
 from shipcast.answers.company import Approval, Known, approval, company_rules, known_services, region_warnings
-from shipcast.answers.company_calendar import combined, reason
+from shipcast.answers.company_calendar import reason
 from shipcast.answers.entries import ConflictItem, in_brackets, standing_items
 from shipcast.answers.errors import nearest
 from shipcast.answers.words import listing, local_time, plural
 from shipcast.scheduling.calendar.calendar import Calendar
-from shipcast.scheduling.calendar.errors import CalendarError
-from shipcast.scheduling.calendar.files import FILE_NAME, IMPORTED, calendar_files
+from shipcast.scheduling.calendar.files import FILE_NAME
 from shipcast.scheduling.calendar.meetings import meetings_before
 from shipcast.scheduling.calendar.occurrences import Kind, Occurrence, occurrences
 from shipcast.scheduling.calendar.policy import Verdict
 from shipcast.scheduling.calendar.questions import Question
-from shipcast.scheduling.calendar.rules import Effect
 from shipcast.scheduling.calendar.scope import Subject
 from shipcast.scheduling.ledger.conflicts import lifted
 from shipcast.scheduling.ledger.entries import Approval as Permission
 from shipcast.scheduling.ledger.entries import Booking, Change, Entry
-from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.scheduling.ledger.occurrences import booked_within, occurrence
 from shipcast.scheduling.ledger.state import State, grantors
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
-from shipcast.settings.files import write_whole
 
 
 class Lifting(Part):
@@ -409,185 +405,4 @@ def item(one: Occurrence) -> InForce:
         tz=one.tz,
         scope=scope,
         note=one.note,
-    )
-
-
-ExportFormat = Literal["ics", "argocd"]
-
-
-class CalendarExportAnswer(Answer):
-    """What is in force in a period, as a file for other programs.
-
-    Parameters
-    ----------
-    format
-        `ics`: an iCalendar file. `argocd`: sync windows of an Argo CD project, in YAML.
-    file
-        Where it was written to; null: it stands in `ics`, or in `argocd`.
-    """
-
-    schema_name: Literal["shipcast/calendar-export/1"] = Field("shipcast/calendar-export/1", alias="schema")
-    items: tuple[InForce, ...]
-    files: tuple[str, ...]
-    format: ExportFormat
-    file: str | None
-    ics: str | None
-    argocd: str | None
-
-
-class ImportedWindow(Part):
-    """A window that came of an imported calendar.
-
-    Parameters
-    ----------
-    rrule
-        How it recurs; null: it does not.
-    openings
-        When it opens besides, on the clock of `tz`.
-    """
-
-    rule: str
-    kind: Literal["allow", "deny"]
-    effect: str
-    tz: str
-    minutes: int
-    rrule: str | None
-    openings: tuple[str, ...]
-
-
-class CalendarImportAnswer(Answer):
-    """The windows that an iCalendar file came to, and the file of the home that holds them now."""
-
-    schema_name: Literal["shipcast/calendar-import/1"] = Field("shipcast/calendar-import/1", alias="schema")
-    items: tuple[ImportedWindow, ...]
-    file: str
-
-
-def export(
-    settings: Settings,
-    as_of: datetime,
-    since: datetime,
-    until: datetime,
-    *,
-    calendar_file: Path | None = None,
-    subject: Subject | None = None,
-    target: Path | None = None,
-    form: ExportFormat = "ics",
-) -> CalendarExportAnswer:
-    """What is in force in [since, until), aware, and what is booked, as a file for other programs.
-
-    Parameters
-    ----------
-    target
-        The file to write; of one of events that is there already those that did not change are kept as they are, those
-        that did are numbered one higher, and bookings that were undone since are cancelled. None: the text is in the
-        answer.
-
-    Raises
-    ------
-    UsageError
-        The period is empty or longer than 366 days; for Argo CD, longer than a year.
-    CalendarError
-        The calendar cannot be used.
-    """
-    whole = listed(settings, as_of, since, until, calendar_file, subject)
-    found = whole.answer
-    said: tuple[str, ...] = ()
-    if form == "ics":
-        text = events(whole, as_of, target)
-    else:
-        text, said = argo_windows(whole)
-    if target is not None:
-        write_whole(target, [text])
-    where = "" if target is None else f" Wrote {target}."
-    return CalendarExportAnswer(
-        **envelope(as_of, Known(data_as_of=found.data_as_of)),
-        sentence=f"{found.sentence}{where}",
-        items=found.items,
-        warnings=(*found.warnings, *said),
-        files=found.files,
-        format=form,
-        file=None if target is None else str(target),
-        ics=text if target is None and form == "ics" else None,
-        argocd=text if target is None and form == "argocd" else None,
-    )
-
-
-def events(whole: Listed, as_of: datetime, target: Path | None) -> str:
-    """As an iCalendar file, which goes on from the one at `target`."""
-    from shipcast.scheduling.calendar.exporting import occurrences_ics
-
-    earlier = target.read_bytes() if target is not None and target.exists() else None
-    return occurrences_ics(whole.found, as_of, earlier, whole.given_back).decode("utf-8")
-
-
-def argo_windows(whole: Listed) -> tuple[str, tuple[str, ...]]:
-    """As a manifest of Argo CD's sync windows; and what these don't say."""
-    from shipcast.scheduling.calendar.argo import sync_windows, year_after
-
-    begins, ends = naive(whole.answer.period_start), naive(whole.answer.period_end)
-    if ends > year_after(begins):
-        raise UsageError("For Argo CD the period is a year at most: its cron names no year.")
-    found = sync_windows(whole.calendar, begins, ends, whole.about)
-    return found.manifest(), found.notes
-
-
-def import_ics(
-    settings: Settings,
-    as_of: datetime,
-    source: Path,
-    *,
-    name: str | None = None,
-    effect: Effect = "block",
-    scope: Mapping[str, tuple[str, ...]] | None = None,
-) -> CalendarImportAnswer:
-    """Take the busy events of an iCalendar file into the home, as windows in which nothing goes.
-
-    Parameters
-    ----------
-    name
-        What its rules are named after; an earlier import of that name is replaced. None: the file's.
-
-    Raises
-    ------
-    UsageError
-        The name cannot be one of a file.
-    CalendarError
-        An event cannot be understood, or an id is taken; nothing was imported.
-    """
-    from shipcast.scheduling.calendar.importing import NAME, Wanted, imported, write_imported
-
-    chosen = source.stem if name is None else name
-    if not NAME.fullmatch(chosen):
-        raise UsageError(f"{chosen!r} cannot name a calendar.", next_step="Give it one with --name, such as provider.")
-    windows, said = imported(source, Wanted(chosen, settings.tz, effect, scope or {}))
-    check_ids(settings, chosen, [window["id"] for window in windows])
-    path = write_imported(settings.home, chosen, windows)
-    return CalendarImportAnswer(
-        **envelope(as_of, Known()),
-        sentence=f"Imported {plural(len(windows), 'window')} from {source} into {path}.",
-        items=tuple(imported_window(window) for window in windows),
-        warnings=tuple(said),
-        file=str(path),
-    )
-
-
-def check_ids(settings: Settings, name: str, ids: Sequence[str]) -> None:
-    """Nothing, if neither another file of the calendar nor the ledger has one of the ids."""
-    others = [path for path in calendar_files(settings.home) if path != settings.home / IMPORTED / f"{name}.json"]
-    taken = combined(others, state_at(settings.home)).ids
-    clash = next((one for one in ids if one in taken), None)
-    if clash is not None:
-        raise CalendarError(f"The id {clash!r} is taken already.", next_step="Import it under another --name.")
-
-
-def imported_window(window: Mapping[str, Any]) -> ImportedWindow:
-    return ImportedWindow(
-        rule=window["id"],
-        kind=window["kind"],
-        effect=window.get("effect") or window["outside"],
-        tz=window["tz"],
-        minutes=window["minutes"],
-        rrule=window.get("rrule"),
-        openings=tuple(window["dates"]),
     )

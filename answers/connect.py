@@ -13,7 +13,7 @@ from shipcast.answers.operations import envelope
 from shipcast.answers.words import listing, plural
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
-from shipcast.settings.sources import REMOTE_KINDS, RemoteSource
+from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource
 from shipcast.settings.writing import add_source
 
 SHOWN = 3
@@ -127,6 +127,7 @@ def connect_answer(
             [
                 f"{source.label} can be reached" + ("." if rows else ", and has nothing yet."),
                 *asked_about(environments, production, proposed),
+                *windows_said(source),
                 *wrote(str(written) if written else None, is_new=is_new, is_open=is_open),
             ]
         ),
@@ -141,6 +142,22 @@ def asked_about(environments: Sequence[str], production: Sequence[str], proposed
         return [f"{told}; production is {listing(production)}."]
     guess = f", perhaps {listing(proposed)}?" if proposed else "?"
     return [f"{told}. Which are production{guess}"]
+
+
+def windows_said(source: RemoteSource) -> list[str]:
+    """That sync windows could become the calendar's, or will; nothing where there are none, or the token sees none."""
+    from shipcast.ingest.remote.reading import seen_windows
+
+    if not isinstance(source, ArgocdSource):
+        return []
+    seen = seen_windows(source)
+    if source.sync_windows:
+        kept = f"{plural(seen, 'sync window')} will be kept in the calendar" if seen is not None else ""
+        return [f"Its {kept}." if kept else "Its token may not see projects yet, whose sync windows are to be read."]
+    if not seen:
+        return []
+    told = f"It has {plural(seen, 'sync window')}, which sync_windows = true in its entry keeps in the calendar"
+    return [f"{told} (--with sync_windows=true)."]
 
 
 def wrote(path: str | None, *, is_new: bool, is_open: bool) -> list[str]:

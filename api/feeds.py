@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from shipcast.answers.calendar import export
+from shipcast.answers.calendar_export import export
 from shipcast.api.asking import CACHED, Api, tags
 from shipcast.api.document import failing
 from shipcast.scheduling.calendar.scope import Subject

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from shipcast.ingest.remote.sync_windows import SyncWindow
 
 
 @dataclass
@@ -62,6 +65,8 @@ class LoadReport:
         Files in the given folders that are named after no table.
     dangling
         `table.column` to the number of stored rows whose reference leads to no known row; they are kept.
+    sync_windows
+        When the source lets deployments go; None: it was not asked, or could not tell.
     """
 
     items: list[FileLoad] = field(default_factory=list)
@@ -70,6 +75,7 @@ class LoadReport:
     dangling: dict[str, int] = field(default_factory=dict)
     load_id: int | None = None
     is_dry_run: bool = False
+    sync_windows: Sequence[SyncWindow] | None = None
 
     @property
     def exit_code(self) -> int:

@@ -269,7 +269,8 @@ class RemoteSource(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """All that decides which rows it gives: others are another reading."""
-        return self.model_dump(mode="json", exclude={"token_env", "token_file", "hook_env", "hook_file", "user_env"})
+        others = {"token_env", "token_file", "hook_env", "hook_file", "user_env", "sync_windows"}
+        return self.model_dump(mode="json", exclude=others)
 
 
 class EventsSource(BaseModel):
@@ -444,6 +445,8 @@ class ArgocdSource(RemoteSource):
     name
         How applications are called, with `{service}` and `{environment}` in their places; None: `{service}` where the
         environment is said otherwise, else `{service}-{environment}`.
+    sync_windows
+        Whether the sync windows of these applications' projects become windows of the calendar.
     """
 
     usual_variable: ClassVar[str] = "ARGOCD_TOKEN"
@@ -456,6 +459,7 @@ class ArgocdSource(RemoteSource):
     service_label: str | None = None
     environment_label: str | None = None
     environment: str | None = None
+    sync_windows: bool = False
 
     @property
     def pattern(self) -> str:

@@ -23,7 +23,7 @@ from shipcast.settings.errors import (
     UsageError,
 )
 from shipcast.settings.files import UNFINISHED
-from shipcast.settings.sources import Remote
+from shipcast.settings.sources import ArgocdSource, Remote
 from shipcast.warehouse.connection import WORK_FILE
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, storage_error, told
 from shipcast.warehouse.errors import DamagedFile, OutOfSpace
@@ -208,6 +208,7 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
 
 def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadReport:
     """What a source has told by itself, and then what it says when it is asked, which has the last word."""
+    from shipcast.ingest.files import counted
     from shipcast.ingest.hooks.reading import ingest_events
     from shipcast.ingest.remote.reading import add, ingest_remote
     from shipcast.ingest.report import LoadReport
@@ -216,7 +217,17 @@ def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadR
         report = ingest_events(settings, source)
     except InboxUnusable as error:
         report = LoadReport(warnings=[str(error)])
-    add(report, ingest_remote(settings, source, progress=progress))
+    found = ingest_remote(settings, source, progress=progress)
+    add(report, found)
+    if isinstance(source, ArgocdSource) and found.sync_windows is not None:
+        from shipcast.answers.calendar_import import keep_sync_windows
+
+        try:
+            report.warnings += keep_sync_windows(settings, source, found.sync_windows)
+        except ConfigurationError as error:
+            if stored := sum(item.read for item in report.items):
+                error.detail += f" The {counted(stored, 'row')} that came before are stored."
+            raise
     return report
 
 

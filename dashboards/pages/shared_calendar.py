@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from shipcast.answers.calendar import export
+from shipcast.answers.calendar_export import export
 from shipcast.answers.calendar_week import CalendarWeek, calendar_week
 from shipcast.answers.words import listing, local_time, plural
 from shipcast.dashboards import cards

@@ -7,6 +7,7 @@
   deployment that it replaces. What is compared is the revision with all that the source says, such as image tags.
 - The revision is a commit of the repository that the manifests are in. The version is the tag of the image that is
   called as the service is, which Argo CD tells of the newest synchronisation alone; else a chart's version.
+- Where the source wants them, the sync windows of the projects of these applications are read too.
 - Argo CD forgets all but the last ten synchronisations (`revisionHistoryLimit`). What was read stays.
 
 The list of applications gives no history, so that of each is asked for by itself, where its last operation is another
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -28,6 +29,7 @@ from urllib.parse import quote
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
 from shipcast.ingest.remote.site import Site
+from shipcast.ingest.remote.sync_windows import SyncWindow, Target
 from shipcast.ingest.version_history import ROLLBACK_DAYS
 from shipcast.settings.sources import ArgocdSource
 
@@ -41,11 +43,16 @@ FIELDS = ",".join(
         "metadata.namespace",
         "metadata.labels",
         "spec.project",
+        "spec.destination.namespace",
+        "spec.destination.server",
+        "spec.destination.name",
         "status.operationState.phase",
         "status.operationState.startedAt",
         "status.operationState.finishedAt",
     )
 )
+WINDOWS = ("metadata.name", "spec.syncWindows")  # of a project
+RIGHT = "p, role:shipcast, projects, get, *, allow"
 
 
 @dataclass
@@ -67,7 +74,7 @@ class Argocd:
     def applications(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `known`, by application the operation that was read last, and what tells a rollback."""
         known = (mark or {}).get("known", {})
-        listed = {name_of(each): each for each in self.listed()}
+        listed = {name_of(each): each for each in self.listed}
         placed = {name: place for name, each in listed.items() if (place := self.place(each)) is not None}
         self.tell_unplaced([name for name in listed if name not in placed])
         known = {name: seen for name, seen in known.items() if name in listed}
@@ -81,13 +88,82 @@ class Argocd:
                     rows += found
             yield Batch({"deployments": rows}, {"known": {**known}})
 
+    @cached_property
     def listed(self) -> list[Any]:
+        """The applications, of each what its list tells."""
         projects = [self.source.project] if self.source.project else None
         wanted = {"fields": FIELDS, "projects": projects, "selector": self.source.selector}
-        found = self.site.get("api/v1/applications", wanted).data
+        return self.items("api/v1/applications", wanted)
+
+    def items(self, path: str, wanted: Mapping[str, Any]) -> list[Any]:
+        found = self.site.get(path, wanted).data
         if not isinstance(found, dict) or "items" not in found:
             raise AnswerUnusable(f"{self.site.name}: Argo CD answers with something that is no list.")
         return found["items"] or []
+
+    def sync_windows(self) -> list[SyncWindow] | None:
+        """Those of the projects whose applications say what they deploy; see `Windowed`.
+
+        Without a right to applications Argo CD lists none, which must not look as if all windows were gone.
+        """
+        if not self.source.sync_windows:
+            return None
+        if not self.listed:
+            self.warnings.append(f"{self.site.name}: no application is listed, so that the last sync windows stay.")
+            return None
+        targets: dict[str, list[Target]] = {}
+        for each in self.listed:
+            if (place := self.place(each)) is not None and (target := self.target(each, place)) is not None:
+                targets.setdefault(project_of(each), []).append(target)
+        return [
+            SyncWindow(project, number, given, tuple(targets[project]))
+            for project, windows in sorted(self.windows(targets.keys()).items())
+            for number, given in enumerate(windows)
+        ]
+
+    def target(self, application: Any, place: tuple[str, str]) -> Target | None:
+        """What windows choose an application by; None: its service or its environment is left out."""
+        service = self.source.services.get(place[0], place[0])
+        environment = self.source.environments.get(place[1], place[1])
+        meta, where = application["metadata"], (application.get("spec") or {}).get("destination") or {}
+        namespace, server, cluster = (where.get(key) or "" for key in ("namespace", "server", "name"))
+        found = Target(meta["name"], namespace, server, cluster, service, environment)
+        return found if service and environment else None
+
+    def windows(self, projects: Collection[str]) -> dict[str, list[Any]]:
+        """The windows of these projects.
+
+        Argo CD leaves out of its list what the token may not see, so that what is missing there is asked for by itself.
+        """
+        found = {} if self.source.project else self.listed_windows()
+        return {name: found[name] if name in found else self.windows_of(name) for name in projects}
+
+    def listed_windows(self) -> dict[str, list[Any]]:
+        """The windows of all projects that the token sees."""
+        try:
+            items = self.items("api/v1/projects", {"fields": ",".join(f"items.{name}" for name in WINDOWS)})
+        except CredentialsRefused:
+            return {}
+        return {each["metadata"]["name"]: windows_in(each) for each in items}
+
+    def windows_of(self, project: str) -> list[Any]:
+        """The windows of one project; of one that there is not, none."""
+        try:
+            path = f"api/v1/projects/{quote(project, safe='')}"
+            return windows_in(self.site.get(path, {"fields": ",".join(WINDOWS)}).data)
+        except NothingThere:
+            return []
+        except CredentialsRefused as error:
+            raise CredentialsRefused(
+                f"{error.detail} To read the sync windows of the project {project}, its role needs the right: {RIGHT}.",
+                next_step="Give it that (policy.csv), or leave sync_windows out.",
+            ) from error
+
+    def seen_windows(self) -> int | None:
+        """How many windows the token sees; see `Windowed`."""
+        project = self.source.project
+        found = {project: self.windows_of(project)} if project else self.listed_windows()
+        return sum(map(len, found.values())) if found else None
 
     def whole(self, application: Any) -> Any | None:
         """All of an application; None: it is gone, or this token may not see it, which Argo CD does not tell apart."""
@@ -213,6 +289,19 @@ def stamp_of(application: Any) -> list[Any]:
     """What changes with each operation of an application."""
     state = (application.get("status") or {}).get("operationState") or {}
     return [state.get("startedAt"), state.get("finishedAt"), state.get("phase")]
+
+
+def project_of(application: Any) -> str:
+    """The project of an application; one that names none is of `default`."""
+    return str((application.get("spec") or {}).get("project") or "default")
+
+
+def windows_in(project: Any) -> list[Any]:
+    """The sync windows of a project."""
+    found = (project.get("spec") or {}).get("syncWindows") or []
+    if not isinstance(found, list):
+        raise TypeError("the sync windows are no list")
+    return found
 
 
 def name_of(application: Any) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from shipcast.ingest.remote.site import Site
+from shipcast.ingest.remote.sync_windows import SyncWindow
 
 Record = Mapping[str, Any]
 Mark = dict[str, Any]
@@ -82,3 +83,20 @@ class Connector(Protocol):
     warnings: list[str]
 
     def listings(self) -> Sequence[Listing]: ...
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """A connector whose server says when it lets deployments go."""
+
+    def sync_windows(self) -> Sequence[SyncWindow] | None:
+        """All that are about what the source reads; None: it does not ask for them, or cannot tell now.
+
+        Raises
+        ------
+        CredentialsRefused
+            The token may not see them.
+        """
+
+    def seen_windows(self) -> int | None:
+        """How many the token sees; None: it may see none."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,19 +20,19 @@ from typing import Any
 import duckdb
 
 from shipcast.ingest.cursors import Cursor, cursor_of, keep
-from shipcast.ingest.errors import AnswerUnusable
+from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.files import COUNTS, counted, load_parts, silent
 from shipcast.ingest.merging import same
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import Piece, pieces_of
 from shipcast.ingest.proposals import proposals
 from shipcast.ingest.remote.connectors import connector
-from shipcast.ingest.remote.listing import Batch, Listing, Mark, Record
+from shipcast.ingest.remote.listing import Batch, Listing, Mark, Record, Windowed
 from shipcast.ingest.remote.site import PATIENCE, Patience, Site
 from shipcast.ingest.report import FileLoad, LoadReport
 from shipcast.ingest.sources import Feed, Part
 from shipcast.settings import Settings
-from shipcast.settings.errors import ShipcastError
+from shipcast.settings.errors import ShipcastError, SourceUnreachable
 from shipcast.settings.sources import EventsSource, Remote
 from shipcast.warehouse.built import forget_built
 from shipcast.warehouse.connection import open_work
@@ -192,6 +193,9 @@ class RemoteReading:
             for listing in (self.said, *self.connector.listings()):
                 self.progress(f"{self.name(listing)}: reading")
                 self.read(listing)
+            if isinstance(self.connector, Windowed):
+                with described(self.connector.site):
+                    self.total.sync_windows = self.connector.sync_windows()
         except ShipcastError as error:
             error.detail = self.connector.site.cleaned(error.detail)
             self.store()
@@ -364,18 +368,25 @@ def well_formed(site: Site, batches: Iterator[Batch]) -> Iterator[Batch]:
         They lack something, or hold something else in its place.
     """
     while True:
-        try:
-            batch = next(batches)
-        except StopIteration:
+        with described(site):
+            batch = next(batches, None)
+        if batch is None:
             return
-        except SHAPELESS as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            raise AnswerUnusable(
-                f"{site.name}: an answer of {site.url} is not what its description promises "
-                f"({type(error).__name__} at {Path(where.filename).name}:{where.lineno}).",
-                next_step="Report it, with the version of that server, if it comes again.",
-            ) from error
         yield batch
+
+
+@contextmanager
+def described(site: Site) -> Iterator[None]:
+    """Within the block, an answer that lacks something, or holds something else in its place, is said in words."""
+    try:
+        yield
+    except SHAPELESS as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise AnswerUnusable(
+            f"{site.name}: an answer of {site.url} is not what its description promises "
+            f"({type(error).__name__} at {Path(where.filename).name}:{where.lineno}).",
+            next_step="Report it, with the version of that server, if it comes again.",
+        ) from error
 
 
 def samples(
@@ -397,3 +408,15 @@ def samples(
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])
     return found, names
+
+
+def seen_windows(source: Remote, patience: Patience = SHORT) -> int | None:
+    """How many sync windows the source's token sees; None: there can be none, or it may see none."""
+    reader = connector(source, Nothing(), silent, patience)
+    if not isinstance(reader, Windowed):
+        return None
+    try:
+        with described(reader.site):
+            return reader.seen_windows()
+    except (CredentialsRefused, NothingThere, SourceUnreachable):
+        return None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,39 +17,15 @@ from pydantic import ValidationError
 
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.exporting import EFFECT, KIND, PRODUCT, RULE, SCOPE
-from shipcast.scheduling.calendar.files import IMPORTED
 from shipcast.scheduling.calendar.foreign_zones import described_zone, listed, named_zone
-from shipcast.scheduling.calendar.reading import LARGEST
-from shipcast.scheduling.calendar.rules import LONGEST_MINUTES, Effect, Window
+from shipcast.scheduling.calendar.imported import Wanted, read_bytes, unused
+from shipcast.scheduling.calendar.rules import LONGEST_MINUTES, Window
 from shipcast.scheduling.calendar.zones import clock, microseconds
-from shipcast.settings.files import write_whole
 from shipcast.settings.instants import FIRST_YEAR, LAST_YEAR
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-LONGEST_ID = 80
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 BUSY_KINDS = ("deny", "freeze", "holidays", "business_hours")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How an imported calendar is taken.
-
-    Parameters
-    ----------
-    name
-        What its rules are named after, and the file that holds them.
-    zone
-        That of times that float, and of whole days, where the file names none.
-    effect, scope
-        Of its windows.
-    """
-
-    name: str
-    zone: str
-    effect: Effect = "block"
-    scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -330,15 +305,6 @@ def on_clock(moment: datetime, zone: str) -> datetime:
     return found
 
 
-def read_bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise CalendarError(f"{path}: a calendar has at most {LARGEST // 2**20} MiB.", file=str(path))
-        return path.read_bytes()
-    except OSError as error:
-        raise CalendarError(f"{path}: {error.strerror or error}.", file=str(path)) from error
-
-
 def imported(path: Path, wanted: Wanted) -> tuple[list[dict[str, Any]], list[str]]:
     """The windows of an iCalendar file, as a calendar file has them, and what is to be said of it.
 
@@ -398,29 +364,3 @@ def as_window(group: list[Busy], name: str) -> dict[str, Any]:
         window |= {"rrule": first.rrule, "dtstart": first.starts[0].isoformat()}
         window["except"] = [start.isoformat() for start in sorted(set(first.excepted))]
     return window
-
-
-def unused(name: str, summary: str, taken: set[str]) -> str:
-    """An id of its own, after the summary."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in summary)
-    stem = f"{name}/{' '.join(plain.split())[:LONGEST_ID] or 'event'}"
-    found, number = stem, 1
-    while found in taken:
-        number += 1
-        found = f"{stem}-{number}"
-    taken.add(found)
-    return found
-
-
-def write_imported(home: Path, name: str, windows: list[dict[str, Any]]) -> Path:
-    """Write the windows as a calendar file of their own into the home, in the place of one of that name."""
-    folder = home / IMPORTED
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
-    text = json.dumps({"window": windows}, indent=1, ensure_ascii=False)
-    if len(text.encode()) >= LARGEST:
-        raise CalendarError(
-            f"What was read makes a calendar of more than {LARGEST // 2**20} MiB.", next_step="Nothing was imported."
-        )
-    write_whole(path, [text, "\n"])
-    return path

@@ -22,11 +22,11 @@ from shipcast.verbs.questions import CalendarFile, ChangeType, Environment
 if TYPE_CHECKING:
     from shipcast.answers.calendar import (
         CalendarCheckAnswer,
-        CalendarImportAnswer,
         CalendarListAnswer,
         Checked,
         InForce,
     )
+    from shipcast.answers.calendar_import import CalendarImportAnswer
     from shipcast.answers.proposals import CalendarProposeAnswer
     from shipcast.scheduling.calendar.questions import Question
     from shipcast.scheduling.calendar.scope import Subject
@@ -236,7 +236,7 @@ def export_verb(
     calendar: CalendarFile = None,
 ) -> None:
     """What is in force in a period, as a file for calendar programs or for Argo CD."""
-    from shipcast.answers.calendar import export
+    from shipcast.answers.calendar_export import export
 
     since, until = period(ask, period_from, period_to)
     subject = asked_subject(service, environment, region)
@@ -252,13 +252,18 @@ def export_verb(
 
 def import_verb(
     ask: Ask,
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="An .ics file.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="An .ics file, or a manifest of Argo CD's projects.")],
+    form: Annotated[
+        Literal["ics", "argocd"] | None,
+        typer.Option("--format", help="What the file is; default: argocd where it ends in .yaml or .yml, else ics."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to call it; replaces an import of that name.")
     ] = None,
     effect: Annotated[
-        Literal["block", "approval"], typer.Option(help="What a change during its events needs.")
-    ] = "block",
+        Literal["block", "approval"] | None,
+        typer.Option(help="What a change during its events needs; default: block."),
+    ] = None,
     service: Annotated[
         list[str] | None, typer.Option("--service", metavar="GLOB", help="Of which services; may be repeated.")
     ] = None,
@@ -269,26 +274,32 @@ def import_verb(
         list[str] | None, typer.Option("--region", metavar="GLOB", help="In which regions; may be repeated.")
     ] = None,
 ) -> None:
-    """Let nothing go during the busy events of another calendar, such as a provider's maintenance."""
-    from shipcast.answers.calendar import import_ics
+    """Keep another calendar: let nothing go during its busy events, or only when Argo CD's sync windows would.
+
+    Services, environments and regions narrow what the file leaves open.
+    """
+    from shipcast.answers.calendar_import import import_calendar
 
     given = {"service": service, "environment": environment, "region": region}
     scope = {key: tuple(globs) for key, globs in given.items() if globs}
-    answer = import_ics(ask.settings, ask.as_of, source, name=name, effect=effect, scope=scope)
+    answer = import_calendar(ask.settings, ask.as_of, source, name=name, effect=effect, scope=scope, form=form)
     show(ask, answer, lambda: show_import(ask, answer))
 
 
 def show_import(ask: Ask, answer: CalendarImportAnswer) -> None:
     say(answer.sentence)
     table(
-        ["rule", "opens", "minutes", "zone", "effect"],
+        ["rule", "opens", "minutes", "zone", "effect", "about"],
         [
             [
                 item.rule,
-                item.rrule or (item.openings[0] if len(item.openings) == 1 else f"{len(item.openings):,} times"),
+                item.rrule
+                or item.cron
+                or (item.openings[0] if len(item.openings) == 1 else f"{len(item.openings):,} times"),
                 f"{item.minutes:,}",
                 item.tz,
-                item.effect,
+                f"{item.effect} outside" if item.kind == "allow" else item.effect,
+                " ".join(glob for globs in item.scope.values() for glob in globs) or "all",
             ]
             for item in answer.items[:SHOWN]
         ],

@@ -80,6 +80,8 @@ def connect_verb(
     }
     given = {name: value for name, value in given.items() if value not in (None, False, {}, [])}
     source = source_of(kind, given)
+    switches = {name: value for name in given if isinstance(value := getattr(source, name), bool)}
+    given = {**given, **switches}  # typed as text behind --with
     answer = connect_answer(ask.settings, source, ask.as_of, given={"kind": kind, **given}, dry_run=dry_run)
     show(ask, answer, lambda: show_connect(ask, answer))
 

@@ -139,6 +139,9 @@ MISTAKES = [
     (["calendar", "export", "--format", "argocd", "--from", "2027-01-01", "--to", "2028-01-02"], 2, "a year at most"),
     (["calendar", "import", "nowhere.ics"], 3, "nowhere.ics"),
     (["calendar", "import", "calendar.toml", "--name", "../up"], 2, "cannot name a calendar"),
+    (["calendar", "import", "calendar.toml", "--format", "argocd"], 3, "neither YAML nor JSON"),
+    (["calendar", "import", "nowhere.yml"], 3, "nowhere.yml"),
+    (["calendar", "import", "shop.yaml", "--effect", "block"], 2, "Sync windows say themselves"),
 ]
 
 
@@ -249,6 +252,44 @@ def test_an_export_for_argo_cd_holds_its_windows_below_what_they_cannot_say(ask,
     ]
     assert (answer["format"], answer["argocd"], answer["ics"]) == ("argocd", None, None)
     assert "Sync windows cannot say board: left out." in answer["warnings"]
+
+
+PROJECT = """
+kind: AppProject
+metadata: {name: shop}
+spec:
+  syncWindows:
+  - {kind: deny, schedule: "0 9 * * *", duration: 3h, applications: [pay], description: stock count}
+  - {kind: allow, schedule: "0 0 * * *", duration: 24h, namespaces: [test], manualSync: true}
+"""
+
+
+@pytest.mark.parametrize(("name", "flags"), [("shop.yaml", []), ("shop.json", ["--format", "argocd"])])
+def test_sync_windows_of_a_manifest_say_what_may_go(ask, tmp_path, name, flags):
+    text = PROJECT if name.endswith("yaml") else json.dumps(yaml.safe_load(PROJECT))
+    (tmp_path / name).write_text(text)
+    answer = answered(ask, "calendar", "import", name, *flags)
+    [item] = answered(ask, "calendar", "check", "pay", *SHUT)["items"]
+
+    assert [(one["rule"], one["cron"], one["effect"], one["scope"]) for one in answer["items"]] == [
+        ("shop/stock count", "0 9 * * *", "block", {"service": ["pay"]}),
+        ("shop/allow-1", "0 0 * * *", "approval", {"environment": ["test"]}),
+    ]
+    assert (item["decision"], item["rule"], item["until"]) == ("blocked", "shop/stock count", "2026-12-01T12:00:00Z")
+    assert "shop/allow-1" in ask("calendar", "import", name, *flags)[1]
+
+
+def test_an_import_that_changes_nothing_leaves_its_file_alone(ask, tmp_path):
+    (tmp_path / "shop.yaml").write_text(PROJECT)
+    path = tmp_path / ".shipcast" / "calendars" / "shop.json"
+    ask("calendar", "import", "shop.yaml")
+    first = path.stat()
+    ask("calendar", "import", "shop.yaml")
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+
+    (tmp_path / "shop.yaml").write_text(PROJECT.replace("3h", "4h"))
+    ask("calendar", "import", "shop.yaml")
+    assert '"minutes": 240' in path.read_text()
 
 
 def test_an_import_under_a_taken_id_changes_nothing(ask, tmp_path):

@@ -11,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 
-from shipcast.ingest.errors import CredentialsRefused
+from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused
+from shipcast.ingest.remote.sync_windows import SyncWindow, Target
 from shipcast.settings.errors import SourceUnreachable
 from shipcast.settings.sources import ArgocdSource
 
@@ -41,6 +42,8 @@ class Application:
     images: list[str] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
+    project: str = "default"
+    destination: dict[str, str] = field(default_factory=dict)
 
     def sync(self, day: int, revision: str, **more: Any) -> Application:
         by = {"username": "ada"}
@@ -68,18 +71,29 @@ class Application:
 
     def listed(self) -> dict[str, Any]:
         state = {name: self.state.get(name) for name in ("phase", "startedAt", "finishedAt")}
-        return {"metadata": self.meta, "spec": {"project": "default"}, "status": {"operationState": state}}
+        spec = {"project": self.project, "destination": self.destination}
+        return {"metadata": self.meta, "spec": spec, "status": {"operationState": state}}
 
     def whole(self) -> dict[str, Any]:
         status = {"history": self.history, "operationState": self.state, "summary": {"images": self.images}}
-        return {"metadata": self.meta, "spec": {"project": "default"}, "status": status}
+        return {"metadata": self.meta, "spec": {"project": self.project}, "status": status}
 
 
 @dataclass
 class Server:
-    """What one server knows; of a list it gives the fields that it is asked for, without a history."""
+    """What one server knows; of a list it gives the fields that it is asked for, without a history.
+
+    Parameters
+    ----------
+    projects
+        The sync windows of each.
+    seen
+        The projects that the token may see; None: all, and which there are.
+    """
 
     applications: list[Application] = field(default_factory=list)
+    projects: dict[str, list[dict[str, Any]] | None] = field(default_factory=lambda: {"default": None})
+    seen: set[str] | None = None
 
     def answer(self, asked: Asked) -> Told:
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -87,8 +101,22 @@ class Server:
         if asked.path == "/api/v1/applications":
             assert "items.status.operationState.startedAt" in asked.parameters["fields"]
             return Told({"items": [each.listed() for each in self.applications] or None, "metadata": {}})
+        if asked.path == "/api/v1/projects":
+            assert asked.parameters["fields"] == "items.metadata.name,items.spec.syncWindows"
+            shown = [self.project(name) for name in self.projects if self.seen is None or name in self.seen]
+            return Told({"items": shown or None, "metadata": {}})
+        if asked.path.startswith("/api/v1/projects/"):
+            name = asked.path.rsplit("/", 1)[1]
+            if self.seen is not None and name not in self.seen:
+                return Told({"error": "permission denied", "code": 7}, 403)
+            is_there = name in self.projects
+            return Told(self.project(name)) if is_there else Told({"error": "not found", "code": 5}, 404)
         found = [each for each in self.applications if asked.path == f"/api/v1/applications/{each.name}"]
         return Told(found[0].whole()) if found else Told({"error": "permission denied", "code": 7}, 403)
+
+    def project(self, name: str) -> dict[str, Any]:
+        windows = self.projects[name]
+        return {"metadata": {"name": name}, "spec": {"syncWindows": windows} if windows is not None else {}}
 
 
 def shop() -> Server:
@@ -242,3 +270,100 @@ def test_an_empty_server_gives_nothing_and_an_expired_token_is_said(reader: Read
     with pytest.raises(CredentialsRefused, match="the token in ARGOCD_TOKEN") as raised:
         reader.read(source(argocd))
     assert TOKEN not in str(raised.value) + repr(raised.value.__dict__)
+
+
+DENY = {"kind": "deny", "schedule": "0 9 * * *", "duration": "3h", "applications": ["*"]}
+
+
+def windowed(server: Server) -> Server:
+    """Two projects with windows, and one without."""
+    where = {"namespace": "pay", "server": "https://1.2.3.4"}
+    server.applications = [
+        Application("pay-production", project="bank", destination=where).sync(1, sha("a")),
+        Application("shop-production", project="").sync(2, sha("b")),
+        Application("shop-review", destination={"name": "in-cluster"}).sync(3, sha("c")),
+        Application("root", project="infra"),
+    ]
+    server.projects = {"bank": [DENY, {**DENY, "kind": "allow"}], "default": [DENY], "idle": [DENY]}
+    return server
+
+
+def test_sync_windows_come_with_the_applications_of_their_project(reader: Reader, argocd: Vendor, server: Server):
+    windowed(server)
+    found = reader.read(source(argocd, sync_windows=True, environments={"review": ""}, services={"pay": "pay-api"}))
+
+    pay = Target("pay-production", "pay", "https://1.2.3.4", "", "pay-api", "production")
+    assert found.sync_windows == [
+        SyncWindow("bank", 0, DENY, (pay,)),
+        SyncWindow("bank", 1, {**DENY, "kind": "allow"}, (pay,)),
+        SyncWindow("default", 0, DENY, (Target("shop-production", "", "", "", "shop", "production"),)),
+    ]
+    assert [each.path for each in argocd.asked].count("/api/v1/applications") == 1
+    assert [each.path for each in argocd.asked if "project" in each.path] == ["/api/v1/projects"]
+
+
+def test_sync_windows_are_asked_for_only_where_they_are_wanted(reader: Reader, argocd: Vendor, server: Server):
+    windowed(server)
+
+    assert reader.read(source(argocd)).sync_windows is None
+    assert not [each for each in argocd.asked if "project" in each.path]
+
+
+def test_wanting_sync_windows_reads_no_row_again(reader: Reader, argocd: Vendor, server: Server):
+    reader.read(source(argocd))
+    report = reader.read(source(argocd, sync_windows=True))
+
+    assert (sum(item.read for item in report.items), report.sync_windows) == (0, [])
+    assert not [warning for warning in report.warnings if "from the beginning" in warning]
+
+
+def test_of_one_project_only_its_windows_are_asked_for(reader: Reader, argocd: Vendor, server: Server):
+    windowed(server).seen = {"bank"}
+    server.applications = server.applications[:1]
+    found = reader.read(source(argocd, project="bank", sync_windows=True)).sync_windows
+
+    assert [(each.project, each.number) for each in found or ()] == [("bank", 0), ("bank", 1)]
+    assert [each.path for each in argocd.asked if "project" in each.path] == ["/api/v1/projects/bank"]
+
+
+@pytest.mark.parametrize("seen", [set(), {"default"}])
+def test_without_the_right_to_a_project_rows_are_read_and_the_right_is_named(
+    reader: Reader, argocd: Vendor, server: Server, seen: set[str]
+):
+    windowed(server).seen = seen
+
+    with pytest.raises(CredentialsRefused) as raised:
+        reader.read(source(argocd, sync_windows=True))
+
+    said = str(raised.value)
+    assert "the project bank" in said
+    assert "p, role:shipcast, projects, get, *, allow" in said
+    assert "The 3 rows that came before are stored." in said
+    assert len(deployments(reader)) == 3
+
+
+def test_a_project_that_is_gone_has_no_windows(reader: Reader, argocd: Vendor, server: Server):
+    del windowed(server).projects["bank"]
+    found = reader.read(source(argocd, sync_windows=True)).sync_windows
+
+    assert [each.project for each in found or ()] == ["default"]
+
+
+def test_projects_that_do_not_answer_fail_the_reading_when_the_rows_are_stored(
+    reader: Reader, argocd: Vendor, server: Server
+):
+    windowed(server)
+    argocd.faults = [*[None] * 4, *["502"] * 6]
+    with pytest.raises(SourceUnreachable):
+        reader.read(source(argocd, sync_windows=True))
+    assert len(deployments(reader)) == 3
+
+    argocd.faults = [None, "502", "truncated"]
+    assert len(reader.read(source(argocd, sync_windows=True)).sync_windows or ()) == 3
+
+
+def test_a_list_of_projects_that_is_none_is_said(reader: Reader, argocd: Vendor, server: Server):
+    windowed(server).projects["bank"] = {"0": DENY}  # type: ignore[assignment]
+
+    with pytest.raises(AnswerUnusable, match="not what its description promises"):
+        reader.read(source(argocd, sync_windows=True))

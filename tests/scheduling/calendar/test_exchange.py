@@ -10,7 +10,8 @@ from icalendar import Calendar as ICalendar
 
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.scheduling.calendar.exporting import KIND, PRODUCT, SCOPE, deployment_ics, occurrences_ics
-from shipcast.scheduling.calendar.importing import Wanted, imported, write_imported
+from shipcast.scheduling.calendar.imported import Wanted, write_imported
+from shipcast.scheduling.calendar.importing import imported
 from shipcast.scheduling.calendar.occurrences import occurrences
 from shipcast.scheduling.calendar.reading import read_calendar
 
