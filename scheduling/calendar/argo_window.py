@@ -22,7 +22,6 @@ PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", flags=re.ASCII)
 DURATION = re.compile(rf"[+-]?(?:0|(?:{PART.pattern})+)", flags=re.ASCII)
 LONGEST_TEXT = 100  # of a duration
 SOME_YEARS = (date(2024, 1, 1), date(2028, 12, 31))  # of which two have a 29 February
-SAME_RANGE = re.compile(r"^(\w+)-\1/\d+$")
 OPEN_WEEKDAY = re.compile(r"^(\w+)/(\d+)$")
 
 Globs = tuple[str, ...]
@@ -48,14 +47,13 @@ def go_minutes(text: object) -> Fraction:
 def common_schedule(text: object) -> str:
     """A schedule so that our reader takes it as Argo CD's does: `?` is any, and weekdays 1/2 end on Saturday.
 
-    >>> common_schedule("0 22 ? * 1-5"), common_schedule("0 3-3/2 * * 1/2")
+    >>> common_schedule("0 22 ? * 1-5"), common_schedule("0 3 * * 1/2")
     ('0 22 * * 1-5', '0 3 * * 1-6/2')
     """
     fields = str(text).replace("?", "*").split()
-    terms = [[SAME_RANGE.sub(r"\1", term) for term in field.split(",")] for field in fields]
-    if len(terms) == 5:
-        terms[4] = [OPEN_WEEKDAY.sub(r"\1-6/\2", term) for term in terms[4]]
-    found = " ".join(",".join(field) for field in terms)
+    if len(fields) == 5:
+        fields[4] = ",".join(OPEN_WEEKDAY.sub(r"\1-6/\2", term) for term in fields[4].split(","))
+    found = " ".join(fields)
     parse_cron(found)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -22,6 +23,7 @@ FIELDS = {  # the values of each, and those that any day admits
     "month": "1 to 12 or JAN to DEC",
     "day of week": "0 to 7 or SUN to SAT (0 and 7 are Sunday), with #n or L",
 }
+SAME_RANGE = re.compile(r"\b(\w+)-\1/\d+\b")
 SHAPE = "it has five fields: minute, hour, day of month, month, day of week, such as '0 22 * * 1-5'"
 
 
@@ -100,9 +102,15 @@ def check_fields(fields: list[str]) -> None:
 
 
 def simulated(fields: list[str]) -> CronSim | None:
-    """The library's reading of the fields; None: it has none."""
+    """The library's reading of the fields; None: it has none.
+
+    A range of one value is that value: the library takes its step for one that goes on to the last.
+
+    >>> simulated("0 9-9/2 * * *".split()).hours
+    {9}
+    """
     try:
-        return CronSim(" ".join(fields), START)
+        return CronSim(SAME_RANGE.sub(r"\1", " ".join(fields)), START)
     except Exception:  # it breaks in many ways over what is none
         return None
 
