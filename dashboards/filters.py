@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -37,6 +38,8 @@ class Filters:
         That nothing is known of all of the period it would be compared with, in words; empty: it is, or none is asked.
     zone
         The reader's clock.
+    left_out
+        What the address names that there is not, in words; empty: nothing.
     """
 
     service: str | None
@@ -47,6 +50,7 @@ class Filters:
     before: tuple[datetime, datetime] | None
     zone: str
     unknown_before: str = ""
+    left_out: str = ""
 
     @property
     def scope(self) -> dict[str, Any]:
@@ -91,10 +95,11 @@ def chosen(row: DeltaGenerator, choices: Choices, zone: str, as_of: datetime) ->
     UsageError
         Own dates do not follow each other.
     """
+    environments = ["production", *(name for name in choices.environments if name != "production")]
+    left_out = not_to_be_had({"service": choices.services, "team": choices.teams, "environment": environments})
     with row:
         service = named("Service", "service", choices.services)
         team = named("Team", "team", choices.teams)
-        environments = ["production", *(name for name in choices.environments if name != "production")]
         environment = select("Environment", "environment", environments)
         period = select("Period", "period", [*WEEKS, WHOLE, OWN], default="13 weeks")
         own = own_period(as_of, zone) if period == OWN else None
@@ -110,7 +115,16 @@ def chosen(row: DeltaGenerator, choices: Choices, zone: str, as_of: datetime) ->
             before = None
             unknown = f"Not compared with the time before: nothing is known from before {first:%-d %b %Y}."
         since = max(since, min(first, until or as_of))
-    return Filters(service, team, environment, since, until, before, clock, unknown)
+    return Filters(service, team, environment, since, until, before, clock, unknown, left_out)
+
+
+def not_to_be_had(options: Mapping[str, Sequence[str]]) -> str:
+    """What the address names that there is not, in words; empty: nothing."""
+    named = {key: st.query_params.get(key) for key in options}
+    unknown = [f"{key} {name}" for key, name in named.items() if name and name not in (*options[key], ALL)]
+    if not unknown:
+        return ""
+    return f"Nothing known here is called so, and the filter was left out: {', '.join(unknown)}."
 
 
 @cache

@@ -90,6 +90,8 @@ class Frame:
             nothing_to_read(title, error)
             return
         freshness(found, filters.zone)
+        if filters.left_out:
+            cards.note(filters.left_out)
         self.view = View(found, filters, known)
 
     def draw(self, page: ModuleType) -> None:

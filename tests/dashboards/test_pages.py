@@ -37,6 +37,13 @@ def test_what_is_no_time_is_said_to_be_none(page_home):
     assert empties(page) == ["unknown"]
 
 
+def test_a_name_in_the_address_that_nothing_has_is_said_to_be_left_out(page_home):
+    page = drawn(page_home, "delivery", CUT, service="<b>nope", environment="production", team="All")
+
+    assert "Nothing known here is called so, and the filter was left out: service <b>nope." in words(page)
+    assert "called so" not in words(drawn(page_home, "delivery", CUT, service="web"))
+
+
 @pytest.mark.parametrize("as_of", ["0001-01-01", "9999-12-31", "x" * 10_000])
 def test_a_time_that_cannot_be_asked_about_is_refused_on_every_page(page_home, as_of):
     for path in PAGES:
