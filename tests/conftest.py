@@ -38,6 +38,11 @@ DEAREST = (
 )  # fmt: skip
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Three for two cores: tests wait for servers, browsers and deadlines a good part of their time."""
+    return max(2, (os.cpu_count() or 2) * 3 // 2)
+
+
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(DEAREST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
