@@ -203,6 +203,8 @@ def found_for(settings: Settings, as_of: datetime, before: Outbox) -> Found:
 def queue(settings: Settings, as_of: datetime, before: Outbox, found: Found) -> Outbox:
     """The outbox with what was found, and without what is old."""
     current = {one.id for one in found.notices}
+    if not found.warnings:  # else what is the case may not have been found
+        before = before.without_withdrawn(current, as_of)
     outbox = before.queued(found.notices, settings.notify, as_of).pruned(current, as_of)
     return outbox.model_copy(update={"levels": found.levels})
 

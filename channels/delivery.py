@@ -36,6 +36,8 @@ def deliver(
             if now - waiting.queued_at < GIVES_UP:
                 continue
             ended = waiting.given_up(now, f"no channel is called {waiting.channel} any more")
+        elif (why := waiting.outlived(now, notice.late_from)) is not None:
+            ended = waiting.given_up(now, waiting.said or why)
         elif waiting.channel in failed or not is_due(waiting, now) or held_until(channel, notice, now, zone):
             continue
         else:
@@ -52,6 +54,8 @@ def attempted(channel: Channel, notice: Notice, waiting: Delivery, now: datetime
         return waiting.delivered(now, send(channel, notice, now))
     except ShipcastError as error:
         return waiting.failed(now, error.detail, error.facts.get("pause"), notice.late_from)
+    except Exception as error:  # what nobody thought of is to stop no other channel; its words may hold a secret
+        return waiting.failed(now, f"{channel.label}: this is a bug ({type(error).__name__}).", None, notice.late_from)
 
 
 def is_due(waiting: Delivery, now: datetime) -> bool:

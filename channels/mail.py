@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from contextlib import suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -79,6 +80,11 @@ def send(channel: EmailChannel, notice: Notice, now: datetime, deadline: float) 
             f"{label}: the connection to its server was refused, or broke off.",
             next_step="See whether the server can be reached, and its port.",
         ) from None
+    except ValueError:
+        raise ChannelRefuses(
+            f"{label}: its server asks for a proof that cannot be given, or the user is not of plain letters.",
+            next_step="See whether user is right, and whether the server takes a user and a password.",
+        ) from None
     return f"{refused} of {len(channel.to)} recipients were refused" if refused else ""
 
 
@@ -96,12 +102,16 @@ def handed_over(channel: EmailChannel, message: EmailMessage, password: SecretSt
         server: smtplib.SMTP = smtplib.SMTP_SSL(channel.host, channel.port, hello, timeout=silence, context=context)
     else:
         server = smtplib.SMTP(channel.host, channel.port, hello, timeout=silence)
-    with server:
+    try:
         if channel.tls == "starttls":
             server.starttls(context=context)
         if channel.user is not None and password is not None:
             server.login(channel.user, password.get_secret_value())
         return len(server.send_message(message))
+    finally:
+        with suppress(OSError, smtplib.SMTPException):  # how it says goodbye changes nothing of what it took
+            server.quit()
+        server.close()
 
 
 def shown(channel: EmailChannel, notice: Notice) -> str:

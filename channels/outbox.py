@@ -68,6 +68,12 @@ class Delivery(Record):
         asked = timedelta(seconds=min(pause or 0.0, LONGEST_PAUSE.total_seconds()))
         return self.model_copy(update={"attempts": attempts, "next_at": now + max(wait, asked), "said": said})
 
+    def outlived(self, now: datetime, late_from: datetime | None) -> str | None:
+        """Why it is not to be tried any more; None: it is."""
+        if late_from is not None and now >= late_from:
+            return "it would have come too late"
+        return "it waited for over three days" if now - self.queued_at > GIVES_UP else None
+
     def given_up(self, now: datetime, said: str) -> Delivery:
         return self.model_copy(update={"state": "gave_up", "next_at": None, "ended_at": now, "said": said})
 
@@ -103,6 +109,15 @@ class Outbox(Record):
             if entry.deliveries or added:
                 entries[notice.id] = entry.model_copy(update={"deliveries": (*entry.deliveries, *added)})
         return self.model_copy(update={"entries": tuple(entries.values())})
+
+    def without_withdrawn(self, current: Collection[str], now: datetime) -> Outbox:
+        """With what waits of a window that is not going to open any more given up, by the ids of what is the case."""
+        outbox = self
+        for notice, waiting in self.pending:
+            if notice.kind == "window_opening" and notice.id not in current:
+                why = waiting.outlived(now, notice.late_from) or "its booking was taken back"
+                outbox = outbox.replaced(notice, waiting.given_up(now, why))
+        return outbox
 
     def pruned(self, current: Collection[str], now: datetime) -> Outbox:
         """Without what is older than 60 days and is not the case any more, by the ids of what is."""

@@ -31,6 +31,7 @@ OPTIONS: Mapping[str, Any] = {
     "client.toolbarMode": "minimal",
     "global.developmentMode": False,
     "logger.hideWelcomeMessage": True,
+    "server.allowedHosts": [LOOPBACK, "localhost"],  # a name of a stranger's that leads here would see and book all
     "server.enableStaticServing": False,
     "server.fileWatcherType": "none",
     "server.headless": True,

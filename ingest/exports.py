@@ -95,8 +95,14 @@ def files(path: Path) -> list[Path]:
     NothingToLoad
         There is none.
     """
-    found = sorted(each for each in path.iterdir() if not each.name.startswith((".", "_"))) if path.is_dir() else [path]
-    if not path.is_dir() and not path.exists():
+    try:
+        is_there, is_dir = path.exists(), path.is_dir()
+        found = sorted(each for each in path.iterdir() if not each.name.startswith((".", "_"))) if is_dir else [path]
+    except OSError as error:
+        raise NothingToLoad(
+            f"{shown(path)} cannot be read: {error.strerror or error}.", next_step="Let this user read it."
+        ) from error
+    if not is_there:
         raise NothingToLoad(f"{shown(path)}: there is no such file or folder.", next_step="Export it there first.")
     wanted = [each for each in found if each.name.lower().endswith(CSV + JSON)]
     if not wanted:

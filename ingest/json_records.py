@@ -89,4 +89,4 @@ def as_text(value: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, list):
         return ";".join(text for each in value if (text := as_text(each)) is not None)
-    return str(value)
+    return str(value).encode("utf-8", "replace").decode()  # half of a pair of surrogates is no letter

@@ -164,7 +164,7 @@ def moment(text: str | None) -> float | None:
     """Seconds since 1970 of an HTTP date; None: it is none."""
     try:
         return parsedate_to_datetime(text).timestamp() if text else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -108,7 +108,7 @@ def unread() -> int:
 
 def explained(error: Exception, arguments: list[str]) -> int:
     """Say what went wrong; the exit code it deserves."""
-    from shipcast.console import show_bug, show_error
+    from shipcast.console import bug, show_error
     from shipcast.warehouse.damage import storage_error
 
     if isinstance(error, TyperException):
@@ -120,7 +120,7 @@ def explained(error: Exception, arguments: list[str]) -> int:
         return error.exit_code
     if "--debug" in arguments:
         raise error
-    show_bug(error, arguments)
+    show_error(bug(error), arguments)
     return ShipcastError.exit_code
 
 

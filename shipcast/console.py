@@ -251,12 +251,15 @@ def problem(error: ShipcastError, arguments: list[str]) -> dict[str, Any]:
     }
 
 
-def show_bug(error: Exception, arguments: list[str]) -> None:
+def bug(error: Exception) -> ShipcastError:
     """A bug of ours: what broke, and where, in one line; the trace only with --debug."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119
-    bug = ShipcastError(
-        f"this is a bug: {type(error).__name__} at {where}: {shown(error)}.",
+    return ShipcastError(
+        f"this is a bug: {broken(error)}: {shown(error)}.",
         next_step="Run it again with --debug and report what it prints.",
     )
-    show_error(bug, arguments)
+
+
+def broken(error: Exception) -> str:
+    """What kind of error it is, and where it was raised, without its words."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119

@@ -155,12 +155,26 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
                 loads.append((source, load_source(settings, source, progress)))
             except PASSED_OVER as failure:
                 loads.append((source, failure))
+            except (ShipcastError, OSError, MemoryError):
+                raise
+            except Exception as fault:
+                loads.append((source, faulty(source, fault)))
         record(settings.home, [(source.label, outcome(load)) for source, load in loads], datetime.now(UTC))
         dropped = prune(settings)
         with suppress(InboxUnusable):  # whoever reads it has said so
             Inbox(settings.home).prune(datetime.now(UTC))
         build, snapshot = built(settings, progress)
     return RunReport(loads, build, snapshot, dropped)
+
+
+def faulty(source: Source, fault: Exception) -> ShipcastError:
+    """What nobody thought of in a source, which is to stop no other."""
+    from shipcast.console import broken
+
+    return ShipcastError(
+        f"{source.label}: this is a bug ({broken(fault)}); nothing more was read of it.",
+        next_step="Report it. What was stored stays.",
+    )
 
 
 def outcome(load: LoadReport | ShipcastError) -> int | ShipcastError:

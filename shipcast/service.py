@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from shipcast.settings.errors import ConfigurationError, ShipcastError, UsageError
+from shipcast.settings.errors import ConfigurationError, UsageError
 
 SHORTEST = timedelta(minutes=1)
 
 
-def repeat(every: timedelta, work: Callable[[], object], failed: Callable[[ShipcastError], object]) -> None:
+def repeat(every: timedelta, work: Callable[[], object], failed: Callable[[Exception], object]) -> None:
     """Do the work now and then at each multiple of `every` from now on; a failure is told and the next one is due.
 
-    What is still at work when the next is due makes that one fall out, so that a slow source piles nothing up. A signal
-    ends it, between two or within one; whatever was published last stays.
+    What is still at work when the next is due makes that one fall out, so that a slow source piles nothing up. A bug
+    is a failure too. A signal ends it, between two or within one; whatever was published last stays.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def repeat(every: timedelta, work: Callable[[], object], failed: Callable[[Shipc
             if is_first:
                 raise
             failed(error)
-        except ShipcastError as error:
+        except Exception as error:
             failed(error)
         is_first = False
         waiting.wait(until_next(time.monotonic() - begun, every.total_seconds()))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from shipcast.ask import Ask, group, verb
-from shipcast.console import hint, progress, say, show, show_error, table, tell
+from shipcast.console import hint, progress, say, show, table, tell
 from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 
@@ -237,8 +237,15 @@ def run_verb(
     repeat(
         check_pace(parse_duration(every, "--every")),
         lambda: run_again(ask),
-        lambda error: show_error(error, as_typed),
+        lambda error: failed(error, as_typed),
     )
+
+
+def failed(error: Exception, arguments: list[str]) -> None:
+    """Say why one of many runs came to nothing, as the last words of a single one would."""
+    from shipcast.__main__ import explained
+
+    explained(error, arguments)
 
 
 def run_once(ask: Ask) -> int:

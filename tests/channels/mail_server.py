@@ -56,6 +56,8 @@ class Conversation(socketserver.StreamRequestHandler):
                 self.say("354 go on")
                 mail.messages.append(b"".join(iter(self.rfile.readline, b".\r\n")))
                 self.say(mail.faults.get("END", "250 taken"))
+            elif verb == "AUTH" and "CRAM" in line:
+                self.say("334 abcde")
             else:
                 self.say({"AUTH": "235 in", "QUIT": "221 bye"}.get(verb, "250 fine"))
 

@@ -109,6 +109,36 @@ def test_a_failed_message_is_given_up_once_it_would_come_too_late(home):
     assert deliveries(home)[0].state == "gave_up"
 
 
+def test_what_was_waiting_until_it_would_come_too_late_or_for_days_is_not_sent_any_more(home):
+    deaf, ears = Ears(deaf=100), Ears()
+    run(home, deaf, AT, notices=[notice(late_from=AT + 30 * MINUTE)])
+    run(home, ears, AT + 31 * MINUTE, notices=())
+    assert (ears.heard, deliveries(home)[0].state) == ([], "gave_up")
+
+    (home / FILE).unlink()
+    run(home, deaf, AT)
+    run(home, ears, AT + 10 * DAY, notices=())
+    assert (ears.heard, deliveries(home)[0].state) == ([], "gave_up")
+
+
+def test_a_window_that_is_not_going_to_open_any_more_is_not_announced():
+    opening = notice(kind="window_opening")
+    waiting = Outbox().queued([opening], [SLACK[0]], AT)
+
+    assert waiting.without_withdrawn({opening.id}, AT) == waiting
+    [(one, ended)] = [(one.notice.id, one.deliveries[0]) for one in waiting.without_withdrawn((), AT).entries]
+    assert (one, ended.state, ended.said) == (opening.id, "gave_up", "its booking was taken back")
+
+
+def test_a_fault_that_nobody_thought_of_fails_one_channel_without_its_words(home):
+    def broken(channel, one, now):
+        raise OverflowError("secret")
+
+    run(home, broken, AT)
+
+    assert (deliveries(home)[0].state, deliveries(home)[0].said) == ("pending", "slack: this is a bug (OverflowError).")
+
+
 def test_a_crash_between_sending_and_noting_repeats_the_same_id_and_loses_nothing(home):
     ears = Ears()
 

@@ -176,6 +176,31 @@ def test_what_a_server_refuses_is_said_without_its_words(server, channel, answer
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("goodbye", ["421 busy", "250 fine"])
+def test_a_message_that_was_taken_is_sent_whatever_the_goodbye(post_office, goodbye):
+    post_office.faults = {"QUIT": goodbye}
+
+    assert send(email(post_office.address), notice(), AT) == ""
+    assert len(post_office.messages) == 1
+
+
+@pytest.mark.parametrize(("user", "offer"), [("m\u00fcller", "AUTH PLAIN"), ("me", "AUTH CRAM-MD5")])
+def test_what_cannot_be_proved_to_a_mail_server_is_said(post_office, user, offer):
+    post_office.offers = (offer,)
+
+    with pytest.raises(ChannelRefuses, match="a proof that cannot be given"):
+        send(email(post_office.address, user=user, password_env="MAIL_PASSWORD"), notice(), AT)
+    assert post_office.messages == []
+
+
+def test_a_pause_until_a_year_that_no_clock_has_is_none(server):
+    server.answer = lambda asked: Told({}, 503, {"Retry-After": "Wed, 21 Oct 99999999999 07:28:00 GMT"})
+
+    with pytest.raises(ChannelUnreachable) as caught:
+        send(webhook(), notice(), AT)
+    assert caught.value.facts.get("pause") is None
+
+
 @pytest.mark.parametrize("fault", ["drip", "reset", "truncated"])
 def test_a_server_that_does_not_answer_in_time_or_breaks_off_is_left(server, fault):
     server.answer, server.faults = (lambda asked: Told(raw=b"x" * 200)), [fault]

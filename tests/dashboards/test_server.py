@@ -13,6 +13,15 @@ from shipcast.dashboards.own_files import ROOT, OwnFiles
 SCRIPT = next((ROOT / "static" / "js").glob("index.*.js"))
 ADDRESS = f"/static/js/{SCRIPT.name}"
 CONNECTION = """
+UPGRADE = '''GET /_stcore/stream HTTP/1.1
+Host: {host}
+Origin: http://{host}
+Connection: Upgrade
+Upgrade: websocket
+Sec-WebSocket-Version: 13
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+
+'''
 import asyncio, socket, sys
 from shipcast.dashboards.server import server
 
@@ -27,6 +36,12 @@ async def look(port):
     [connection] = page.server_state.connections
     print(connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
     writer.close()
+    for host in ("127.0.0.1", "localhost", "evil.example"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        asked = UPGRADE.format(host=f"{host}:{port}").replace("\\n", "\\r\\n")
+        writer.write(asked.encode())
+        print(host, (await reader.readline()).split()[1].decode())
+        writer.close()
     page.should_exit = True
     await served
 
@@ -77,12 +92,12 @@ def test_all_else_is_asked_of_the_app_behind(app, path, method, headers):
     assert Answer(app, path, method, headers).body == b"asked of the app behind"
 
 
-def test_what_is_small_is_sent_at_once():
+def test_what_is_small_is_sent_at_once_and_strangers_names_are_refused():
     found = subprocess.run(
         [sys.executable, "-c", CONNECTION, str(free_port())], capture_output=True, text=True, check=True
     )
 
-    assert found.stdout == "1\n"
+    assert found.stdout.splitlines() == ["1", "127.0.0.1 101", "localhost 101", "evil.example 403"]
 
 
 def test_a_browser_is_opened_once_the_page_is_there_and_only_where_it_is_asked_for(tmp_path, monkeypatch):

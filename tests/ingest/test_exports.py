@@ -286,3 +286,15 @@ def test_what_is_not_there_or_no_export_is_said(home: Home):
         home.read(home.folder / "in.csv", CONNECT / "jira.toml")
     with pytest.raises(NothingToLoad, match=r"Looked for files that end in \.csv"):
         home.read(home.write("in.xlsx", "PK"), CONNECT / "jira.toml")
+
+
+def test_half_a_pair_of_surrogates_is_no_letter(home: Home):
+    path = home.write("in.json", '[{"Number": "I\\ud83d", "Service": "pay", "Opened": "2025-07-04T10:00:00Z"}]')
+    home.read(path, home.write("mapping.toml", INCIDENTS))
+
+    assert home.rows("select incident_id from raw.incidents") == [("I?",)]
+
+
+def test_a_place_that_cannot_be_looked_into_is_said_to_be_so(home: Home):
+    with pytest.raises(NothingToLoad, match="cannot be read: File name too long"):
+        home.read(home.folder / ("x" * 300), home.write("mapping.toml", INCIDENTS))

@@ -20,9 +20,24 @@ SOURCES = f"""
 path = "gone"
 
 [[sources]]
+kind = "export"
+path = "deep.json"
+mapping = "incidents.toml"
+
+[[sources]]
 path = "input"
 
 {REPOSITORY}releases = "merges"
+"""
+
+
+MAPPING = """
+table = "incidents"
+
+[columns]
+incident_id = "key"
+service = "service"
+started_at = "key"
 """
 
 
@@ -33,6 +48,8 @@ def home(trained_home, tmp_path_factory):
     subprocess.run(["git", "init", "-q", str(home / "shop")], check=True)
     subprocess.run(["git", *PERSON, "commit", "-q", "--allow-empty", "-m", "first"], cwd=home / "shop", check=True)
     (home / "shipcast.toml").write_text(SOURCES, encoding="utf-8")
+    (home / "deep.json").write_text(f'[{{"key": "A-1", "service": {"[" * 700}{"]" * 700}}}]', encoding="utf-8")
+    (home / "incidents.toml").write_text(MAPPING, encoding="utf-8")
     return home
 
 
@@ -54,6 +71,7 @@ def test_a_source_that_is_gone_is_named_and_stops_no_other(home, ran):
 
     assert code == 4
     assert any(str(home / "gone") in warning for warning in answer["warnings"])
+    assert any("this is a bug (RecursionError at " in warning for warning in answer["warnings"])
     assert {item["table"] for item in answer["items"]} >= {"deployments", "incidents", "load"}
     assert ask(home, "metrics")[0] == 0
 

@@ -52,7 +52,9 @@ def repeated(*outcomes):
 def test_a_failure_is_told_and_the_next_run_is_due_all_the_same():
     locked, wrong = Locked("another run"), ConfigurationError("tz is wrong")
 
-    assert repeated(None, locked, wrong, None) == [locked, wrong]
+    bug = OverflowError("nobody thought of it")
+
+    assert repeated(None, locked, wrong, bug, None) == [locked, wrong, bug]
 
 
 def test_what_is_wrong_from_the_start_ends_it():
