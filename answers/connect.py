@@ -11,10 +11,10 @@ from pydantic import Field, ValidationError
 from shipcast.answers.answer import Answer, Part
 from shipcast.answers.operations import envelope
 from shipcast.answers.words import listing, plural
-from shipcast.settings import Settings
+from shipcast.settings import FILE_NAME, Settings
 from shipcast.settings.errors import UsageError
 from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource
-from shipcast.settings.writing import add_source
+from shipcast.settings.writing import add_source, toml_entry
 
 SHOWN = 3
 LIVE = ("prod", "live", "main")  # how the names of environments begin or end that are likely to be production
@@ -110,6 +110,7 @@ def connect_answer(
     proposed = tuple(each for each in environments if looks_live(each)) if is_open else ()
     written, is_new = None, False
     if not dry_run and not is_open:
+        check_new(settings, source, given)
         written, is_new = add_source(settings.home, given)
     rows = sum(len(each) for each in found.values())
     return ConnectAnswer(
@@ -132,6 +133,25 @@ def connect_answer(
             ]
         ),
     )
+
+
+def check_new(settings: Settings, source: RemoteSource, given: Mapping[str, Any]) -> None:
+    """Nothing, if no other entry reads the same: two would each tell the other's rows anew.
+
+    Raises
+    ------
+    UsageError
+        One does; what its entry lacks is named.
+    """
+    for known in settings.sources:
+        if known.label == source.label and known != source:
+            stands = {key: value for key, value in known.model_dump().items() if key in given}
+            lacks = {key: value for key, value in given.items() if stands.get(key) != value}
+            entry = ", ".join(toml_entry(lacks).splitlines()[1:]) or "what it lacks"
+            raise UsageError(
+                f"{source.label} is configured already, with other keys; nothing was written.",
+                next_step=f"Put into its entry in {FILE_NAME}: {entry}",
+            )
 
 
 def asked_about(environments: Sequence[str], production: Sequence[str], proposed: Sequence[str]) -> list[str]:

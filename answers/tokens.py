@@ -150,6 +150,12 @@ def write_keys(home: Path, keys: Sequence[Key]) -> None:
         raise storage_error(path, error) from error
 
 
+FIRST_TOKEN = (
+    "It is the first: from now on each request to the API needs a token that may read, those of Prometheus (/metrics) "
+    "and of probes (/readyz) too. /healthz, webhooks and feeds do not."
+)
+
+
 def add_token(home: Path, as_of: datetime, name: str, scopes: Sequence[str], days: int) -> TokenAnswer:
     """A new token of those scopes, which counts for so many days.
 
@@ -160,10 +166,12 @@ def add_token(home: Path, as_of: datetime, name: str, scopes: Sequence[str], day
     UnknownName
         There is no such scope.
     """
+    is_first = all(one.is_feed for one in read_keys(home))
     key, secret = made(home, name, tuple(dict.fromkeys(map(known_scope, scopes))), None, days)
     assert key.expires_at is not None
     return TokenAnswer(
         **envelope(as_of),
+        warnings=(FIRST_TOKEN,) if is_first else (),
         sentence=f"{key.name} may {listing(key.scopes)} until {key.expires_at:%-d %b %Y %H:%M} UTC. "
         "The token is shown this once:",
         items=(item(key),),

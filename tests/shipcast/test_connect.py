@@ -69,6 +69,15 @@ def test_connecting_twice_writes_once(capsys, github):
     assert "stands in" in answer["sentence"]
 
 
+def test_connecting_the_same_with_other_keys_says_what_its_entry_lacks_and_writes_nothing(capsys, github):
+    connect(capsys, "github", "acme/shop", "--url", github.url)
+    code, answer = connect(capsys, "github", "acme/shop", "--url", github.url, "--with", "incident_labels=outage")
+
+    assert (code, len(sources())) == (2, 1)
+    assert "is configured already, with other keys; nothing was written." in answer["detail"]
+    assert answer["detail"].endswith('Put into its entry in shipcast.toml: incident_labels = "outage"')
+
+
 def test_a_look_writes_nothing(capsys, github):
     assert connect(capsys, "github", "acme/shop", "--url", github.url, "--dry-run")[1]["written"] is None
     assert not Path(".shipcast").exists()
