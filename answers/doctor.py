@@ -23,12 +23,12 @@ from shipcast.answers.model_findings import code_findings, model_findings
 from shipcast.answers.operations import envelope
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
-from shipcast.answers.words import age, plural, share
+from shipcast.answers.words import age, listing, plural, share
 from shipcast.ingest.health import Health, health
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import ConfigurationError, Locked, StorageError
-from shipcast.settings.secrets import secret
+from shipcast.settings.secrets import Reference, needed, secret
 from shipcast.settings.sources import EventsSource, RemoteSource
 from shipcast.warehouse.connection import WORK_FILE, open_beside
 from shipcast.warehouse.damage import told
@@ -143,6 +143,8 @@ def home_findings(settings: Settings) -> Iterator[Finding]:
             yield remote_finding(source, known.get(source.label))
         elif not isinstance(source, EventsSource):
             yield local_finding(source.path)
+        if isinstance(source, RemoteSource | EventsSource) and (source.hook_env or source.hook_file):
+            yield hook_finding(source)
     yield from channel_findings(settings)
 
 
@@ -176,6 +178,16 @@ def remote_finding(source: RemoteSource, last: Health | None) -> Finding:
     )
 
 
+def hook_finding(source: RemoteSource | EventsSource) -> Finding:
+    """Whether there is the secret that a source's webhooks are signed with."""
+    try:
+        needed(Reference("the secret of its webhooks", source.hook_env, source.hook_file), source.label)
+    except ConfigurationError as error:
+        return Finding(subject="source", state="missing", finding=error.detail, remedy=error.next_step)
+    said = f"{source.label}: has the secret of its webhooks"
+    return Finding(subject="source", state="good", finding=said, remedy=None)
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What the work database says of its loads: when data last came in and by which load, and what was refused."""
@@ -197,7 +209,7 @@ def calendar_findings(settings: Settings, as_of: datetime) -> Iterator[Finding]:
         return
     else:
         if rules.files:
-            said = f"{plural(len(rules.files), 'file')} in force"
+            said = f"{plural(len(rules.files), 'file')} in force: {listing([str(path) for path in rules.files])}"
             yield Finding(subject="calendar", state="good", finding=said, remedy=None)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from shipcast.answers.doctor import Loaded, doctor, is_behind
 from shipcast.settings import Settings
+from shipcast.settings.sources import EventsSource
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import Snapshot
 
@@ -49,7 +50,7 @@ def test_what_is_missing_is_no_error_and_what_is_broken_is(tmp_path):
 @pytest.mark.parametrize(
     ("text", "state", "said"),
     [
-        ('[[freeze]]\nid = "audit"\nstart = 2026-01-01\nend = 2026-01-05\n', "good", "1 file in force"),
+        ('[[freeze]]\nid = "audit"\nstart = 2026-01-01\nend = 2026-01-05\n', "good", "1 file in force: "),
         ("[[reserve", "broken", "calendar.toml"),
     ],
 )
@@ -60,3 +61,16 @@ def test_a_calendar_that_cannot_be_used_is_found(tmp_path, text, state, said):
 
     assert found.state == state
     assert said in found.finding
+
+
+@pytest.mark.parametrize(("value", "state"), [(None, "missing"), ("x" * 40, "good")])
+def test_a_secret_of_webhooks_that_is_not_there_is_found_before_the_first_one_comes(
+    tmp_path, monkeypatch, value, state
+):
+    if value:
+        monkeypatch.setenv("HOOK_SECRET", value)
+    settings = Settings(home=tmp_path, sources=[EventsSource(kind="events", name="ci", hook_env="HOOK_SECRET")])
+    [found] = [item for item in doctor(settings, datetime.now(UTC)).items if item.subject == "source"]
+
+    assert (found.state, found.remedy) == (state, None if value else "export HOOK_SECRET=...")
+    assert value is None or value not in found.finding
