@@ -55,6 +55,7 @@ PASSED_OVER = (
     ConfigurationError,
     InboxUnusable,
 )  # what is wrong with one source alone
+AFTER_DEPLOYMENTS = {"export": 1, "pagerduty": 2, "prometheus": 2}  # what a source brings, or most often does
 REFUSED = "refused"  # among the parameters of a version: why the gate did
 SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
@@ -149,7 +150,7 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
         )
     loads: list[tuple[Source, LoadReport | ShipcastError]] = []
     with run_lock(settings.home, "run"):
-        for source in settings.sources:
+        for source in in_order(settings.sources):
             progress(f"loading {source.label}")
             try:
                 loads.append((source, load_source(settings, source, progress)))
@@ -165,6 +166,11 @@ def run_all(settings: Settings, progress: Progress) -> RunReport:
             Inbox(settings.home).prune(datetime.now(UTC))
         build, snapshot = built(settings, progress)
     return RunReport(loads, build, snapshot, dropped)
+
+
+def in_order(sources: Sequence[Source]) -> list[Source]:
+    """Those first that say what is deployed: others name services by it, which would else look unknown."""
+    return sorted(sources, key=lambda source: AFTER_DEPLOYMENTS.get(source.kind, 0))
 
 
 def faulty(source: Source, fault: Exception) -> ShipcastError:

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from shipcast.__main__ import run
 from shipcast.answers.sources import sources_answer
 from shipcast.ingest.health import FILE, health, record
+from shipcast.pipeline import in_order
 from shipcast.service import repeat, until_next
 from shipcast.settings import Settings
 from shipcast.settings.errors import ConfigurationError, Locked, SourceUnreachable
-from shipcast.settings.sources import FilesSource
+from shipcast.settings.sources import FilesSource, PagerdutySource, PrometheusSource
 
 AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -127,3 +128,11 @@ def test_a_source_is_good_then_stale_and_failing_once_it_fails(tmp_path):
     assert states(tmp_path, AT + timedelta(days=7)) == ["good", "failing"]
     assert states(tmp_path, AT + timedelta(days=7, seconds=1)) == ["stale", "failing"]
     assert states(tmp_path, AT - timedelta(seconds=1)) == ["unread", "unread"]
+
+
+def test_what_names_services_is_read_after_what_deploys_them():
+    pagerduty = PagerdutySource(kind="pagerduty")
+    prometheus = PrometheusSource(kind="prometheus", url="http://127.0.0.1:9", query="up")
+    tables, more = FilesSource(path="a"), FilesSource(path="b")
+
+    assert in_order([pagerduty, tables, prometheus, more]) == [tables, more, pagerduty, prometheus]
