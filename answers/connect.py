@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
@@ -12,7 +13,9 @@ from shipcast.answers.answer import Answer, Part
 from shipcast.answers.operations import envelope
 from shipcast.answers.words import listing, plural
 from shipcast.settings import FILE_NAME, Settings
+from shipcast.settings.channels import is_loopback
 from shipcast.settings.errors import UsageError
+from shipcast.settings.secrets import secret
 from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource
 from shipcast.settings.writing import add_source, toml_entry
 
@@ -129,6 +132,7 @@ def connect_answer(
                 f"{source.label} can be reached" + ("." if rows else ", and has nothing yet."),
                 *asked_about(environments, production, proposed),
                 *windows_said(source),
+                *clear_said(source),
                 *wrote(str(written) if written else None, is_new=is_new, is_open=is_open),
             ]
         ),
@@ -178,6 +182,18 @@ def windows_said(source: RemoteSource) -> list[str]:
         return []
     told = f"It has {plural(seen, 'sync window')}, which sync_windows = true in its entry keeps in the calendar"
     return [f"{told} (--with sync_windows=true)."]
+
+
+def clear_said(source: RemoteSource) -> list[str]:
+    """That a token crosses a network in clear; nothing where none does."""
+    parts = urlsplit(source.url)
+    if parts.scheme == "https" or is_loopback(parts.hostname or "") or not has_token(source):
+        return []
+    return [f"Its token goes to {parts.hostname} in clear, since its address begins with http:// and not https://."]
+
+
+def has_token(source: RemoteSource) -> bool:
+    return secret(source.variable, source.token_file, source.label) is not None
 
 
 def wrote(path: str | None, *, is_new: bool, is_open: bool) -> list[str]:

@@ -9,8 +9,10 @@ from test_github import shop
 from vendor import TOKEN, Vendor, serving
 
 from shipcast.__main__ import run
+from shipcast.answers.connect import clear_said
 from shipcast.settings import load_settings
 from shipcast.settings.errors import ConfigurationError
+from shipcast.settings.sources import GithubSource
 from shipcast.settings.writing import add_source
 
 DOCS = Path(__file__).parents[2] / "docs" / "connect"
@@ -76,6 +78,14 @@ def test_connecting_the_same_with_other_keys_says_what_its_entry_lacks_and_write
     assert (code, len(sources())) == (2, 1)
     assert "is configured already, with other keys; nothing was written." in answer["detail"]
     assert answer["detail"].endswith('Put into its entry in shipcast.toml: incident_labels = "outage"')
+
+
+@pytest.mark.parametrize(
+    ("url", "is_told"),
+    [("http://ghe.example.com/api", True), ("https://ghe.example.com/api", False), ("http://127.0.0.1:8", False)],
+)
+def test_that_a_token_crosses_a_network_in_clear_is_said(url, is_told):
+    assert bool(clear_said(GithubSource(kind="github", repository="acme/shop", url=url))) == is_told
 
 
 def test_a_look_writes_nothing(capsys, github):
