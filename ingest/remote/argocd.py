@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -115,9 +116,14 @@ class Argocd:
         for each in self.listed:
             if (place := self.place(each)) is not None and (target := self.target(each, place)) is not None:
                 targets.setdefault(project_of(each), []).append(target)
+        try:
+            found = self.windows(targets.keys())
+        except NothingThere as error:  # its applications cannot be synchronised at all, whatever its windows were
+            self.warnings.append(f"{error.detail} A project of its applications is gone; the last sync windows stay.")
+            return None
         return [
             SyncWindow(project, number, given, tuple(targets[project]))
-            for project, windows in sorted(self.windows(targets.keys()).items())
+            for project, windows in sorted(found.items())
             for number, given in enumerate(windows)
         ]
 
@@ -136,7 +142,17 @@ class Argocd:
         Argo CD leaves out of its list what the token may not see, so that what is missing there is asked for by itself.
         """
         found = {} if self.source.project else self.listed_windows()
-        return {name: found[name] if name in found else self.windows_of(name) for name in projects}
+        own = {name: found[name] if name in found else self.windows_of(name) for name in projects}
+        return {name: [*windows, *self.inherited(name)] for name, windows in own.items()}
+
+    def inherited(self, project: str) -> list[Any]:
+        """The windows that a project has of global ones; of a server that knows no such thing, none."""
+        with self.allowed(project):
+            try:
+                items = self.items(f"api/v1/projects/{quote(project, safe='')}/globalprojects", {})
+            except NothingThere:
+                return []
+            return [window for each in items for window in windows_in(each)]
 
     def listed_windows(self) -> dict[str, list[Any]]:
         """The windows of all projects that the token sees."""
@@ -147,12 +163,22 @@ class Argocd:
         return {each["metadata"]["name"]: windows_in(each) for each in items}
 
     def windows_of(self, project: str) -> list[Any]:
-        """The windows of one project; of one that there is not, none."""
-        try:
+        """The own windows of one project.
+
+        Raises
+        ------
+        NothingThere
+            There is no such project.
+        """
+        with self.allowed(project):
             path = f"api/v1/projects/{quote(project, safe='')}"
             return windows_in(self.site.get(path, {"fields": ",".join(WINDOWS)}).data)
-        except NothingThere:
-            return []
+
+    @contextmanager
+    def allowed(self, project: str) -> Iterator[None]:
+        """Within the block, a refusal says which right is missing."""
+        try:
+            yield
         except CredentialsRefused as error:
             raise CredentialsRefused(
                 f"{error.detail} To read the sync windows of the project {project}, its role needs the right: {RIGHT}.",
@@ -209,7 +235,10 @@ class Argocd:
         last, past = (seen["last"], [*seen["past"]]) if is_same else (-1, list[Any]())
         rows, service = list[Record](), place[0]
         history = sorted(status.get("history") or [], key=lambda each: each["id"])
-        for entry in (entry for entry in history if entry["id"] > last):
+        newest_start = instant(past[-1]["at"]) if past else None
+        for entry in history:
+            if entry["id"] <= last and (newest_start is None or instant(start_of(entry)) <= newest_start):
+                continue  # ids begin anew where the history was emptied
             row = self.synchronisation(application, place, entry)
             if (replaced := rolled_back(past, row, kind_of(entry))) is not None:
                 row["rollback_of"] = self.identity(application, replaced)
@@ -221,12 +250,11 @@ class Argocd:
         begin = self.source.begins_at
         return (
             [row for row in [*rows, *failed] if begin is None or instant(row["started_at"]) >= begin],
-            {"uid": uid, "last": max(last, newest), "past": past[-REMEMBERED:]},
+            {"uid": uid, "last": newest, "past": past[-REMEMBERED:]},
         )
 
     def synchronisation(self, application: Any, place: tuple[str, str], entry: Any) -> dict[str, Any]:
-        start = entry.get("deployStartedAt") or entry["deployedAt"]
-        return self.deployment(application, place, start, "succeeded", entry["deployedAt"], entry, entry)
+        return self.deployment(application, place, start_of(entry), "succeeded", entry["deployedAt"], entry, entry)
 
     def failure(self, application: Any, place: tuple[str, str], state: Any) -> list[Record]:
         """The last operation, if it was to synchronise the whole application and failed."""
@@ -277,6 +305,10 @@ def rolled_back(past: list[Any], row: Record, kind: str) -> str | None:
         return None
     before["back"] = True
     return str(before["at"])
+
+
+def start_of(entry: Any) -> str:
+    return str(entry.get("deployStartedAt") or entry["deployedAt"])
 
 
 def kind_of(entry: Any) -> str:

@@ -207,7 +207,7 @@ class RemoteReading:
         if self.removed:
             told = f"{self.source.label}: {counted(self.removed, 'row')} that it no longer gives removed."
             self.total.warnings.append(told)
-        self.total.warnings += [*self.connector.warnings, *self.proposals()]
+        self.total.warnings += [*map(self.connector.site.cleaned, self.connector.warnings), *self.proposals()]
 
     def proposals(self) -> Iterator[str]:
         """What its services may be called here, where no deployment knows them by the name they have."""

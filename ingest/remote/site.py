@@ -125,6 +125,7 @@ class Site:
         self.headers: dict[str, SecretStr | str] = {}
         self.asked_before: Counter[int] = Counter()
         self.told = self.same = 0
+        self.counts_same = True  # whether equal answers in a row are a circle, as of pages that follow each other
         self.pool = pool(self.patience.silence)
 
     def carry(self, header: str = "Authorization", form: str = "Bearer {token}", **others: str) -> Site:
@@ -285,7 +286,7 @@ class Site:
         """
         asked = hash((method, url, body))
         self.asked_before[asked] += 1
-        told = hash(content) if len(content) >= LARGE else 0
+        told = hash(content) if len(content) >= LARGE and self.counts_same else 0
         self.same = self.same + 1 if told and told == self.told else 0
         self.told = told
         if self.asked_before[asked] > MOST_REPEATS or self.same > MOST_REPEATS:
@@ -302,7 +303,8 @@ class Site:
             return Unanswered("too many requests", pause)
         if status >= 500 or status == 408:
             return Unanswered(f"it answers {status}", pause)
-        said = f" It says: {words.rstrip('.')}." if (words := message_of(content)) else ""
+        words = self.cleaned(message_of(content))[:QUOTED]  # a token that is cut would not be found
+        said = f" It says: {words.rstrip('.')}." if words else ""
         if status in (401, 403):
             what = "refuses" if status == 401 else "does not let"
             rest = "" if status == 401 else " see this"
@@ -329,7 +331,7 @@ def query(parameters: Mapping[str, Any]) -> str:
 
 
 def message_of(content: bytes) -> str:
-    """The server's own words, in one line and cut; empty: it has none that can be shown."""
+    """The server's own words, in one line; empty: it has none that can be shown."""
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):
@@ -338,4 +340,4 @@ def message_of(content: bytes) -> str:
     if isinstance(found, dict):
         found = found.get("message", "")
     text = " ".join(str(found or "").split())
-    return "".join(letter for letter in text if letter.isprintable())[:QUOTED]
+    return "".join(letter for letter in text if letter.isprintable())

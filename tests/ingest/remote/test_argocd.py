@@ -13,7 +13,7 @@ from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused
 from shipcast.ingest.remote.sync_windows import SyncWindow, Target
-from shipcast.settings.errors import SourceUnreachable
+from shipcast.settings.errors import ShipcastError, SourceUnreachable
 from shipcast.settings.sources import ArgocdSource
 
 KEPT = 10  # synchronisations that Argo CD remembers
@@ -89,11 +89,14 @@ class Server:
         The sync windows of each.
     seen
         The projects that the token may see; None: all, and which there are.
+    globals
+        The projects that each project has windows of; empty: the server knows no such thing.
     """
 
     applications: list[Application] = field(default_factory=list)
     projects: dict[str, list[dict[str, Any]] | None] = field(default_factory=lambda: {"default": None})
     seen: set[str] | None = None
+    globals: dict[str, list[str]] = field(default_factory=dict)
 
     def answer(self, asked: Asked) -> Told:
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -106,9 +109,15 @@ class Server:
             shown = [self.project(name) for name in self.projects if self.seen is None or name in self.seen]
             return Told({"items": shown or None, "metadata": {}})
         if asked.path.startswith("/api/v1/projects/"):
-            name = asked.path.rsplit("/", 1)[1]
+            name, _, inherited = asked.path.removeprefix("/api/v1/projects/").partition("/")
             if self.seen is not None and name not in self.seen:
                 return Told({"error": "permission denied", "code": 7}, 403)
+            if inherited == "globalprojects":
+                return (
+                    Told({"items": [self.project(each) for each in self.globals[name]]})
+                    if self.globals
+                    else Told({"error": "Not Found", "code": 5}, 404)
+                )
             is_there = name in self.projects
             return Told(self.project(name)) if is_there else Told({"error": "not found", "code": 5}, 404)
         found = [each for each in self.applications if asked.path == f"/api/v1/applications/{each.name}"]
@@ -186,6 +195,26 @@ def test_what_argo_cd_forgets_stays_as_it_was_read(reader: Reader, argocd: Vendo
     found = deployments(reader)
     assert found[:7] == before
     assert len(found) == 16
+
+
+def test_a_history_that_was_emptied_and_begins_anew_is_read_on(reader: Reader, argocd: Vendor, server: Server):
+    reader.read(source(argocd))
+    shop = server.applications[0]
+    shop.history = []
+    shop.sync(8, sha("d")).sync(9, sha("e"))
+
+    assert reader.read(source(argocd)).items[0].inserted == 2
+    shop.sync(10, sha("f"))
+    assert reader.read(source(argocd)).items[0].inserted == 1
+
+
+def test_a_token_that_a_server_repeats_is_nowhere_in_what_is_said(reader: Reader, argocd: Vendor, server: Server):
+    server.answer = lambda asked: Told({"error": f"{'x' * 190} {TOKEN}"}, 400)  # type: ignore[method-assign]
+    argocd.answer = server.answer
+
+    with pytest.raises(ShipcastError) as raised:
+        reader.read(source(argocd))
+    assert TOKEN[:6] not in str(raised.value)
 
 
 def test_an_application_made_anew_begins_a_history_of_its_own(reader: Reader, argocd: Vendor, server: Server):
@@ -299,7 +328,24 @@ def test_sync_windows_come_with_the_applications_of_their_project(reader: Reader
         SyncWindow("default", 0, DENY, (Target("shop-production", "", "", "", "shop", "production"),)),
     ]
     assert [each.path for each in argocd.asked].count("/api/v1/applications") == 1
-    assert [each.path for each in argocd.asked if "project" in each.path] == ["/api/v1/projects"]
+    asked = [each.path.removeprefix("/api/v1/projects") for each in argocd.asked if "project" in each.path]
+    assert asked == ["", "/bank/globalprojects", "/default/globalprojects"]
+
+
+def test_the_windows_of_global_projects_come_behind_a_projects_own(reader: Reader, argocd: Vendor, server: Server):
+    windowed(server).projects["everywhere"] = [{**DENY, "duration": "3h"}]
+    server.globals = {"bank": ["everywhere", "idle"], "default": []}
+    found = reader.read(source(argocd, sync_windows=True)).sync_windows
+
+    own = [(each.project, each.number, each.given["duration"]) for each in found or ()]
+    length = DENY["duration"]
+    assert own == [
+        ("bank", 0, length),
+        ("bank", 1, length),
+        ("bank", 2, "3h"),
+        ("bank", 3, length),
+        ("default", 0, length),
+    ]
 
 
 def test_sync_windows_are_asked_for_only_where_they_are_wanted(reader: Reader, argocd: Vendor, server: Server):
@@ -323,7 +369,8 @@ def test_of_one_project_only_its_windows_are_asked_for(reader: Reader, argocd: V
     found = reader.read(source(argocd, project="bank", sync_windows=True)).sync_windows
 
     assert [(each.project, each.number) for each in found or ()] == [("bank", 0), ("bank", 1)]
-    assert [each.path for each in argocd.asked if "project" in each.path] == ["/api/v1/projects/bank"]
+    asked = [each.path for each in argocd.asked if "project" in each.path]
+    assert asked == ["/api/v1/projects/bank", "/api/v1/projects/bank/globalprojects"]
 
 
 @pytest.mark.parametrize("seen", [set(), {"default"}])
@@ -342,11 +389,12 @@ def test_without_the_right_to_a_project_rows_are_read_and_the_right_is_named(
     assert len(deployments(reader)) == 3
 
 
-def test_a_project_that_is_gone_has_no_windows(reader: Reader, argocd: Vendor, server: Server):
+def test_a_project_that_is_gone_lets_the_last_windows_stay(reader: Reader, argocd: Vendor, server: Server):
     del windowed(server).projects["bank"]
-    found = reader.read(source(argocd, sync_windows=True)).sync_windows
+    report = reader.read(source(argocd, sync_windows=True))
 
-    assert [each.project for each in found or ()] == ["default"]
+    assert report.sync_windows is None
+    assert any("is gone; the last sync windows stay" in each for each in report.warnings)
 
 
 def test_projects_that_do_not_answer_fail_the_reading_when_the_rows_are_stored(
