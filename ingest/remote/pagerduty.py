@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.headers import clipped
+from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
 from shipcast.ingest.remote.site import Reply, Site
 from shipcast.settings.sources import PagerdutySource
@@ -45,7 +46,8 @@ class Pagerduty:
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.now = datetime.now(UTC)  # by PagerDuty's clock, from its first answer on
+        self.clocks = Clocks(self.site.name, self.warnings)
+        self.now = self.clocks.now()
         self.site.carry(form="Token token={token}", Accept="application/vnd.pagerduty+json;version=2")
         self.site.advice = "A read-only API key (Integrations, API Access Keys) is enough."
 
@@ -61,6 +63,7 @@ class Pagerduty:
                 return
             mark = {"read": text_of(self.not_before(instant(first[0]))), "open": []}
         else:
+            mark = {**mark, "read": text_of(self.clocks.pulled_back(datetime.fromisoformat(mark["read"])))}
             for batch in self.unresolved(mark):
                 mark = batch.mark
                 yield batch
@@ -141,7 +144,7 @@ class Pagerduty:
         wanted = {"service_ids[]": list(self.source.service_ids), "urgencies[]": urgencies}
         order = {"sort_by": "created_at:asc,incident_number:asc", "time_zone": "UTC", "limit": limit, "offset": offset}
         reply: Reply = self.site.get("incidents", {**given, **wanted, **order})
-        self.now = reply.given_at
+        self.now = self.clocks.now(reply)
         data = reply.data if isinstance(reply.data, dict) else {}
         return self.checked(data.get("incidents")), bool(data.get("more"))
 

@@ -2,8 +2,8 @@
 
 - A query gives at an instant the requests of the interval that ends there, as `increase(...[1h])` does; so the load of
   an interval stands at its start, a step before the sample. Series of one service and environment are added up.
-- Instants are whole multiples of the step since 1970, in UTC; only intervals that have ended by the server's clock are
-  read, and the last two of the reading before again, since samples may come late.
+- Instants are whole multiples of the step since 1970, in UTC; only intervals that have ended by the server's clock and
+  by ours are read, and the last two of the reading before again, since samples may come late.
 - No sample, NaN and infinity are gaps: there is no row, which is not the same as no request.
 
 Proxy: what a counter counts stands for the requests that users made; it misses what never reached the service.
@@ -21,6 +21,7 @@ from typing import Any
 
 from shipcast.ingest.errors import AnswerUnusable, QueryRefused
 from shipcast.ingest.headers import clipped
+from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
 from shipcast.ingest.remote.site import Site
 from shipcast.settings.sources import PrometheusSource
@@ -48,13 +49,14 @@ class Prometheus:
         self.step = timedelta(minutes=self.source.step_minutes)
         self.size = max(WINDOW, self.step)
         self.is_nameless_told = False
+        self.clocks = Clocks(self.site.name, self.warnings)
 
     def listings(self) -> Sequence[Listing]:
         return [Listing("load", ("load",), self.load)]
 
     def load(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `end`, that of the last interval that was read."""
-        now, has_series = datetime.now(UTC), mark is not None
+        now, has_series = self.clocks.now(), mark is not None
         begin = self.floor(self.begin(mark, now))
         while True:
             end = max(self.floor(min(begin + self.size, now)), begin + self.step)
@@ -70,7 +72,7 @@ class Prometheus:
 
     def begin(self, mark: Mark | None, now: datetime) -> datetime:
         if mark is not None:
-            return datetime.fromisoformat(mark["end"]) - AGAIN * self.step
+            return self.clocks.pulled_back(datetime.fromisoformat(mark["end"])) - AGAIN * self.step
         return self.source.begins_at or now - FIRST
 
     def floor(self, moment: datetime) -> datetime:
@@ -78,7 +80,7 @@ class Prometheus:
         return datetime.fromtimestamp(moment.timestamp() // self.step.total_seconds() * self.step.total_seconds(), UTC)
 
     def samples(self, begin: datetime, end: datetime) -> tuple[list[Any], datetime, datetime]:
-        """The series of the intervals from `begin` to `end`; when the server gave them, and where they really end.
+        """The series of the intervals from `begin` to `end`; up to when there can be any, and where they really end.
 
         A stretch that the server finds too large is cut in halves, and stays so short for the rest of the reading.
 
@@ -106,7 +108,7 @@ class Prometheus:
                     error.detail, next_step="Correct the query in shipcast.toml; try it in the server's own page first."
                 ) from None
             raise
-        return self.taken(reply.data), reply.given_at, end
+        return self.taken(reply.data), self.clocks.now(reply), end
 
     def taken(self, data: Any) -> list[Any]:
         """The series of an answer.

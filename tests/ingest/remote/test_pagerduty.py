@@ -12,6 +12,9 @@ import pytest
 from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused
+from shipcast.ingest.files import silent
+from shipcast.ingest.remote.connectors import connector
+from shipcast.ingest.remote.reading import Nothing
 from shipcast.settings.sources import PagerdutySource
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -247,6 +250,29 @@ def test_clocks_that_differ_change_nothing(reader: Reader, pagerduty: Vendor):
     reader.read(source(pagerduty))
 
     assert len(names(reader)) == 11
+
+
+def test_a_clock_that_was_ahead_once_costs_no_later_incident(reader: Reader, pagerduty: Vendor, account: Account):
+    pagerduty.skew = 86_400
+    first = reader.read(source(pagerduty))
+    pagerduty.skew = 0
+    account.incidents.append(incident("P9", ago(minutes=1)))
+    second = reader.read(source(pagerduty))
+
+    assert "P9" in names(reader)
+    assert [warning for warning in first.warnings if "clock is 24 hours ahead" in warning]
+    assert not [warning for warning in second.warnings if "clock" in warning]
+
+
+def test_a_mark_that_lies_ahead_is_pulled_back(pagerduty: Vendor, account: Account):
+    account.incidents.append(incident("P9", ago(minutes=30)))
+    asked = connector(source(pagerduty), Nothing(), silent)
+
+    batches = list(asked.listings()[0].read({"read": ago(days=-30), "open": []}))
+
+    assert "P9" in batches[-1].mark["open"]
+    assert datetime.fromisoformat(batches[-1].mark["read"]) <= datetime.now(UTC)
+    assert ["may be missing" in warning for warning in asked.warnings] == [True]
 
 
 def test_an_expired_token_is_said_and_not_shown(reader: Reader, pagerduty: Vendor):

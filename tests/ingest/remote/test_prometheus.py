@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ import pytest
 from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, QueryRefused
+from shipcast.ingest.files import silent
+from shipcast.ingest.remote.connectors import connector
+from shipcast.ingest.remote.reading import Nothing
 from shipcast.settings.sources import PrometheusSource
 
 HOUR = 3600
@@ -156,7 +160,29 @@ def test_what_has_not_ended_by_the_servers_clock_is_not_read(reader: Reader, pro
 
     found = hours(reader)
     assert found == expected(min(found), max(found) + 1)
-    assert int(time.time()) // HOUR + 19 - max(found) in (0, 1)
+    assert int(time.time()) // HOUR - 1 - max(found) in (0, 1)
+
+
+@pytest.mark.parametrize("skew", [24 * HOUR, 70 * 365 * 24 * HOUR])
+def test_a_servers_clock_that_is_ahead_sets_no_mark_ahead(reader: Reader, prometheus: Vendor, skew: int):
+    prometheus.skew = skew
+    [warning] = reader.read(source(prometheus, 3)).warnings
+
+    [(tip,)] = reader.rows("select tip from raw._cursors where tip like '%end%'")
+    assert datetime.fromisoformat(json.loads(tip)["end"]) <= datetime.now(UTC)
+    assert "ahead of this machine's" in warning
+    assert len(prometheus.asked) == 1
+
+
+def test_a_mark_that_lies_ahead_is_pulled_back(prometheus: Vendor):
+    asked = connector(source(prometheus), Nothing(), silent)
+    mark = {"end": (datetime.now(UTC) + timedelta(days=30)).isoformat()}
+
+    *_, last = asked.listings()[0].read(mark)
+
+    assert datetime.now(UTC) - timedelta(hours=2) < datetime.fromisoformat(last.mark["end"]) <= datetime.now(UTC)
+    assert len(last.rows["load"]) in (1, 2)
+    assert ["may be missing" in warning for warning in asked.warnings] == [True]
 
 
 def test_a_query_that_is_too_large_is_cut_and_nothing_is_lost(reader: Reader, prometheus: Vendor, server: Server):
