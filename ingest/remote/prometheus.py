@@ -50,6 +50,7 @@ class Prometheus:
         self.size = max(WINDOW, self.step)
         self.is_nameless_told = False
         self.clocks = Clocks(self.site.name, self.warnings)
+        self.site.counts_same = False  # stretches of time in which there is nothing are answered alike
 
     def listings(self) -> Sequence[Listing]:
         return [Listing("load", ("load",), self.load)]
@@ -126,7 +127,7 @@ class Prometheus:
         if answer.get("isPartial") is True:
             raise AnswerUnusable(f"{self.site.name}: it gives only a part of the data, since a part of it is down.")
         for words in answer.get("warnings") or ():
-            if (told := f"{self.site.name} says: {clipped(str(words), 200)}.") not in self.warnings:
+            if (told := f"{self.site.name} says: {clipped(self.site.cleaned(str(words)), 200)}.") not in self.warnings:
                 self.warnings.append(told)
         return found
 

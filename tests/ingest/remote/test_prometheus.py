@@ -174,6 +174,26 @@ def test_a_servers_clock_that_is_ahead_sets_no_mark_ahead(reader: Reader, promet
     assert len(prometheus.asked) == 1
 
 
+def test_no_part_of_a_token_that_a_server_repeats_is_told(
+    reader: Reader, prometheus: Vendor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PROMETHEUS_TOKEN", TOKEN)
+    empty = {"status": "success", "data": {"resultType": "matrix", "result": []}, "warnings": [f"{'x' * 192}{TOKEN}"]}
+    prometheus.answer = lambda asked: Told(empty)
+
+    report = reader.read(source(prometheus, 3))
+    assert any("says: xxx" in each for each in report.warnings)
+    assert not any(TOKEN[:6] in each for each in report.warnings)
+
+
+def test_weeks_without_a_sample_are_no_circle(reader: Reader, prometheus: Vendor):
+    empty = {"status": "success", "data": {"resultType": "matrix", "result": []}, "warnings": ["x" * 300]}
+    prometheus.answer = lambda asked: Told(empty)
+
+    reader.read(source(prometheus, 200))
+    assert len(prometheus.asked) > 20
+
+
 def test_a_mark_that_lies_ahead_is_pulled_back(prometheus: Vendor):
     asked = connector(source(prometheus), Nothing(), silent)
     mark = {"end": (datetime.now(UTC) + timedelta(days=30)).isoformat()}
