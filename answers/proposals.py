@@ -23,6 +23,7 @@ from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.statistics import wilson
 from shipcast.answers.words import listing, plural, share
 from shipcast.scheduling.calendar.calendar import Calendar
+from shipcast.scheduling.calendar.imported import numbered
 from shipcast.scheduling.calendar.policy import BLOCKED
 from shipcast.scheduling.calendar.rules import Window
 from shipcast.scheduling.calendar.zones import microseconds
@@ -197,13 +198,7 @@ def rule_ids(found: Sequence[Pattern], calendar: Calendar) -> Iterator[str]:
     taken = set(calendar.ids)
     for one in found:
         stem = f"unusable-{one.service}-{one.environment}"[:LONGEST_STEM]
-        stem = f"{stem}-{WEEKDAYS[one.weekday][:3].lower()}-{one.time_of_day.replace(':', '')}"
-        name, number = stem, 1
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
-        yield name
+        yield numbered(f"{stem}-{WEEKDAYS[one.weekday][:3].lower()}-{one.time_of_day.replace(':', '')}", taken)
 
 
 def item(one: Pattern, rule: str, reader: Reader | None) -> ProposedWindow:

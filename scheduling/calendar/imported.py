@@ -64,7 +64,16 @@ def read_bytes(path: Path) -> bytes:
 def unused(name: str, summary: str, taken: set[str]) -> str:
     """An id of its own, after the summary."""
     plain = "".join(letter if letter.isprintable() else " " for letter in summary)
-    stem = f"{name}/{' '.join(plain.split())[:LONGEST_ID] or 'event'}"
+    return numbered(f"{name}/{' '.join(plain.split())[:LONGEST_ID] or 'event'}", taken)
+
+
+def numbered(stem: str, taken: set[str]) -> str:
+    """The stem, with a number behind it where it is taken; it is taken from then on.
+
+    >>> taken = {"a", "a-2"}
+    >>> numbered("a", taken), numbered("b", taken), sorted(taken)
+    ('a-3', 'b', ['a', 'a-2', 'a-3', 'b'])
+    """
     found, number = stem, 1
     while found in taken:
         number += 1
