@@ -83,10 +83,11 @@ def paths(node: Any, before: str = "") -> Iterator[str]:
 
 
 def as_text(value: Any) -> str | None:
+    """A value as a file of the contract would hold it."""
     if value is None:
         return None
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return ";".join(text for each in value if (text := as_text(each)) is not None)
     return str(value).encode("utf-8", "replace").decode()  # half of a pair of surrogates is no letter

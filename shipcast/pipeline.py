@@ -228,9 +228,8 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
 
 def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadReport:
     """What a source has told by itself, and then what it says when it is asked, which has the last word."""
-    from shipcast.ingest.files import counted
     from shipcast.ingest.hooks.reading import ingest_events
-    from shipcast.ingest.remote.reading import add, ingest_remote
+    from shipcast.ingest.remote.reading import add, ingest_remote, tell_stored
     from shipcast.ingest.report import LoadReport
 
     try:
@@ -245,8 +244,7 @@ def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadR
         try:
             report.warnings += keep_sync_windows(settings, source, found.sync_windows)
         except ConfigurationError as error:
-            if stored := sum(item.read for item in report.items):
-                error.detail += f" The {counted(stored, 'row')} that came before are stored."
+            tell_stored(error, report)
             raise
     return report
 

@@ -22,6 +22,7 @@ import duckdb
 from shipcast.ingest.cursors import Cursor, cursor_of, keep
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.files import COUNTS, counted, load_parts, silent
+from shipcast.ingest.json_records import as_text
 from shipcast.ingest.merging import same
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import Piece, pieces_of
@@ -199,9 +200,7 @@ class RemoteReading:
         except ShipcastError as error:
             error.detail = self.connector.site.cleaned(error.detail)
             self.store()
-            if (stored := sum(item.read for item in self.total.items)) and not self.total.is_dry_run:
-                error.detail += f" The {counted(stored, 'row')} that came before are stored."
-                error.facts["stored"] = stored
+            tell_stored(error, self.total)
             raise
         self.store()
         if self.removed:
@@ -348,15 +347,11 @@ def count(known: FileLoad, item: FileLoad) -> None:
         setattr(known, name, getattr(known, name) + getattr(item, name))
 
 
-def as_text(value: Any) -> str | None:
-    """A value as a file of the contract would hold it."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return ";".join(str(each) for each in value)
-    return str(value).encode("utf-8", "replace").decode()  # half of a pair of surrogates is no letter
+def tell_stored(error: ShipcastError, report: LoadReport) -> None:
+    """Let an error say how many rows were stored before it."""
+    if (stored := sum(item.read for item in report.items)) and not report.is_dry_run:
+        error.detail += f" The {counted(stored, 'row')} that came before are stored."
+        error.facts["stored"] = stored
 
 
 def well_formed(site: Site, batches: Iterator[Batch]) -> Iterator[Batch]:
