@@ -15,7 +15,6 @@ from shipcast.answers.words import listing, plural
 from shipcast.settings import FILE_NAME, Settings
 from shipcast.settings.channels import is_loopback
 from shipcast.settings.errors import UsageError
-from shipcast.settings.secrets import secret
 from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource
 from shipcast.settings.writing import add_source, toml_entry
 
@@ -102,7 +101,8 @@ def connect_answer(
     SourceUnreachable
         It does not answer.
     """
-    from shipcast.ingest.remote.reading import as_text, samples
+    from shipcast.ingest.json_records import as_text
+    from shipcast.ingest.remote.reading import samples
 
     found, names = samples(source, SHOWN)  # type: ignore[arg-type]
     environments = tuple(dict.fromkeys(source.environments.get(each, each) for each in sorted(names.environments)))
@@ -149,7 +149,7 @@ def check_new(settings: Settings, source: RemoteSource, given: Mapping[str, Any]
     """
     for known in settings.sources:
         if known.label == source.label and known != source:
-            stands = {key: value for key, value in known.model_dump().items() if key in given}
+            stands = known.model_dump(mode="json")
             lacks = {key: value for key, value in given.items() if stands.get(key) != value}
             entry = ", ".join(toml_entry(lacks).splitlines()[1:]) or "what it lacks"
             raise UsageError(
@@ -187,13 +187,9 @@ def windows_said(source: RemoteSource) -> list[str]:
 def clear_said(source: RemoteSource) -> list[str]:
     """That a token crosses a network in clear; nothing where none does."""
     parts = urlsplit(source.url)
-    if parts.scheme == "https" or is_loopback(parts.hostname or "") or not has_token(source):
+    if parts.scheme == "https" or is_loopback(parts.hostname or "") or source.token() is None:
         return []
     return [f"Its token goes to {parts.hostname} in clear, since its address begins with http:// and not https://."]
-
-
-def has_token(source: RemoteSource) -> bool:
-    return secret(source.variable, source.token_file, source.label) is not None
 
 
 def wrote(path: str | None, *, is_new: bool, is_open: bool) -> list[str]:

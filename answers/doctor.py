@@ -28,7 +28,7 @@ from shipcast.ingest.health import Health, health
 from shipcast.scheduling.calendar.errors import CalendarError
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import ConfigurationError, Locked, StorageError
-from shipcast.settings.secrets import Reference, needed, secret
+from shipcast.settings.secrets import Reference, needed
 from shipcast.settings.sources import EventsSource, RemoteSource
 from shipcast.warehouse.connection import WORK_FILE, open_beside
 from shipcast.warehouse.damage import told
@@ -162,7 +162,7 @@ def local_finding(path: Path) -> Finding:
 def remote_finding(source: RemoteSource, last: Health | None) -> Finding:
     """Whether there is a token for a source, and whether it answered the last run."""
     try:
-        is_ready = secret(source.variable, source.token_file, source.label) is not None or not source.needs_token
+        is_ready = source.token() is not None or not source.needs_token
         found, remedy = f"{source.label}: the variable {source.variable} is not set", f"export {source.variable}=..."
     except ConfigurationError as error:
         is_ready, found, remedy = False, error.detail, error.next_step

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from shipcast.settings.secrets import secret
 
 
 def split_names(value: object) -> object:
@@ -243,6 +245,16 @@ class RemoteSource(BaseModel):
     def variable(self) -> str | None:
         """The variable that holds the token; None: a file does."""
         return None if self.token_file else self.token_env or self.usual_variable
+
+    def token(self) -> SecretStr | None:
+        """What gives access; None: it is not there.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot be read, or is none.
+        """
+        return secret(self.variable, self.token_file, self.label)
 
     @property
     def place(self) -> str:

@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from shipcast.ingest.errors import CredentialsRefused
 from shipcast.ingest.remote.listing import Connector, Recall
 from shipcast.ingest.remote.site import PATIENCE, Patience, Site
-from shipcast.settings.secrets import secret
 from shipcast.settings.sources import Remote
 
 Progress = Callable[[str], None]
@@ -45,7 +44,7 @@ def token_of(source: Remote) -> SecretStr | None:
     CredentialsRefused
         It needs one.
     """
-    found = secret(source.variable, source.token_file, source.label)
+    found = source.token()
     if found is None and source.needs_token:
         raise CredentialsRefused(
             f"{source.label}: the variable {source.variable} is not set, and the source needs a token.",

@@ -114,7 +114,7 @@ class Github:
 
     def fault(self, error: Any) -> Exception:
         error = error if isinstance(error, dict) else {}
-        kind, said = (error.get("type"), self.site.cleaned(" ".join(str(error.get("message", "")).split()))[:200])
+        kind, said = error.get("type"), self.site.quoted(error.get("message"))
         where = self.site.name
         if kind == "NOT_FOUND":
             return NothingThere(

@@ -213,7 +213,7 @@ class Gitlab:
         answer = data if isinstance(data, dict) else {}
         if errors := answer.get("errors"):
             first = errors[0] if isinstance(errors, list) else {}
-            said = self.site.cleaned(" ".join(str(first.get("message", "")).split()))[:200]
+            said = self.site.quoted(first.get("message"))
             raise AnswerUnusable(f"{self.site.name}: GitLab refuses the query. It says: {said}")
         project = (answer.get("data") or {}).get("project")
         if not isinstance(project, dict):

@@ -276,6 +276,10 @@ class Site:
             text = text.replace(secret, "…")
         return text
 
+    def quoted(self, words: object) -> str:
+        """The server's own words in one line, without the token, and only then cut: a part of it would not be found."""
+        return self.cleaned(" ".join(str(words or "").split()))[:QUOTED]
+
     def check_progress(self, method: str, url: str, body: bytes | None, content: bytes) -> None:
         """Nothing, unless the server leads in a circle.
 
@@ -303,7 +307,7 @@ class Site:
             return Unanswered("too many requests", pause)
         if status >= 500 or status == 408:
             return Unanswered(f"it answers {status}", pause)
-        words = self.cleaned(message_of(content))[:QUOTED]  # a token that is cut would not be found
+        words = self.quoted(message_of(content))
         said = f" It says: {words.rstrip('.')}." if words else ""
         if status in (401, 403):
             what = "refuses" if status == 401 else "does not let"
