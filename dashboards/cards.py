@@ -6,8 +6,9 @@ import csv
 import io
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from html import escape, unescape
 from typing import TYPE_CHECKING, Any
 
@@ -233,8 +234,16 @@ def chart(
     """A chart with its summary in words, and its numbers as a table and a file for whoever would rather have these."""
     note(summary)
     picture(drawn, summary, f"chart-{name}", **options)
-    with st.expander("The same as a table"):
-        table(columns, rows, summary, numbers, download=name)
+    folded("The same as a table", f"table-{name}", partial(table, columns, rows, summary, numbers, download=name))
+
+
+@st.fragment
+def folded(title: str, key: str, draw: Callable[[], None]) -> None:
+    """A part that is drawn when the reader opens it, and then alone; what breaks in it is said there."""
+    with st.expander(title, key=key, on_change="rerun") as fold:
+        if fold.open:
+            with guarded():
+                draw()
 
 
 def picture(drawn: Spec, alt: str, key: str, **options: Any) -> None:

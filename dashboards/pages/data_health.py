@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -110,8 +111,8 @@ def what_was_loaded(view: View, found: DataHealth) -> None:
         return
     cards.note("Read = inserted + updated + unchanged + merged + quarantined, over all loads up to the last build.")
     loads(view, found.tables, "Loads by table", "loads-by-table", [])
-    with st.expander("File by file"):
-        loads(view, found.files, "Loads by file, the last first", "loads-by-file", ["file"])
+    by_file = partial(loads, view, found.files, "Loads by file, the last first", "loads-by-file", ["file"])
+    cards.folded("File by file", "loads-by-file", by_file)
 
 
 def loads(view: View, rows: tuple[Loaded, ...], caption: str, name: str, with_file: list[str]) -> None:

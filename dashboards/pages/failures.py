@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -141,12 +142,15 @@ def hour_or_mix(view: View) -> None:
         "hour-raw-and-adjusted",
         numbers=("n",),
     )
-    with st.expander("Raw beside adjusted, in words"):
-        for one in found.parts:
-            cards.text(f"{one.estimate.part[0].upper()}{one.estimate.part[1:]}: {one.said}")
+    cards.folded("Raw beside adjusted, in words", "adjusted-in-words", partial(in_words, found))
     cards.note(HOW)
     cards.text(ASSOCIATION, "simulated")
     cards.notes(found.warnings)
+
+
+def in_words(found: Drivers) -> None:
+    for one in found.parts:
+        cards.text(f"{one.estimate.part[0].upper()}{one.estimate.part[1:]}: {one.said}")
 
 
 def drivers_said(found: Drivers) -> str:

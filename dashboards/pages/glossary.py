@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from functools import partial
 
 from shipcast.answers.definitions import Definition, definitions
 from shipcast.answers.words import plural
@@ -29,5 +29,4 @@ def metric(one: Definition) -> None:
     for name, words in said.items():
         if words:
             cards.note(f"{name}: {words}")
-    with st.expander("The query that counts it"):
-        cards.code(one.query)
+    cards.folded("The query that counts it", f"query-{one.metric}", partial(cards.code, one.query))

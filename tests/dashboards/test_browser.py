@@ -194,6 +194,17 @@ def test_all_that_can_be_clicked_can_be_reached_by_keyboard(front):
     assert len(reached) >= wanted
 
 
+def test_a_chart_is_a_table_too_once_it_is_wanted(front):
+    fold = front.get_by_text("The same as a table").first
+    table = front.get_by_role("columnheader", name="cost", exact=True)
+    assert table.count() == 0
+
+    fold.click()
+    table.wait_for()
+    fold.click()
+    table.wait_for(state="detached")
+
+
 def test_pages_say_what_the_command_line_says(browser, front, address, answered):
     delivery = looked_at(browser, url(address, "delivery"))
 
