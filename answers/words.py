@@ -75,12 +75,12 @@ def count(value: float | None) -> str:
 def amount(value: float | None) -> str:
     """A cost with as many digits as it can bear.
 
-    >>> amount(1234.5), amount(3.14159), amount(0.001), amount(None)
-    ('1,234', '3.1', '< 0.01', '?')
+    >>> amount(1234.5), amount(3.14159), amount(0.001), amount(0.0), amount(None)
+    ('1,234', '3.1', '< 0.01', '0', '?')
     """
     if value is None:
         return "?"
-    if value < SMALLEST_SHOWN:
+    if 0 < value < SMALLEST_SHOWN:
         return f"< {SMALLEST_SHOWN}"
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 

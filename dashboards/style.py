@@ -69,6 +69,7 @@ CSS = f"""
   .sc-text {{ margin: .2rem 0; overflow-wrap: anywhere; }}
   .sc-simulated {{ border: 1px solid {INK}; border-left-width: 6px; padding: .3rem .7rem; margin: 0; }}
   .sc-value {{ font-size: 1.7rem; font-weight: 600; margin: 0; }}
+  .sc-line {{ display: block; height: 40px; margin: .3rem 0 0; width: 100%; }}
   .sc-chip {{ border: 1px solid {RULE}; border-radius: 1rem; padding: .1rem .6rem; font-size: .85rem; }}
   .sc-scroll {{ overflow-x: auto; }}
   .sc-table {{ border-collapse: collapse; font-size: .9rem; width: 100%; }}

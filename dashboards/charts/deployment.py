@@ -10,7 +10,7 @@ import altair as alt
 
 from shipcast.answers.deployment import Story
 from shipcast.answers.words import local_time
-from shipcast.dashboards.charts.style import Spec, on_clock, over_rows, styled
+from shipcast.dashboards.charts.style import Spec, layered, on_clock, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED
 
 DEPLOYING, INCIDENT, BACK = "deployment", "incident", "rolled back"
@@ -49,7 +49,7 @@ def timeline(rows: Sequence[dict[str, Any]], zone: str) -> Spec:
         color=alt.Color("kind:N", scale=KINDS, legend=None),
         tooltip=[alt.Tooltip("name:N"), alt.Tooltip("said:N", title="when")],
     )
-    bars = base.mark_bar(height=16, stroke=INK, strokeWidth=0.5).encode(x2="to:T")
+    bars = base.mark_bar(height=16, stroke=INK, strokeWidth=0.5).encode(x2=alt.X2("to:T"))
     points = base.mark_point(shape="diamond", size=140, filled=True, opacity=1)
-    layers = alt.layer(bars.transform_filter("!datum.is_instant"), points.transform_filter("datum.is_instant"))
-    return styled(layers.properties(width="container", height=alt.Step(34)), rows)
+    lasting, instant = bars.transform_filter("!datum.is_instant"), points.transform_filter("datum.is_instant")
+    return styled(layered(lasting, instant, height=per_row(34)), rows)

@@ -10,7 +10,7 @@ import altair as alt
 from shipcast.answers.drivers import Driver
 from shipcast.answers.failures import DAYS, FEWEST, Group, Rate
 from shipcast.answers.words import share
-from shipcast.dashboards.charts.style import Spec, over_rows, styled
+from shipcast.dashboards.charts.style import Spec, layered, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED, RULE
 
 SCALE = ["#F7F3EA", LEVELS["rough"].fill, LEVELS["storm"].fill]
@@ -77,13 +77,9 @@ def heat_map(rows: Sequence[dict[str, Any]], measure: str) -> Spec:
         "rate:Q", scale=alt.Scale(range=SCALE, domainMin=0), title=f"{measure}", legend=alt.Legend(format="%")
     )
     cells = base.mark_rect(stroke="#FFFFFF").encode(color=colour).transform_filter("datum.kind == 'rate'")
-    marks = base.mark_text(fontSize=12).encode(text="mark:N", color=alt.Color("ink:N", scale=None))
-    return styled(
-        alt.layer(grey, cells, marks)
-        .resolve_scale(color="independent")
-        .properties(width="container", height=alt.Step(28)),
-        rows,
-    )
+    marks = base.mark_text(fontSize=12).encode(text=alt.Text("mark:N"), color=alt.Color("ink:N", scale=None))
+    own_colours = {"scale": {"color": "independent"}}
+    return styled(layered(grey, cells, marks, height=per_row(28), resolve=own_colours), rows)
 
 
 def group_rows(groups: Sequence[Group], measure: str) -> list[dict[str, Any]]:
@@ -121,13 +117,13 @@ def rates(rows: Sequence[dict[str, Any]], measure: str, whole: float | None) -> 
     )
     axis = alt.Axis(format="%", tickCount=5)
     x = alt.X("rate:Q", title=f"{measure}, of the deployments counted", axis=axis, scale=alt.Scale(zero=True))
-    whisker = base.mark_rule(color=LINES[0], strokeWidth=2).encode(x=alt.X("low:Q", axis=axis), x2="high:Q")
+    whisker = base.mark_rule(color=LINES[0], strokeWidth=2).encode(x=alt.X("low:Q", axis=axis), x2=alt.X2("high:Q"))
     point = base.mark_point(filled=True, size=80, color=LINES[0], opacity=1).encode(x=x)
     layers = [whisker, point]
     if whole is not None:
         line = alt.Chart(alt.Data(values=[{"all": whole}])).mark_rule(color=MUTED, strokeDash=[3, 3])
-        layers.append(line.encode(x="all:Q"))
-    return styled(alt.layer(*layers).properties(width="container", height=alt.Step(30)), rows)
+        layers.append(line.encode(x=alt.X("all:Q")))
+    return styled(layered(*layers, height=per_row(30)), rows)
 
 
 def driver_rows(parts: Sequence[Driver]) -> list[dict[str, Any]]:
@@ -148,8 +144,8 @@ def drivers(rows: Sequence[dict[str, Any]]) -> Spec:
         yOffset=alt.YOffset("estimate:N", sort=[RAW, SECOND, MODEL]),
         color=alt.Color("estimate:N", scale=ESTIMATES, title=None, legend=alt.Legend(orient="top", symbolSize=90)),
         tooltip=[
-            "part:N",
-            "estimate:N",
+            alt.Tooltip("part:N"),
+            alt.Tooltip("estimate:N"),
             alt.Tooltip("times:Q", format=".2f"),
             alt.Tooltip("low:Q", format=".2f"),
             alt.Tooltip("high:Q", format=".2f"),
@@ -157,10 +153,12 @@ def drivers(rows: Sequence[dict[str, Any]]) -> Spec:
     )
     top = min(FARTHEST, max([1.5, *(row["high"] for row in rows)]))
     scale = alt.Scale(domain=[0, top], clamp=True)
-    whisker = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
+    whisker = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2=alt.X2("high:Q"))
     point = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=alt.X("times:Q", title="failures, times the usual", scale=scale),
         shape=alt.Shape("estimate:N", scale=SHAPES, title=None),
     )
-    line = alt.Chart(alt.Data(values=[{"usual": 1}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="usual:Q")
-    return styled(alt.layer(line, whisker, point).properties(width="container", height=alt.Step(18)), rows)
+    line = (
+        alt.Chart(alt.Data(values=[{"usual": 1}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=alt.X("usual:Q"))
+    )
+    return styled(layered(line, whisker, point, height=per_row(18)), rows)

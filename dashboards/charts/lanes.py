@@ -12,7 +12,7 @@ import altair as alt
 from shipcast.answers.calendar_week import CalendarWeek, RuleSpan, ShutSpan
 from shipcast.answers.words import cut, span
 from shipcast.dashboards.charts.plan import wall
-from shipcast.dashboards.charts.style import Spec, over_rows, styled
+from shipcast.dashboards.charts.style import Spec, layered, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LINES, MUTED
 
 LONGEST_LABEL = 40
@@ -122,7 +122,7 @@ def gantt(rows: Sequence[dict[str, Any]], names: Sequence[str], week: CalendarWe
     domain = [wall(week.period.start, zone), wall(week.period.end, zone)]
     days = alt.Axis(format="%a %-d %b", tickCount="day", labelAlign="left", orient="top", labelBound=True)
     y = alt.Y("lane:N", title=None, scale=alt.Scale(domain=list(names)), axis=alt.Axis(ticks=False, labelLimit=240))
-    tooltip = ["lane:N", alt.Tooltip("word:N", title="kind"), alt.Tooltip("what:N"), alt.Tooltip("when:N")]
+    tooltip = [alt.Tooltip("lane:N"), alt.Tooltip("word:N", title="kind"), alt.Tooltip("what:N"), alt.Tooltip("when:N")]
     fills = alt.Scale(domain=list(KINDS), range=[look.fill for look in KINDS.values()])
     dashes = alt.Scale(domain=list(KINDS), range=[list(look.dash) for look in KINDS.values()])
     behind = "datum.kind == 'shut' || datum.kind == 'approval'"
@@ -136,10 +136,11 @@ def gantt(rows: Sequence[dict[str, Any]], names: Sequence[str], week: CalendarWe
     first = alt.X("from:T", title=None, scale=alt.Scale(type="utc", domain=domain), axis=days)
     x = alt.X("from:T", title=None)
     fill = alt.Color("kind:N", scale=fills, legend=None)
-    layers = alt.layer(
-        shut.encode(x=first, x2="to:T", color=fill),
-        bars.encode(x=x, x2="to:T", color=fill, strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None)),
+    layers = layered(
+        shut.encode(x=first, x2=alt.X2("to:T"), color=fill),
+        bars.encode(x=x, x2=alt.X2("to:T"), color=fill, strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None)),
         meetings.encode(x=x),
-        labels.encode(x=x, text="label:N"),
+        labels.encode(x=x, text=alt.Text("label:N")),
+        height=per_row(42),
     )
-    return styled(layers.properties(width="container", height=alt.Step(42)), rows)
+    return styled(layers, rows)

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, TypeVar
 
 import altair as alt
 
-from shipcast.dashboards.charts.style import Spec, over_rows, styled
+from shipcast.dashboards.charts.style import Spec, layered, over_rows, styled
 from shipcast.dashboards.style import LINES
 
+Found = TypeVar("Found")
 
-def sparkline(weeks: Sequence[str], values: Sequence[float | None]) -> Spec:
-    """A small line of a metric by week; a gap where a week has no value."""
-    rows = [{"week": week, "value": value} for week, value in zip(weeks, values, strict=True)]
-    line = over_rows().mark_line(color=LINES[0], strokeWidth=2, point=alt.OverlayMarkDef(size=12))
-    encoded = line.encode(
-        x=alt.X("week:O", axis=None), y=alt.Y("value:Q", axis=None, scale=alt.Scale(zero=False, nice=False))
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """A small line over weeks as SVG, which fills whatever it is put in; a gap where a week has no value.
+
+    >>> "M0 1L1 0M3 0.5h0" in sparkline([1.0, 3.0, None, 2.0])
+    True
+    """
+    known = [value for value in values if value is not None]
+    low, span = min(known, default=0.0), (max(known, default=0.0) - min(known, default=0.0)) or 1.0
+    heights = [None if value is None else f"{1 - (value - low) / span:.3g}" for value in values]
+    path = "".join(
+        "M" + "L".join(f"{place} {height}" for place, height in run) + ("h0" if len(run) == 1 else "")
+        for run in runs(heights)
     )
-    return styled(encoded.properties(width="container", height=40), rows)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -0.1 {max(1, len(values) - 1)} 1.2" '
+        'preserveAspectRatio="none" width="100%" height="100%">'
+        f'<path d="{path}" fill="none" stroke="{LINES[0]}" stroke-width="2.5" stroke-linecap="round" '
+        'stroke-linejoin="round" vector-effect="non-scaling-stroke"/></svg>'
+    )
+
+
+def runs(values: Sequence[Found | None]) -> Iterator[list[tuple[int, Found]]]:
+    """The stretches without a gap: the place and value of each.
+
+    >>> list(runs([7, None, None, 8, 9]))
+    [[(0, 7)], [(3, 8), (4, 9)]]
+    """
+    for is_gap, run in groupby(enumerate(values), key=lambda each: each[1] is None):
+        if not is_gap:
+            yield [(place, value) for place, value in run if value is not None]
 
 
 def weekly(rows: Sequence[dict[str, Any]], unit: str, cut: Sequence[str]) -> Spec:
@@ -33,12 +58,17 @@ def weekly(rows: Sequence[dict[str, Any]], unit: str, cut: Sequence[str]) -> Spe
     scale = alt.Scale(domain=[min(0.0, *ends), max(ends, default=1.0)], nice=True)
     axis = alt.Axis(format="%") if unit == "share" else alt.Axis()
     band = base.mark_errorbar(color=LINES[0], ticks=True, opacity=0.5, clip=True).encode(
-        y=alt.Y("low:Q", title=unit, scale=scale, axis=axis), y2="high:Q"
+        y=alt.Y("low:Q", title=unit, scale=scale, axis=axis), y2=alt.Y2("high:Q")
     )
     line = base.mark_line(color=LINES[0]).encode(y=alt.Y("value:Q", title=unit))
     points = base.mark_point(size=55, strokeWidth=2, color=LINES[0]).encode(
         y=alt.Y("value:Q", title=unit),
         fill=alt.condition(alt.FieldOneOfPredicate("week", list(cut)), alt.value("#FFFFFF"), alt.value(LINES[0])),
-        tooltip=["week:N", alt.Tooltip("said:N", title="value"), alt.Tooltip("interval:N"), alt.Tooltip("n:Q")],
+        tooltip=[
+            alt.Tooltip("week:N"),
+            alt.Tooltip("said:N", title="value"),
+            alt.Tooltip("interval:N"),
+            alt.Tooltip("n:Q"),
+        ],
     )
-    return styled(alt.layer(band, line, points).properties(width="container", height=240), rows)
+    return styled(layered(band, line, points, height=240), rows)

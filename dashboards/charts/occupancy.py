@@ -11,7 +11,7 @@ import altair as alt
 
 from shipcast.answers.occupancy import Occupancy
 from shipcast.answers.words import hours
-from shipcast.dashboards.charts.style import Spec, on_clock, over_rows, styled
+from shipcast.dashboards.charts.style import Spec, layered, on_clock, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LINES
 
 DAYS = "%a %-d %b"
@@ -62,8 +62,15 @@ def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str],
             title=f"on the clock of {zone}",
             axis=alt.Axis(format=DAYS, labelOverlap=True, labelSeparation=12),
         ),
-        x2="end:T",
-        tooltip=["environment:N", "kind:N", "from:N", "to:N", "lasted:N", alt.Tooltip("said:N", title="")],
+        x2=alt.X2("end:T"),
+        tooltip=[
+            alt.Tooltip("environment:N"),
+            alt.Tooltip("kind:N"),
+            alt.Tooltip("from:N"),
+            alt.Tooltip("to:N"),
+            alt.Tooltip("lasted:N"),
+            alt.Tooltip("said:N", title=""),
+        ],
     )
     marks = {
         IDLE: {"height": 16, "filled": False, "stroke": LINES[1], "strokeDash": [4, 3]},
@@ -76,6 +83,5 @@ def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str],
     ]
     if any(row["said"] for row in rows):
         words = base.transform_filter(alt.datum.said != "").mark_text(align="left", dx=4, fontSize=11, color=INK)
-        drawn.append(words.encode(text="said:N"))
-    layers = alt.layer(*drawn)
-    return styled(layers.properties(width="container", height=alt.Step(28)), rows)
+        drawn.append(words.encode(text=alt.Text("said:N")))
+    return styled(layered(*drawn, height=per_row(28)), rows)

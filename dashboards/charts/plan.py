@@ -14,7 +14,7 @@ from shipcast.answers.forecast import ForecastAnswer
 from shipcast.answers.window_words import of_usual, relative_interval
 from shipcast.answers.windows import WindowsAnswer
 from shipcast.answers.words import local_time, span
-from shipcast.dashboards.charts.style import Spec, level_colours, on_clock, over_rows, styled
+from shipcast.dashboards.charts.style import Spec, layered, level_colours, on_clock, over_rows, per_row, styled
 from shipcast.dashboards.style import HATCH, INK, LINES, MUTED
 from shipcast.scheduling.recommend import level
 
@@ -94,26 +94,27 @@ def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis
     """The cost of a start in each hour, coloured by its level, and the windows with their intervals and numbers."""
     percent = alt.Axis(format="%", values=[0, 0.5, 1, 2, 3], minExtent=LEFT, maxExtent=LEFT)
     y = alt.Y("cost:Q", title="cost, of the usual", scale=alt.Scale(domain=[0, HIGHEST]), axis=percent)
-    tooltip = [alt.Tooltip("when:N", title="hour"), "level:N", alt.Tooltip("said:N", title="cost")]
+    tooltip = [alt.Tooltip("when:N", title="hour"), alt.Tooltip("level:N"), alt.Tooltip("said:N", title="cost")]
     bars = over_rows().mark_bar(binSpacing=0)
     coloured = bars.encode(
         x=axis.x(),
-        x2="to:T",
+        x2=alt.X2("to:T"),
         y=y,
         y2=alt.Y2Datum(0),
         color=alt.Color("level:N", scale=level_colours(), legend=None),
         tooltip=tooltip,
     )
-    usual = alt.Chart(alt.Data(values=[{"cost": 1}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y="cost:Q")
+    usual = alt.Chart(alt.Data(values=[{"cost": 1}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(y=alt.Y("cost:Q"))
     base = alt.Chart(alt.Data(values=list(windows))).encode(x=alt.X("from:T", title=None))
-    whiskers = base.mark_rule(color=INK, strokeWidth=2).encode(y="low:Q", y2="high:Q")
+    whiskers = base.mark_rule(color=INK, strokeWidth=2).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     points = base.mark_point(shape="diamond", filled=True, color=INK, size=70).encode(
-        y="cost:Q", tooltip=[alt.Tooltip("number:N", title="window"), "when:N", alt.Tooltip("said:N", title="cost")]
+        y=alt.Y("cost:Q"),
+        tooltip=[alt.Tooltip("number:N", title="window"), alt.Tooltip("when:N"), alt.Tooltip("said:N", title="cost")],
     )
     numbers = base.mark_text(dx=9, dy=-2, align="left", fontWeight="bold", color=INK).encode(
-        y="high:Q", text="number:N"
+        y=alt.Y("high:Q"), text=alt.Text("number:N")
     )
-    return styled(alt.layer(coloured, usual, whiskers, points, numbers).properties(width="container", height=170), rows)
+    return styled(layered(coloured, usual, whiskers, points, numbers, height=170), rows)
 
 
 def load_rows(answer: ForecastAnswer, axis: Axis) -> list[dict[str, Any]]:
@@ -130,14 +131,14 @@ def load(rows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
     base = over_rows().encode(x=alt.X("from:T", title=None))
     counts = alt.Axis(format="~s", tickCount=3, minExtent=LEFT, maxExtent=LEFT)
     y = alt.Y("p05:Q", title="requests an hour", axis=counts)
-    wide = base.mark_area(color=LINES[0], opacity=0.2).encode(x=axis.x(), y=y, y2="p95:Q")
-    narrow = base.mark_area(color=LINES[0], opacity=0.35).encode(y="p25:Q", y2="p75:Q")
+    wide = base.mark_area(color=LINES[0], opacity=0.2).encode(x=axis.x(), y=y, y2=alt.Y2("p95:Q"))
+    narrow = base.mark_area(color=LINES[0], opacity=0.35).encode(y=alt.Y("p25:Q"), y2=alt.Y2("p75:Q"))
     line = base.mark_line(color=LINES[0], strokeWidth=2).encode(
-        y="p50:Q",
-        tooltip=["when:N"]
+        y=alt.Y("p50:Q"),
+        tooltip=[alt.Tooltip("when:N")]
         + [alt.Tooltip(f"p{of}:Q", title=f"{of} of 100 below", format=",.0f") for of in ("05", "50", "95")],
     )
-    return styled(alt.layer(wide, narrow, line).properties(width="container", height=110), rows)
+    return styled(layered(wide, narrow, line, height=110), rows)
 
 
 def strip_rows(answer: WindowsAnswer, booked: Sequence[Booked], axis: Axis) -> list[dict[str, Any]]:
@@ -175,9 +176,11 @@ def strips(rows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
     )
     colours = alt.Scale(domain=[OPEN, SHUT, OWN, BESIDE], range=[LINES[2], HATCH, LINES[0], LINES[1]])
     bars = base.mark_bar(height=14, stroke=INK, strokeWidth=1).encode(
-        x2="to:T",
+        x2=alt.X2("to:T"),
         color=alt.Color("lane:N", scale=colours, legend=None),
-        tooltip=["lane:N", alt.Tooltip("label:N", title="what"), alt.Tooltip("when:N", title="when")],
+        tooltip=[alt.Tooltip("lane:N"), alt.Tooltip("label:N", title="what"), alt.Tooltip("when:N", title="when")],
     )
-    names = base.mark_text(align="left", dx=3, dy=-13, fontSize=11, color=MUTED, limit=220).encode(text="label:N")
-    return styled(alt.layer(bars, names).properties(width="container", height=alt.Step(38)), rows)
+    names = base.mark_text(align="left", dx=3, dy=-13, fontSize=11, color=MUTED, limit=220).encode(
+        text=alt.Text("label:N")
+    )
+    return styled(layered(bars, names, height=per_row(38)), rows)

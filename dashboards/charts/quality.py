@@ -9,7 +9,7 @@ import altair as alt
 
 from shipcast.answers.failure_quality import Band, LevelOutcome
 from shipcast.answers.model_record import SkillSpan
-from shipcast.dashboards.charts.style import Spec, over_rows, styled
+from shipcast.dashboards.charts.style import Spec, layered, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED
 
 TICKS = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1]
@@ -33,17 +33,26 @@ def reliability(bands: Sequence[Band]) -> Spec:
     ]
     base = over_rows().encode(x=chance_axis("x", "forecast", "chance that was said", most))
     whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(
-        y=chance_axis("y", "low", "share that failed, with 95 % interval", most), y2="high:Q"
+        y=chance_axis("y", "low", "share that failed, with 95 % interval", most), y2=alt.Y2("high:Q")
     )
     points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(
-        y="observed:Q", tooltip=[alt.Tooltip("said:N", title="failed"), "forecast:Q", "observed:Q", "low:Q", "high:Q"]
+        y=alt.Y("observed:Q"),
+        tooltip=[
+            alt.Tooltip("said:N", title="failed"),
+            alt.Tooltip("forecast:Q"),
+            alt.Tooltip("observed:Q"),
+            alt.Tooltip("low:Q"),
+            alt.Tooltip("high:Q"),
+        ],
     )
-    words = base.mark_text(dy=-9, color=INK).encode(y="high:Q", text="shown:N")
-    ends = alt.Chart(alt.Data(values=[{"at": 0.0}, {"at": most}])).encode(x="at:Q", y="at:Q")
+    words = base.mark_text(dy=-9, color=INK).encode(y=alt.Y("high:Q"), text=alt.Text("shown:N"))
+    ends = alt.Chart(alt.Data(values=[{"at": 0.0}, {"at": most}])).encode(x=alt.X("at:Q"), y=alt.Y("at:Q"))
     line = ends.mark_line(color=INK, strokeDash=[6, 4], strokeWidth=1)
-    corner = alt.Chart(alt.Data(values=[{"at": most, "text": "as it was said"}])).encode(x="at:Q", y="at:Q")
-    label = corner.mark_text(align="right", dx=-30, dy=4, color=INK).encode(text="text:N")
-    return styled(alt.layer(line, label, whiskers, points, words).properties(width="container", height=360), rows)
+    corner = alt.Chart(alt.Data(values=[{"at": most, "text": "as it was said"}])).encode(
+        x=alt.X("at:Q"), y=alt.Y("at:Q")
+    )
+    label = corner.mark_text(align="right", dx=-30, dy=4, color=INK).encode(text=alt.Text("text:N"))
+    return styled(layered(line, label, whiskers, points, words, height=360), rows)
 
 
 def with_room(forecasts: Sequence[float], most: float) -> list[bool]:
@@ -83,10 +92,10 @@ def by_level(levels: Sequence[LevelOutcome]) -> Spec:
         y=alt.Y("level:N", sort=[row["level"] for row in rows], title=None, axis=alt.Axis(ticks=False))
     )
     x = alt.X("low:Q", title="share that failed, with 95 % interval", axis=alt.Axis(labelExpr=SHARE, tickCount=6))
-    whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(x=x, x2="high:Q")
-    points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(x="observed:Q")
-    words = base.mark_text(align="center", dy=-12, color=INK).encode(x="observed:Q", text="said:N")
-    return styled(alt.layer(whiskers, points, words).properties(width="container", height=alt.Step(40)), rows)
+    whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(x=x, x2=alt.X2("high:Q"))
+    points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(x=alt.X("observed:Q"))
+    words = base.mark_text(align="center", dy=-12, color=INK).encode(x=alt.X("observed:Q"), text=alt.Text("said:N"))
+    return styled(layered(whiskers, points, words, height=per_row(40)), rows)
 
 
 def over_time(spans: Sequence[SkillSpan]) -> Spec:
@@ -104,10 +113,12 @@ def over_time(spans: Sequence[SkillSpan]) -> Spec:
     ]
     base = over_rows().encode(x=alt.X("start:O", title="four weeks from (UTC)", axis=alt.Axis(labelAngle=0)))
     y = alt.Y("low:Q", title="better than the base rate by", axis=alt.Axis(labelExpr=SHARE))
-    whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(y=y, y2="high:Q")
-    points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(y="skill:Q")
-    words = base.mark_text(align="left", dx=8, color=MUTED).encode(y="skill:Q", text="said:N")
+    whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(y=y, y2=alt.Y2("high:Q"))
+    points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(y=alt.Y("skill:Q"))
+    words = base.mark_text(align="left", dx=8, color=MUTED).encode(y=alt.Y("skill:Q"), text=alt.Text("said:N"))
     zero = alt.Chart(alt.Data(values=[{"at": 0, "text": "the base rate"}]))
-    line = zero.mark_rule(color=INK, strokeDash=[6, 4]).encode(y="at:Q")
-    label = zero.mark_text(align="left", dy=-7, color=INK).encode(y="at:Q", x=alt.value(4), text="text:N")
-    return styled(alt.layer(line, label, whiskers, points, words).properties(width="container", height=240), rows)
+    line = zero.mark_rule(color=INK, strokeDash=[6, 4]).encode(y=alt.Y("at:Q"))
+    label = zero.mark_text(align="left", dy=-7, color=INK).encode(
+        y=alt.Y("at:Q"), x=alt.value(4), text=alt.Text("text:N")
+    )
+    return styled(layered(line, label, whiskers, points, words, height=240), rows)

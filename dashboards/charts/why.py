@@ -11,15 +11,16 @@ from shipcast.answers.explain import Curve
 from shipcast.answers.failures import hour_said
 from shipcast.answers.why import Shipped
 from shipcast.answers.windows import Window
-from shipcast.answers.words import plural
-from shipcast.dashboards.charts.style import Spec, over_rows, styled
+from shipcast.answers.words import amount, plural, share
+from shipcast.dashboards.charts.style import Spec, layered, over_rows, per_row, stacked, styled
 from shipcast.dashboards.style import DASHES, INK, LEVELS, LINES, MUTED
 from shipcast.scheduling.recommend import LEVELS as BOUNDS
 
 USUAL, HERE = "usual, the mean of the week", "this start"
 DEARER, CHEAPER, WHOLE = "▲ adds", "▼ takes away", "■ whole cost"
 KINDS = alt.Scale(domain=[WHOLE, DEARER, CHEAPER], range=[MUTED, LEVELS["storm"].fill, LEVELS["calm"].fill])
-LEFT = 48  # so that the hours of all charts stand below each other
+HEIGHT, LEFT = 150, 48  # so that the hours of all charts stand below each other
+PAST = "past"
 MIDNIGHTS = list(range(0, 168, 24))
 DAY_LABELS = "['Mon','Tue','Wed','Thu','Fri','Sat','Sun'][floor(datum.value / 24)]"
 
@@ -48,16 +49,14 @@ def waterfall(rows: Sequence[dict[str, Any]]) -> Spec:
     )
     bars = base.mark_bar(height=20).encode(
         x=alt.X("from:Q", title="cost against the usual", axis=alt.Axis(format="%")),
-        x2="to:Q",
+        x2=alt.X2("to:Q"),
         color=alt.Color("kind:N", scale=KINDS, title=None, legend=alt.Legend(orient="top")),
     )
-    labels = base.mark_text(align="left", dx=5, fontSize=13, color=INK).encode(x="right:Q", text="said:N")
-    return styled(
-        alt.layer(*bounds(max(row["right"] for row in rows)), bars, labels).properties(
-            width="container", height=alt.Step(34)
-        ),
-        rows,
+    labels = base.mark_text(align="left", dx=5, fontSize=13, color=INK).encode(
+        x=alt.X("right:Q"), text=alt.Text("said:N")
     )
+    found = bounds(max(row["right"] for row in rows))
+    return styled(layered(*found, bars, labels, height=per_row(34)), rows)
 
 
 def bounds(highest: float) -> list[alt.Chart]:
@@ -71,81 +70,94 @@ def bounds(highest: float) -> list[alt.Chart]:
     rule = base.mark_rule(color=MUTED, strokeDash=DASHES[2])
     return [
         rule,
-        base.mark_text(align="left", dx=3, dy=-6, fontSize=11, color=MUTED).encode(y=alt.value(0), text="level:N"),
+        base.mark_text(align="left", dx=3, dy=-6, fontSize=11, color=MUTED).encode(
+            y=alt.value(0), text=alt.Text("level:N")
+        ),
     ]
 
 
-def curve_rows(curves: Sequence[Curve], shipped: Sequence[Shipped]) -> list[dict[str, Any]]:
-    """One row per factor and hour of the week."""
+def over_the_week(curves: Sequence[Curve], shipped: Sequence[Shipped], hour: int, zone: str) -> Spec:
+    """The factors of the cost over the week, one below the other, and below them the past deployments."""
+    sets = {curve.factor: curve_rows(curve) for curve in curves} | {PAST: shipped_rows(shipped)}
+    drawn = [effect(curve, sets[curve.factor][hour], place) for place, curve in enumerate(curves)]
+    return styled(stacked(*drawn, rug(zone)), [{"hour": hour}], **sets)
+
+
+def curve_rows(curve: Curve) -> list[dict[str, Any]]:
+    """One row per hour of the week."""
     return [
-        {
-            "factor": curve.factor,
-            "unit": curve.unit,
-            "hour": hour,
-            "when": hour_said(hour),
-            "value": curve.values[hour],
-            "low": curve.low[hour],
-            "high": curve.high[hour],
-            "shipped": shipped[hour].n,
-            "failed": shipped[hour].failed,
-        }
-        for curve in curves
-        for hour in range(len(curve.values))
+        {"hour": hour, "until": hour + 1, "value": value, "low": low, "high": high}
+        | {"said": f"{hour_said(hour)}: {curve.factor} {range_said(curve, hour)}"}
+        for hour, (value, low, high) in enumerate(zip(curve.values, curve.low, curve.high, strict=True))
     ]
 
 
-def effect(curve: Curve, rows: Sequence[dict[str, Any]], hour: int, place: int) -> Spec:
+def shipped_rows(shipped: Sequence[Shipped]) -> list[dict[str, Any]]:
+    """One row per hour of the week in which anything was shipped."""
+    return [
+        {"hour": one.hour, "until": one.hour + 1, "shipped": one.n, "failed": one.failed}
+        | {"said": f"{hour_said(one.hour)}: {plural(one.n, 'past deployment')}, {one.failed:,} failed"}
+        for one in shipped
+        if one.n
+    ]
+
+
+def range_said(curve: Curve, hour: int) -> str:
+    """A factor at an hour, with its interval."""
+    numbers = (curve.values[hour], curve.low[hour], curve.high[hour])
+    value, low, high = (share(one) if curve.unit == "share" else amount(one) for one in numbers)
+    return f"{value} ({low} to {high})"
+
+
+def effect(curve: Curve, here: dict[str, Any], place: int) -> Spec:
     """One factor over the week with its interval; a point at the hour asked about."""
-    shown = "%" if curve.unit == "share" else "~s"
-    base = over_rows().encode(
-        x=week_axis(None),
-        tooltip=[
-            alt.Tooltip("when:N", title="start"),
-            alt.Tooltip("value:Q", format=".3~s", title=curve.factor),
-            alt.Tooltip("low:Q", format=".3~s"),
-            alt.Tooltip("high:Q", format=".3~s"),
-        ],
-    )
+    base = over_rows(curve.factor).encode(x=week_axis(None))
     y = alt.Y(
         "value:Q",
         title=curve.unit,
-        axis=alt.Axis(format=shown, tickCount=4, minExtent=LEFT),
+        axis=alt.Axis(format="%" if curve.unit == "share" else "~s", tickCount=4, minExtent=LEFT),
         scale=alt.Scale(zero=True),
     )
     colour, dash = LINES[place % len(LINES)], DASHES[place % len(DASHES)]
-    band = base.mark_area(color=colour, opacity=0.2, interpolate="step-after").encode(y=alt.Y("low:Q"), y2="high:Q")
+    band = base.mark_area(color=colour, opacity=0.2, interpolate="step-after").encode(
+        y=alt.Y("low:Q"), y2=alt.Y2("high:Q")
+    )
     line = base.mark_line(color=colour, strokeDash=dash, interpolate="step-after").encode(y=y)
-    here = base.mark_point(color=INK, filled=True, size=70).encode(y=y).transform_filter(f"datum.hour == {hour}")
-    title = alt.TitleParams(curve.factor, anchor="start", color=INK, fontSize=13)
-    layers = alt.layer(band, line, asked_rule(hour), here)
-    return styled(layers.properties(width="container", height=170, title=title), rows)
+    point = (
+        alt.Chart(alt.Data(values=[here])).mark_point(color=INK, filled=True, size=70).encode(x=alt.X("hour:Q"), y=y)
+    )
+    return layered(band, line, point, said_by_hour(base), asked_rule(), height=HEIGHT, title=titled(curve.factor))
 
 
-def rug(rows: Sequence[dict[str, Any]], hour: int, zone: str) -> Spec:
-    """Past deployments by the hour they started in: a tick for those that held, a cross for those that failed."""
-    base = over_rows().encode(
-        x=week_axis(f"start, hour of the week ({zone})"),
-        tooltip=[alt.Tooltip("when:N", title="start"), alt.Tooltip("shipped:Q"), alt.Tooltip("failed:Q")],
+def rug(zone: str) -> Spec:
+    """Past deployments by the hour they started in: a bar for those that shipped, a cross where some failed."""
+    base = over_rows(PAST).encode(x=week_axis(f"start, hour of the week ({zone})"))
+    y = alt.Y("shipped:Q", title="past starts", axis=alt.Axis(tickCount=2, minExtent=LEFT))
+    bars = base.mark_bar(color=MUTED, width=2).encode(y=y)
+    failed = base.mark_text(text="×", fontSize=14, fontWeight="bold", color=LEVELS["storm"].fill, dy=-6).encode(y=y)
+    failed = failed.transform_filter("datum.failed > 0")
+    title = titled("past deployments (× where some failed)")
+    return layered(bars, failed, said_by_hour(base), asked_rule(), height=HEIGHT, title=title)
+
+
+def titled(words: str) -> Spec:
+    return {"text": words, "anchor": "start", "color": INK, "fontSize": 13}
+
+
+def said_by_hour(base: alt.Chart) -> alt.Chart:
+    """What is not seen of each hour but said when it is pointed at: of a line all hours would say the first."""
+    return base.mark_bar(opacity=0).encode(
+        x2=alt.X2("until:Q"), y=alt.value(0), y2=alt.value(HEIGHT), tooltip=alt.Tooltip("said:N")
     )
-    bars = base.mark_bar(color=MUTED, width=2).encode(
-        y=alt.Y("shipped:Q", title="past starts", axis=alt.Axis(tickCount=2, minExtent=LEFT))
-    )
-    failed = base.mark_text(text="×", fontSize=14, fontWeight="bold", color=LEVELS["storm"].fill, dy=-6).encode(
-        y="shipped:Q"
-    )
-    title = alt.TitleParams("past deployments (× where some failed)", anchor="start", color=INK, fontSize=13)
-    layers = alt.layer(bars, failed.transform_filter("datum.failed > 0"), asked_rule(hour))
-    return styled(layers.properties(width="container", height=160, title=title), rows)
 
 
 def week_axis(title: str | None) -> alt.X:
     axis = alt.Axis(values=MIDNIGHTS, labelExpr=DAY_LABELS, labelAlign="left", title=title)
-    return alt.X("hour:Q", scale=alt.Scale(domain=[0, 168], nice=False), axis=axis)
+    return alt.X("hour:Q", scale=alt.Scale(domain=[0, 168], nice=False, padding=0), axis=axis)
 
 
-def asked_rule(hour: int) -> alt.Chart:
-    data = alt.Data(values=[{"hour": hour}])
-    return alt.Chart(data).mark_rule(color=INK, strokeDash=DASHES[2]).encode(x="hour:Q")
+def asked_rule() -> alt.Chart:
+    return over_rows().mark_rule(color=INK, strokeDash=DASHES[2]).encode(x=alt.X("hour:Q"))
 
 
 def effects_said(curves: Sequence[Curve], hour: int) -> str:

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from shipcast.answers.company import approvals_said
-from shipcast.answers.explain import Curve, ExplainAnswer, alike_said, calmer_said, explain
+from shipcast.answers.explain import ExplainAnswer, alike_said, calmer_said, explain
 from shipcast.answers.failures import hour_said
 from shipcast.answers.inquiry import Details
 from shipcast.answers.usual import most_deployed
 from shipcast.answers.why import offered, shipped
-from shipcast.answers.words import local_time, plural, share, times
+from shipcast.answers.words import amount, local_time, plural, times
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts import why as charts
 from shipcast.dashboards.view import View
@@ -273,34 +273,19 @@ def over_the_week(view: View, answer: ExplainAnswer) -> None:
     past = view.ask(shipped, service=answer.service, environment=answer.environment)
     local = answer.items[0].start.astimezone(ZoneInfo(answer.business_zone))
     hour = local.weekday() * 24 + local.hour
-    rows = charts.curve_rows(answer.curves, past)
     cards.note(charts.effects_said(answer.curves, hour))
-    for place, curve in enumerate(answer.curves):
-        own = [row for row in rows if row["factor"] == curve.factor]
-        alt = f"{curve.factor} over the week"
-        cards.picture(charts.effect(curve, own, hour, place), alt, f"why-curve-{place}")
     cards.chart(
-        charts.rug(rows[: len(past)], hour, answer.business_zone),
+        charts.over_the_week(answer.curves, past, hour, answer.business_zone),
         charts.rug_said(past, hour),
         ["start", *(f"{curve.factor}, {curve.unit}" for curve in answer.curves), "deployed", "failed"],
         [
-            [hour_said(one.hour), *(range_said(curve, one.hour) for curve in answer.curves), one.n, one.failed]
+            [hour_said(one.hour), *(charts.range_said(curve, one.hour) for curve in answer.curves), one.n, one.failed]
             for one in past
         ],
         "factors-over-the-week",
         numbers=("deployed", "failed"),
+        width="stretch",
     )
-
-
-def range_said(curve: Curve, hour: int) -> str:
-    numbers = (curve.values[hour], curve.low[hour], curve.high[hour])
-    value, low, high = (share(one) if curve.unit == "share" else amount(one) for one in numbers)
-    return f"{value} ({low} to {high})"
-
-
-def amount(value: float) -> str:
-    """A number with as many digits as anybody reads."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
 
 
 def alike(view: View, answer: ExplainAnswer) -> None:
