@@ -19,7 +19,7 @@ disable_debug_mode()  # charts are held to the schema by a test of every page, a
 Spec = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 ROWS = "rows"
-OF_THE_WHOLE = ("$schema", "config", "datasets", "params")
+OF_THE_WHOLE = ("$schema", "config", "datasets")
 DRAWN = {"embedOptions": {"renderer": "canvas"}}  # one picture, which `alt` describes, and no thousand parts
 CONFIG = {
     "view": {"stroke": None},
@@ -68,7 +68,6 @@ def combined(how: str, parts: Sequence[Spec]) -> Spec:
     return {
         how: [{name: value for name, value in part.items() if name not in OF_THE_WHOLE} for part in parts],
         "datasets": {name: rows for part in parts for name, rows in part.get("datasets", {}).items()},
-        "params": [one for part in parts for one in part.get("params", ())],
     }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import altair as alt
 
 from shipcast.answers.outlook import Hour, ServiceWeek
-from shipcast.dashboards.charts.style import CLOCK, Spec, layered, level_colours, over_rows, per_row, styled
+from shipcast.dashboards.charts.style import CLOCK, ROWS, Spec, layered, level_colours, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LEVELS
 
 HOUR = timedelta(hours=1)
@@ -56,25 +56,26 @@ def said(row: dict[str, Any]) -> str:
 
 def drawn(
     cells: alt.Chart,
-    others: Sequence[alt.Chart],
+    over: Mapping[str, alt.Chart],
     rows: Sequence[dict[str, Any]],
     shown: Sequence[str],
     step: int,
 ) -> Spec:
-    """The cells, of which the reader can choose one, and over them what marks some; of the rows what of them is shown.
+    """The cells, of which the reader can choose one, and over them what marks all, the blocked or the booked ones.
 
     Vega-Lite works out everything for each cell in an interpreter: what it need not ask is decided here.
     """
     picked = alt.selection_point(name="cell", fields=["service", "at"], on="click", empty=False)
     lean = [{**{name: row[name] for name in ("service", "at", "level", *shown)}, "said": said(row)} for row in rows]
-    marked = {
-        name: [short for short, row in zip(lean, rows, strict=True) if row[field]]
-        for name, field in ((BLOCKED, "rule"), (BOOKED, "booking"))
+    sets = {
+        name: [short for short, row in zip(lean, rows, strict=True) if field is None or row[field]]
+        for name, field in ((ROWS, None), (BLOCKED, "rule"), (BOOKED, "booking"))
     }
     coloured = cells.encode(
         color=alt.Color("level:N", scale=level_colours(), legend=None), tooltip=alt.Tooltip("said:N")
     )
-    return styled(layered(coloured.add_params(picked), *others, height=per_row(step)), lean, **marked)
+    there = [chart for name, chart in over.items() if sets[name]]
+    return styled(layered(coloured.add_params(picked), *there, height=per_row(step)), **sets)
 
 
 def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> Spec:
@@ -88,7 +89,8 @@ def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> Spec
     cells = over_rows().mark_bar(height=18).encode(x2=alt.X2("until:T"), **place)
     hatched = over_rows(BLOCKED).mark_text(text="╱", fontSize=14, color=INK).encode(**place)
     outlined = over_rows(BOOKED).mark_point(shape="square", size=120, stroke=INK, strokeWidth=2, filled=False)
-    return drawn(cells, [hatched, outlined.encode(**place)], rows, ["hour", "until"], step=24)
+    over = {BLOCKED: hatched, BOOKED: outlined.encode(**place)}
+    return drawn(cells, over, rows, ["hour", "until"], step=24)
 
 
 def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> Spec:
@@ -104,4 +106,4 @@ def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> Spec:
         .mark_text(fontSize=13)
         .encode(text=alt.Text("mark:N"), color=alt.Color("text:N", scale=None), **place)
     )
-    return drawn(cells, [outlined, marks], rows, ["of_day", "day", "mark", "text"], step=30)
+    return drawn(cells, {BOOKED: outlined, ROWS: marks}, rows, ["of_day", "day", "mark", "text"], step=30)

@@ -20,6 +20,7 @@ from shipcast.warehouse.snapshot import POINTER
 STANDARD = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 FIRST = next(iter(PAGES))
 TABS = 60
+DRAWN = "[...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(one => one.querySelector('canvas'))"
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,9 @@ def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, addr
         url(address, path),
         request=lambda one: called.append(one.url),
         console=lambda one: complaints.append(one.text) if is_complaint(one) else None,
+        pageerror=lambda one: complaints.append(str(one)),
     )
+    page.wait_for_function(DRAWN)
 
     found = Axe().run(page, options=STANDARD).response["violations"]
 
