@@ -15,7 +15,7 @@ from shipcast.answers.words import listing, plural
 from shipcast.settings import FILE_NAME, Settings
 from shipcast.settings.channels import is_loopback
 from shipcast.settings.errors import UsageError
-from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource
+from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource, name_here
 from shipcast.settings.writing import add_source, toml_entry
 
 SHOWN = 3
@@ -105,7 +105,7 @@ def connect_answer(
     from shipcast.ingest.remote.reading import samples
 
     found, names = samples(source, SHOWN)  # type: ignore[arg-type]
-    environments = tuple(dict.fromkeys(source.environments.get(each, each) for each in sorted(names.environments)))
+    environments = tuple(dict.fromkeys(name_here(source.environments, each) for each in sorted(names.environments)))
     environments = tuple(each for each in environments if each)
     known = {*settings.production_environments, *source.production}
     production = tuple(each for each in environments if each in known)

@@ -32,7 +32,7 @@ from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.remote.sync_windows import SyncWindow, Target
 from shipcast.ingest.version_history import ROLLBACK_DAYS
-from shipcast.settings.sources import ArgocdSource
+from shipcast.settings.sources import ArgocdSource, name_here
 
 TOGETHER = 25  # applications in one batch
 REMEMBERED = 20  # synchronisations of one application, to tell a rollback
@@ -129,8 +129,8 @@ class Argocd:
 
     def target(self, application: Any, place: tuple[str, str]) -> Target | None:
         """What windows choose an application by; None: its service or its environment is left out."""
-        service = self.source.services.get(place[0], place[0])
-        environment = self.source.environments.get(place[1], place[1])
+        service = name_here(self.source.services, place[0])
+        environment = name_here(self.source.environments, place[1])
         meta, where = application["metadata"], (application.get("spec") or {}).get("destination") or {}
         namespace, server, cluster = (where.get(key) or "" for key in ("namespace", "server", "name"))
         found = Target(meta["name"], namespace, server, cluster, service, environment)

@@ -24,7 +24,7 @@ from shipcast.ingest.headers import clipped
 from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
 from shipcast.ingest.remote.site import Site
-from shipcast.settings.sources import PrometheusSource
+from shipcast.settings.sources import PrometheusSource, name_here
 
 FIRST = timedelta(days=90)  # how far back a first reading goes, unless the settings say; how much is kept, it finds out
 WINDOW = timedelta(days=7)  # of one request: at the shortest step 10,080 samples a series, of the 11,000 allowed
@@ -141,8 +141,8 @@ class Prometheus:
                 continue
             # Those whose names are one here are added up: as rows they would replace each other.
             one = (
-                self.source.services.get(service, service),
-                environment and self.source.environments.get(environment, environment),
+                name_here(self.source.services, service),
+                environment and name_here(self.source.environments, environment),
             )
             words.setdefault(one, (service, environment))
             for at, value in numbers(series.get("values")):

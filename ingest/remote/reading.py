@@ -34,7 +34,7 @@ from shipcast.ingest.report import FileLoad, LoadReport
 from shipcast.ingest.sources import Feed, Part
 from shipcast.settings import Settings
 from shipcast.settings.errors import ShipcastError, SourceUnreachable
-from shipcast.settings.sources import EventsSource, Remote
+from shipcast.settings.sources import EventsSource, Remote, key_of, name_here
 from shipcast.warehouse.built import forget_built
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME, Table
@@ -82,7 +82,7 @@ class Names:
                 seen.add(str(given))
         for column, names in (("environment", self.source.environments), ("service", self.source.services)):
             if (given := found.get(column)) is not None:
-                found[column] = names.get(str(given), given)
+                found[column] = name_here(names, str(given))
                 if found[column] == "":
                     return None
         if not self.source.names:
@@ -210,7 +210,7 @@ class RemoteReading:
 
     def proposals(self) -> Iterator[str]:
         """What its services may be called here, where no deployment knows them by the name they have."""
-        unnamed = self.names.services - self.source.services.keys()
+        unnamed = {name for name in self.names.services if key_of(self.source.services, name) is None}
         if not unnamed:
             return
         with open_work(self.settings.home, self.settings) as connection:

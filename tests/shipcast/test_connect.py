@@ -63,6 +63,18 @@ def test_what_was_said_to_be_production_counts_as_it_after_a_run(capsys, github)
     assert (source.environments, source.production) == ({"production": "eu"}, ("eu",))
 
 
+def test_a_star_in_an_environments_name_stands_for_any_letters(capsys, github):
+    url = ("--url", github.url)
+    _, left_out = connect(capsys, "github", "acme/shop", *url, "--environment", "prod*=", "--dry-run")
+    _, renamed = connect(
+        capsys, "github", "acme/shop", *url, "--environment", "p*=eu", "--environment", "production=live", "--dry-run"
+    )
+
+    assert "production" not in left_out["environments"]
+    assert [row for item in left_out["items"] if item["table"] == "deployments" for row in item["rows"]] == []
+    assert (renamed["environments"], renamed["production"]) == (["live"], ["live"])
+
+
 def test_connecting_twice_writes_once(capsys, github):
     for _ in range(2):
         code, answer = connect(capsys, "github", "acme/shop", "--url", github.url)
