@@ -10,6 +10,11 @@
 Jenkins lists the newest first and counts pages off from there, so each page is read over the end of the one before, and
 further up where it does not meet it, since builds in front were deleted. A list that was interrupted is first read to
 its end. Builds that ran when they were read are asked for one by one until they have ended.
+
+A job that was made anew counts from 1 again and may have overtaken the newest number that was read. It is told by the
+times: each walk comes down to that number, where a build of it that began at another time, or one below it that began
+later, is none that was read before. That the number is missing says nothing, since Jenkins discards old builds; where
+nothing at or below it is left, there is nothing to read there either.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -30,8 +36,8 @@ from shipcast.settings.sources import JenkinsSource
 PAGE = 100
 SHOWN = "actions[parameters[name,value],lastBuiltRevision[SHA1],remoteUrls,causes[userId]]"
 BUILD = f"number,timestamp,duration,building,result,{SHOWN}"
-BEGINNING: Mark = {"newest": 0, "open": [], "walk": None}
-TOP: Mark = {"begin": 0, "last": None, "newest": 0}
+BEGINNING: Mark = {"newest": 0, "at": None, "open": [], "walk": None}
+TOP: Mark = {"begin": 0, "last": None, "newest": 0, "at": None}
 RESULTS = {
     "SUCCESS": "succeeded",
     "UNSTABLE": "succeeded",
@@ -71,7 +77,7 @@ class Jenkins:
         return found
 
     def builds(self, mark: Mark | None) -> Iterator[Batch]:
-        """Mark: `newest`, all up to which is known; `open`, those that still ran; `walk`, if cut."""
+        """Mark: `newest`, all up to which is known; `at`, its time; `open`, those that still ran; `walk`, if cut."""
         mark = self.checked(mark or BEGINNING)
         for part in (self.ended, self.resumed, self.walked):
             for batch in part(mark):
@@ -83,6 +89,18 @@ class Jenkins:
         following = self.asked("", "nextBuildNumber").get("nextBuildNumber")
         if not isinstance(following, int) or following > mark["newest"]:
             return mark
+        return self.beginning()
+
+    def recognised(self, mark: Mark, page: Sequence[Any]) -> Mark:
+        """The mark with its build's time, if that was not kept; or that of a beginning where the job was made anew."""
+        number, at = mark["newest"], mark.get("at")
+        times = {build["number"]: build["timestamp"] for build in page if build["number"] <= number}
+        if at is None:
+            return {**mark, "at": times.get(number)}
+        is_same = times[number] == at if number in times else max(times.values(), default=at) <= at
+        return mark if is_same else {**self.beginning(), "open": mark["open"], "walk": mark["walk"]}
+
+    def beginning(self) -> Mark:
         self.warnings.append(
             f"{self.site.name}: its builds are counted from 1 again; they take the place of those of the same number."
         )
@@ -94,21 +112,24 @@ class Jenkins:
 
     def walked(self, mark: Mark, walk: Mark = TOP) -> Iterator[Batch]:
         """One walk from the newest build, or from where it was cut off, down to what is known."""
-        begin, last, newest, running = walk["begin"], walk["last"], walk["newest"], [*mark["open"]]
-        is_over = False
+        begin, last, running, is_over = walk["begin"], walk["last"], [*mark["open"]], False
+        top = (walk["newest"], walk.get("at"))
         while not is_over:
             page = self.page(begin)
             if begin and last and (not page or page[0]["number"] < last):
                 begin = max(0, begin - PAGE)
                 continue
+            mark = self.recognised(mark, page)
             fresh = [build for build in page if mark["newest"] < build["number"] < (last or math.inf)]
             fresh = [build for build in fresh if build["timestamp"] >= self.oldest]
             running += [build["number"] for build in fresh if build["building"]]
-            newest = max([newest, mark["newest"], *(build["number"] for build in fresh)])
+            top = max([top, *((build["number"], build["timestamp"]) for build in fresh)], key=itemgetter(0))
             last = fresh[-1]["number"] if fresh else last
             begin, is_over = begin + PAGE - 1, len(page) < PAGE or self.is_known(page[-1], mark)
-            known = {"newest": newest, "open": [*running], "walk": None}
-            cut = {**known, "newest": mark["newest"], "walk": {"begin": begin, "last": last, "newest": newest}}
+            newest, at = max((mark["newest"], mark["at"]), top, key=itemgetter(0))
+            known = {"newest": newest, "at": at, "open": [*running], "walk": None}
+            rest = {"begin": begin, "last": last, "newest": top[0], "at": top[1]}
+            cut = {**known, "newest": mark["newest"], "at": mark["at"], "walk": rest}
             yield Batch({"deployments": self.deployments(fresh)}, known if is_over else cut)
 
     def is_known(self, build: Any, mark: Mark) -> bool:
