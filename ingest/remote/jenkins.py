@@ -23,12 +23,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
+from operator import index, itemgetter
 from typing import Any
 from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.misfits import Sieve
 from shipcast.ingest.remote.site import Site
 from shipcast.settings.secrets import secret
 from shipcast.settings.sources import JenkinsSource
@@ -36,6 +37,7 @@ from shipcast.settings.sources import JenkinsSource
 PAGE = 100
 SHOWN = "actions[parameters[name,value],lastBuiltRevision[SHA1],remoteUrls,causes[userId]]"
 BUILD = f"number,timestamp,duration,building,result,{SHOWN}"
+KEPT = ("number", "timestamp", "duration", "building", "result")  # of a build that cannot be read
 BEGINNING: Mark = {"newest": 0, "at": None, "open": [], "walk": None}
 TOP: Mark = {"begin": 0, "last": None, "newest": 0, "at": None}
 RESULTS = {
@@ -55,6 +57,7 @@ class Jenkins:
     site: Site
     recall: Recall
     warnings: list[str] = field(default_factory=list)
+    sieve: Sieve = field(default_factory=Sieve)
 
     def __post_init__(self) -> None:
         self.site.advice = "The user needs Overall/Read and Job/Read, and an API token of their own."
@@ -115,8 +118,8 @@ class Jenkins:
         begin, last, running, is_over = walk["begin"], walk["last"], [*mark["open"]], False
         top = (walk["newest"], walk.get("at"))
         while not is_over:
-            page = self.page(begin)
-            if begin and last and (not page or page[0]["number"] < last):
+            page, is_full = self.page(begin)
+            if begin and last and (page[0]["number"] < last if page else not is_full):
                 begin = max(0, begin - PAGE)
                 continue
             mark = self.recognised(mark, page)
@@ -125,7 +128,7 @@ class Jenkins:
             running += [build["number"] for build in fresh if build["building"]]
             top = max([top, *((build["number"], build["timestamp"]) for build in fresh)], key=itemgetter(0))
             last = fresh[-1]["number"] if fresh else last
-            begin, is_over = begin + PAGE - 1, len(page) < PAGE or self.is_known(page[-1], mark)
+            begin, is_over = begin + PAGE - 1, not is_full or any(self.is_known(build, mark) for build in page[-1:])
             newest, at = max((mark["newest"], mark["at"]), top, key=itemgetter(0))
             known = {"newest": newest, "at": at, "open": [*running], "walk": None}
             rest = {"begin": begin, "last": last, "newest": top[0], "at": top[1]}
@@ -149,17 +152,21 @@ class Jenkins:
                 build = self.asked(f"{number}/", BUILD)
             except NothingThere:
                 continue
-            if build["building"]:
-                running.append(number)
-            else:
+            if self.readable([build]) and not build["building"]:
                 builds.append(build)
+            else:
+                running.append(number)
         if len(running) < len(mark["open"]):
             yield Batch({"deployments": self.deployments(builds)}, {**mark, "open": running})
 
-    def page(self, begin: int) -> list[Any]:
-        """The builds at these places of Jenkins' list, newest first."""
+    def page(self, begin: int) -> tuple[list[Any], bool]:
+        """The builds at these places of Jenkins' list that can be read, newest first; whether there is one at each."""
         builds = self.asked("", f"allBuilds[{BUILD}]{{{begin},{begin + PAGE}}}").get("allBuilds")
-        return builds if isinstance(builds, list) else []
+        found = builds if isinstance(builds, list) else []
+        return self.readable(found), len(found) == PAGE
+
+    def readable(self, builds: Sequence[Any]) -> list[Any]:
+        return self.sieve.readable("deployments", builds, KEPT, lambda build: index(build["number"]), self.deployment)
 
     def deployments(self, builds: Sequence[Any]) -> list[Record]:
         """The builds of which it is known what they deploy."""
@@ -170,7 +177,7 @@ class Jenkins:
         return [row for row in rows if row["service"] is not None]
 
     def deployment(self, build: Any) -> Record:
-        source, actions = self.source, [action for action in build["actions"] if action]
+        source, actions = self.source, [action for action in build.get("actions") or () if action]
         given = {each["name"]: each.get("value") for action in actions for each in action.get("parameters") or ()}
         users = [cause["userId"] for action in actions for cause in action.get("causes") or () if cause.get("userId")]
         status = "running" if build["building"] else RESULTS.get(build["result"], "cancelled")
