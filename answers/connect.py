@@ -104,8 +104,9 @@ def connect_answer(
     from shipcast.ingest.json_records import as_text
     from shipcast.ingest.remote.reading import samples
 
-    found, names = samples(source, SHOWN)  # type: ignore[arg-type]
-    environments = tuple(dict.fromkeys(name_here(source.environments, each) for each in sorted(names.environments)))
+    look = samples(source, SHOWN)  # type: ignore[arg-type]
+    found, seen = look.rows, sorted(look.names.environments)
+    environments = tuple(dict.fromkeys(name_here(source.environments, each) for each in seen))
     environments = tuple(each for each in environments if each)
     known = {*settings.production_environments, *source.production}
     production = tuple(each for each in environments if each in known)
@@ -129,13 +130,14 @@ def connect_answer(
         written=str(written) if written else None,
         sentence=" ".join(
             [
-                f"{source.label} can be reached" + ("." if rows else ", and has nothing yet."),
+                f"{source.label} can be reached" + ("." if rows else ", and gave nothing."),
                 *asked_about(environments, production, proposed),
                 *windows_said(source),
                 *clear_said(source),
                 *wrote(str(written) if written else None, is_new=is_new, is_open=is_open),
             ]
         ),
+        warnings=(*look.warnings, *([] if rows else nothing_said(source))),
     )
 
 
@@ -166,6 +168,15 @@ def asked_about(environments: Sequence[str], production: Sequence[str], proposed
         return [f"{told}; production is {listing(production)}."]
     guess = f", perhaps {listing(proposed)}?" if proposed else "?"
     return [f"{told}. Which are production{guess}"]
+
+
+def nothing_said(source: RemoteSource) -> list[str]:
+    """What was asked that nothing came of, and what to look at."""
+    since = f" from {source.since} on" if source.since else ""
+    return [
+        f"{source.label}: nothing was found{since}, though nothing was refused. If there should be something, check "
+        "what is named here, its since, and what the token may see."
+    ]
 
 
 def windows_said(source: RemoteSource) -> list[str]:

@@ -60,7 +60,7 @@ class Prometheus:
     def load(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `end`, that of the last interval that was read."""
         now, has_series = self.clocks.now(), mark is not None
-        begin = self.floor(self.begin(mark, now))
+        first = begin = self.floor(self.begin(mark, now))
         while True:
             end = max(self.floor(min(begin + self.size, now)), begin + self.step)
             found, now, end = self.samples(begin, end)
@@ -71,7 +71,10 @@ class Prometheus:
             if begin + self.step > now:
                 break
         if not has_series:
-            self.warnings.append(f"{self.site.name}: the query gives no series at all; is its metric called so?")
+            self.warnings.append(
+                f"{self.site.name}: the query gives no series at all from {first:%Y-%m-%d} to {end:%Y-%m-%d} UTC. "
+                "Is its metric called so? Try it in the server's own page."
+            )
 
     def begin(self, mark: Mark | None, now: datetime) -> datetime:
         if mark is not None:

@@ -421,10 +421,27 @@ def described(site: Site) -> Iterator[None]:
         ) from error
 
 
-def samples(
-    source: Remote, most: int, progress: Progress | None = None, patience: Patience = SHORT
-) -> tuple[dict[str, list[Record]], Names]:
-    """The first rows of each table that a source gives, with the names it uses; nothing is stored.
+@dataclass(frozen=True)
+class Look:
+    """What a source gives at first sight.
+
+    Parameters
+    ----------
+    rows
+        The first of each table.
+    names
+        Those that it used.
+    warnings
+        What its connector has to say.
+    """
+
+    rows: dict[str, list[Record]]
+    names: Names
+    warnings: Sequence[str] = ()
+
+
+def samples(source: Remote, most: int, progress: Progress | None = None, patience: Patience = SHORT) -> Look:
+    """The first rows of each table that a source gives; nothing is stored.
 
     People are told apart by pseudonyms of this call alone, unless the source names them.
     """
@@ -439,7 +456,7 @@ def samples(
         for table in listing.tables:
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])
-    return found, names
+    return Look(found, names, tuple(map(reader.site.cleaned, reader.warnings)))
 
 
 def seen_windows(source: Remote, patience: Patience = SHORT) -> int | None:

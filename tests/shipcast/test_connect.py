@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from test_github import shop
+from test_prometheus import QUERY, Server
 from vendor import TOKEN, Vendor, serving
 
 from shipcast.__main__ import run
@@ -61,6 +62,31 @@ def test_what_was_said_to_be_production_counts_as_it_after_a_run(capsys, github)
     [source] = load_settings({}).sources
 
     assert (source.environments, source.production) == ({"production": "eu"}, ("eu",))
+
+
+@pytest.fixture
+def prometheus():
+    with serving(Vendor(Server([{"service": "checkout", "env": "eu"}], kept=48).answer)) as vendor:
+        yield vendor
+
+
+def test_a_query_that_gives_nothing_is_said_with_its_days_and_written(capsys, prometheus):
+    prometheus.answer = Server([]).answer
+    code, answer = connect(capsys, "prometheus", QUERY, "--url", prometheus.url, "--since", "2026-01-02")
+    words = " ".join(answer["warnings"])
+
+    assert (code, [item["rows"] for item in answer["items"]]) == (0, [[]])
+    assert "gave nothing." in answer["sentence"]
+    assert QUERY in words
+    assert "gives no series at all from 2026-01-02 to 20" in words
+    assert "nothing was found from 2026-01-02 on" in words
+    assert [source["query"] for source in sources()] == [QUERY]
+
+
+def test_series_that_no_label_names_are_said_at_once(capsys, prometheus):
+    _, answer = connect(capsys, "prometheus", QUERY, "--url", prometheus.url, "--with", "service_label=app")
+
+    assert any("have no label 'app'" in warning for warning in answer["warnings"])
 
 
 def test_a_star_in_an_environments_name_stands_for_any_letters(capsys, github):
