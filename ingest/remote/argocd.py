@@ -107,6 +107,11 @@ class Argocd:
         self.is_listed_whole = len(readable) == len(found)
         return readable
 
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: of all applications."""
+        places = [place for each in self.listed if (place := self.place(each)) is not None]
+        return {"service": {service for service, _ in places}, "environment": {where for _, where in places}}
+
     def items(self, path: str, wanted: Mapping[str, Any]) -> list[Any]:
         found = self.site.get(path, wanted).data
         if not isinstance(found, dict) or "items" not in found:

@@ -107,6 +107,10 @@ class Github:
             found.append(Listing("issues", ("incidents",), self.issues))
         return found
 
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: the one service; its environments are those of deployments, old ones too."""
+        return {"service": {self.source.owned_service}}
+
     def asked(self, query: str, after: str | None, **variables: Any) -> dict[str, Any]:
         """The repository, as a query gives it.
 

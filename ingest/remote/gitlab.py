@@ -97,6 +97,15 @@ class Gitlab:
             self.warnings.append(f"{told} (its service stays {self.source.owned_service!r} with the key service).")
         return found
 
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: environments that were stopped too."""
+        found, page, is_over = set[str](), 1, not self.has("environments")
+        while not is_over:
+            reply = self.asked("environments", page=page)
+            found.update(str(each["name"]) for each in self.rows(reply))
+            page, is_over = page + 1, reply.next_page is None
+        return {"service": {self.source.owned_service}, "environment": found}
+
     @property
     def branch(self) -> str | None:
         """Whose main line counts; None: the repository is empty."""

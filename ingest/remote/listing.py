@@ -97,6 +97,17 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class Naming(Protocol):
+    """A connector that can tell all names that its source has."""
+
+    def all_names(self) -> Mapping[str, set[str]]:
+        """Those of services and of environments, in the source's own words, by `service` and `environment`.
+
+        What is missing cannot be told.
+        """
+
+
+@runtime_checkable
 class Windowed(Protocol):
     """A connector whose server says when it lets deployments go."""
 

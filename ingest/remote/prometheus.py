@@ -57,6 +57,15 @@ class Prometheus:
     def listings(self) -> Sequence[Listing]:
         return [Listing("load", ("load",), self.load)]
 
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: of the series that there are now."""
+        end = self.floor(self.clocks.now())
+        places = [self.named(labels_of(each)) for each in self.samples(end - self.step, end)[0]]
+        return {
+            "service": {service for service, _ in places if service},
+            "environment": {where for _, where in places if where},
+        }
+
     def load(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `end`, that of the last interval that was read."""
         now, has_series = self.clocks.now(), mark is not None

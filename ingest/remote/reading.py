@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -29,7 +29,7 @@ from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import BROKEN, Piece, piece_of, pieces_of
 from shipcast.ingest.proposals import proposals
 from shipcast.ingest.remote.connectors import connector
-from shipcast.ingest.remote.listing import Batch, Listing, Mark, Record, Windowed
+from shipcast.ingest.remote.listing import Batch, Connector, Listing, Mark, Naming, Record, Windowed
 from shipcast.ingest.remote.misfits import RULE, SHAPELESS, Misfit
 from shipcast.ingest.remote.site import PATIENCE, Patience, Site
 from shipcast.ingest.report import FileLoad, LoadReport
@@ -431,12 +431,15 @@ class Look:
         The first of each table.
     names
         Those that it used.
+    all_names
+        Those that it has, by `service` and `environment`, where it can tell and the source gives names to some.
     warnings
         What its connector has to say.
     """
 
     rows: dict[str, list[Record]]
     names: Names
+    all_names: Mapping[str, set[str]]
     warnings: Sequence[str] = ()
 
 
@@ -456,7 +459,19 @@ def samples(source: Remote, most: int, progress: Progress | None = None, patienc
         for table in listing.tables:
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])
-    return Look(found, names, tuple(map(reader.site.cleaned, reader.warnings)))
+    known = all_names(reader) if source.services or source.environments else {}
+    return Look(found, names, known, tuple(map(reader.site.cleaned, reader.warnings)))
+
+
+def all_names(reader: Connector) -> Mapping[str, set[str]]:
+    """See `Naming`; nothing where the token may not see them."""
+    if not isinstance(reader, Naming):
+        return {}
+    try:
+        with described(reader.site):
+            return reader.all_names()
+    except (CredentialsRefused, NothingThere, SourceUnreachable):
+        return {}
 
 
 def seen_windows(source: Remote, patience: Patience = SHORT) -> int | None:

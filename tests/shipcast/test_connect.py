@@ -5,9 +5,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import test_argocd
+import test_gitlab
+import test_jenkins
+import test_pagerduty
 from test_github import shop
 from test_prometheus import QUERY, Server
-from vendor import TOKEN, Vendor, serving
+from vendor import TOKEN, Told, Vendor, serving
 
 from shipcast.__main__ import run
 from shipcast.answers.connect import clear_said
@@ -16,6 +20,32 @@ from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import GithubSource
 from shipcast.settings.writing import add_source
 
+
+def services_too(account):
+    """The account, with a list of services, of which no incident is."""
+
+    def answer(asked):
+        if asked.path == "/services":
+            return Told({"services": [{"id": "PIDLE", "name": "Idle"}, {"id": "PMAIL", "name": "Mail"}], "more": False})
+        return account.answer(asked)
+
+    return answer
+
+
+def one_job():
+    job = test_jenkins.Job()
+    job.take(test_jenkins.build(1, "SUCCESS"))
+    return job.answer
+
+
+# The place, the server's answers, services that it has, and one that it has not.
+NAMING = {
+    "gitlab": (["acme/shop"], lambda: test_gitlab.shop().answer, ["shop"], "shopp"),
+    "pagerduty": ([], lambda: services_too(test_pagerduty.busy()), ["PIDLE", "Idle", "Mail"], "Mails"),
+    "argocd": ([], lambda: test_argocd.shop().answer, ["pay", "cart"], "root"),
+    "prometheus": ([QUERY], lambda: Server([{"service": "checkout"}], kept=48).answer, ["checkout"], "shop"),
+    "jenkins": (["team/deploy shop"], one_job, ["deploy shop"], "deploy"),
+}
 DOCS = Path(__file__).parents[2] / "docs" / "connect"
 
 
@@ -62,6 +92,45 @@ def test_what_was_said_to_be_production_counts_as_it_after_a_run(capsys, github)
     [source] = load_settings({}).sources
 
     assert (source.environments, source.production) == ({"production": "eu"}, ("eu",))
+
+
+def warned(answer):
+    return [warning.partition(": ")[2] for warning in answer["warnings"] if " under " in warning]
+
+
+def test_names_that_nothing_there_has_are_said_with_those_that_are_there(capsys, github):
+    given = ["--service", "Shopp=shop", "--service", "cart=shop", "--environment", "prod=live"]
+    code, answer = connect(capsys, "github", "acme/shop", "--url", github.url, *given, "--environment", "p*n=eu")
+
+    assert code == 0
+    assert warned(answer) == [
+        "Shopp and cart under services match none of the services that it has, which are shop. "
+        "A name counts as it is spelt there.",
+        "prod under environments matches none of the environments in what was read first, which are production. A "
+        "name counts as it is spelt there.",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["gitlab", "pagerduty", "argocd", "prometheus", "jenkins"])
+def test_names_count_among_all_that_a_source_has(capsys, kind, monkeypatch):
+    monkeypatch.setenv(f"{kind.upper()}_TOKEN", TOKEN)
+    monkeypatch.setenv("JENKINS_USER", "butler")
+    place, answer, there, absent = NAMING[kind]
+    with serving(Vendor(answer())) as vendor:
+        flags = [flag for name in (*there, absent) for flag in ("--service", f"{name}=x")]
+        _, said = connect(capsys, kind, *place, "--url", vendor.url, *flags, "--dry-run")
+
+    [warning] = warned(said)
+    assert warning.startswith(f"{absent} under services matches none of the services ")
+
+
+def test_a_token_that_may_not_see_all_names_is_no_failure(capsys, monkeypatch):
+    monkeypatch.setenv("PAGERDUTY_TOKEN", TOKEN)
+    with serving(Vendor(test_pagerduty.busy().answer)) as vendor:
+        code, answer = connect(capsys, "pagerduty", "--url", vendor.url, "--service", "Nobody=x", "--dry-run")
+
+    assert code == 0
+    assert "none of the services in what was read first" in warned(answer)[0]
 
 
 @pytest.fixture
