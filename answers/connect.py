@@ -181,7 +181,7 @@ def vain_keys(source: RemoteSource, look: Look) -> Iterator[str]:
     for kind, table in (("service", source.services), ("environment", source.environments)):
         has = sorted(used[kind] | look.all_names.get(kind, set()))
         met = {key_of(table, name) for name in has}
-        vain = [clipped(key) for key in table if key not in met]
+        vain = [clipped(key) for key in table if key not in met and "*" not in key]  # that is for what may come
         if vain and has:
             where = "that it has" if kind in look.all_names else "in what was read first"
             matches = "matches" if len(vain) == 1 else "match"

@@ -1,7 +1,7 @@
 """What a server gives in the place of an item that can be read: it is set aside, and the others are read.
 
 One rule for all connectors: an item is read if all can be made of it that is wanted of it, else it goes to the
-quarantine, with what was kept of it. People are never kept, so that a misfit holds no name that a row would hide.
+quarantine, with the fields that its connector names. None of these is about people, whose names a row may hide.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shipcast.ingest.json_records import as_text, value_at
 
 RULE = "not_as_described"
 SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
-LONGEST = 500  # characters of an item that are kept
+LONGEST = 200  # characters of a value that is kept
 KINDS = {type(None): "null", str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
 
 
@@ -77,11 +77,9 @@ class Sieve:
     def put_aside(
         self, table: str, item: Any, kept: Sequence[str], error: Exception, about: Mapping[str, Any] | None = None
     ) -> None:
-        known = (
-            {path: value_at(item, path) for path in kept} if isinstance(item, dict) else {"item": clipped_item(item)}
-        )
-        row = json.dumps({**(about or {}), **known}, ensure_ascii=False)[:LONGEST]
-        self.waiting.append(Misfit(table, reason(item, error), as_text(row) or ""))
+        known = {path: value_at(item, path) for path in kept} if isinstance(item, dict) else {"item": item}
+        row = {name: as_value(value) for name, value in {**(about or {}), **known}.items()}
+        self.waiting.append(Misfit(table, reason(item, error, row), as_text(json.dumps(row, ensure_ascii=False)) or ""))
 
     def emptied(self) -> list[Misfit]:
         """What was set aside since the last time."""
@@ -89,21 +87,27 @@ class Sieve:
         return found
 
 
-def clipped_item(item: Any) -> Any:
-    """An item that is no object; of a text or a list, as much as is fit to be shown."""
-    return item if item is None or isinstance(item, (bool, int, float)) else clipped(str(item), 80)
+def as_value(found: Any) -> Any:
+    """What is kept: a number as it is, and of a text, a list or an object as much as is fit to be shown."""
+    return found if found is None or isinstance(found, (bool, int, float)) else clipped(str(found), LONGEST)
 
 
-def reason(item: Any, error: Exception) -> str:
-    """
-    >>> reason(None, TypeError()), reason({}, KeyError("number"))
-    ('the server gives null in the place of an item', 'the server gives an item without number')
+def reason(item: Any, error: Exception, row: Mapping[str, Any]) -> str:
+    """Why an item cannot be read, which of them it is, and what is null in it.
+
+    >>> reason(None, TypeError(), {}), reason({}, KeyError("at"), {"number": 7, "at": None})
+    ('the server gives null in the place of an item', 'number 7: the server gives an item without at')
+    >>> reason({}, TypeError(), {"number": 7, "at": None})
+    'number 7: the server gives an item that is not what its description promises (null: at)'
     """
     if not isinstance(item, dict):
         return f"the server gives {KINDS.get(type(item), 'something else')} in the place of an item"
+    which = next((f"{path} {clipped(str(value))}: " for path, value in row.items() if value is not None), "")
     if isinstance(error, KeyError) and isinstance(error.args[0], str):
-        return f"the server gives an item without {clipped(error.args[0])}"
-    return "the server gives an item that is not what its description promises"
+        return f"{which}the server gives an item without {clipped(error.args[0])}"
+    nulls = ", ".join(path for path, value in row.items() if value is None)
+    told = f" (null: {nulls})" if nulls else ""
+    return f"{which}the server gives an item that is not what its description promises{told}"
 
 
 def moment(text: Any) -> datetime:

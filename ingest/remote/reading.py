@@ -258,7 +258,8 @@ class RemoteReading:
         """What the connector set aside, but what was set aside before: the same is listed again and again."""
         fresh = list[Misfit]()
         for one in self.connector.sieve.emptied():
-            found = replace(one, row=self.connector.site.cleaned(one.row))
+            cleaned = self.connector.site.cleaned
+            found = replace(one, row=cleaned(one.row), reason=cleaned(one.reason))
             known = (found.table, self.name(listing), found.row)
             if known not in self.set_aside:
                 self.set_aside.add(known)

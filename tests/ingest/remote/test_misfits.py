@@ -197,8 +197,13 @@ def test_a_sample_that_is_none_is_set_aside_and_the_others_of_its_series_count(t
 
 def test_of_a_misfit_nothing_is_kept_but_what_may_be():
     sieve = Sieve()
+    assert sieve.readable("deployments", ["x" * 5_000], (), len) == ["x" * 5_000]
+    assert sieve.readable("deployments", ["x" * 5_000], (), lambda item: item["at"]) == []
+    assert [len(each.row) for each in sieve.emptied()] == [len('{"item": ""}') + 200]
     sieve.readable("deployments", [{"id": 7, "user": "ada"}], ("id", "at"), lambda item: item["at"], of="pay")
 
     [found] = sieve.emptied()
-    assert found == Misfit("deployments", "the server gives an item without at", '{"of": "pay", "id": 7, "at": null}')
+    assert found == Misfit(
+        "deployments", "of pay: the server gives an item without at", '{"of": "pay", "id": 7, "at": null}'
+    )
     assert sieve.emptied() == []
