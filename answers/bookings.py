@@ -147,7 +147,7 @@ def reserve(
         update={"regions": wanted.regions or service.regions, "team": wanted.team or service.team}
     )
     with writing(settings.home) as ledger:
-        calendar = combined(calendar_files(settings.home, calendar_file), ledger.state)
+        calendar = combined(calendar_files(settings, calendar_file), ledger.state)
         found = conflicts(change_of(wanted), calendar, ledger.state)
         if found and (override is None or any(one.rule is None for one in found)):
             free = next_free(change_of(wanted), calendar, ledger.state)
@@ -272,7 +272,7 @@ def add_freeze(
         Its id is taken; nothing was frozen.
     """
     with writing(settings.home) as ledger:
-        check_id(wanted.id, combined(calendar_files(settings.home, calendar_file), ledger.state), ledger.state)
+        check_id(wanted.id, combined(calendar_files(settings, calendar_file), ledger.state), ledger.state)
         entry = ledger.append(wanted, who)
         state = ledger.state
     found = frozen(wanted, state, settings.tz)
@@ -329,7 +329,7 @@ def approve(
     known = known_services(settings, as_of)
     with writing(settings.home) as ledger:
         change = approved_change(wanted, ledger, known)
-        calendar = combined(calendar_files(settings.home, calendar_file), ledger.state)
+        calendar = combined(calendar_files(settings, calendar_file), ledger.state)
         check_rules(calendar, [wanted.rule] if wanted.rule else [])
         before = tuple(against_rules(change, calendar, ledger.state))
         entry = ledger.append(wanted, who)
@@ -392,7 +392,7 @@ def override(
     known = known_services(settings, as_of)
     change = slot_change(wanted, known)
     with writing(settings.home) as ledger:
-        calendar = combined(calendar_files(settings.home, calendar_file), ledger.state)
+        calendar = combined(calendar_files(settings, calendar_file), ledger.state)
         check_rules(calendar, wanted.rules)
         entry = ledger.append(wanted, who)
         state = ledger.state

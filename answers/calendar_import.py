@@ -15,7 +15,7 @@ from shipcast.answers.company import Known
 from shipcast.answers.company_calendar import combined
 from shipcast.answers.words import plural
 from shipcast.scheduling.calendar.errors import CalendarError
-from shipcast.scheduling.calendar.files import IMPORTED, calendar_files
+from shipcast.scheduling.calendar.files import IMPORTED, NAME, calendar_files, name_after, path_of
 from shipcast.scheduling.calendar.rules import Effect
 from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.settings import Settings
@@ -95,7 +95,7 @@ def import_calendar(
     CalendarError
         An event or a window cannot be understood, or an id is taken; nothing was imported.
     """
-    from shipcast.scheduling.calendar.imported import NAME, Wanted
+    from shipcast.scheduling.calendar.imported import Wanted
 
     chosen = source.stem if name is None else name
     if not NAME.fullmatch(chosen):
@@ -104,7 +104,8 @@ def import_calendar(
     if is_manifest and effect is not None:
         raise UsageError("Sync windows say themselves what they need (manualSync). Leave --effect out.")
     windows, said = read(source, Wanted(chosen, settings.tz, effect or "block", scope or {}), is_manifest=is_manifest)
-    path = kept(settings, chosen, windows)
+    path = settings.home / IMPORTED / f"{chosen}.json"
+    keep(settings, path, windows)
     return CalendarImportAnswer(
         **envelope(as_of, Known()),
         sentence=f"Imported {plural(len(windows), 'window')} from {source} into {path}.",
@@ -125,8 +126,8 @@ def read(source: Path, wanted: Wanted, *, is_manifest: bool) -> tuple[list[dict[
     return imported(source, wanted)
 
 
-def kept(settings: Settings, name: str, windows: list[dict[str, Any]]) -> Path:
-    """The file of the home that holds the windows now.
+def keep(settings: Settings, path: Path, windows: list[dict[str, Any]]) -> None:
+    """Let a file of the home hold the windows.
 
     Raises
     ------
@@ -135,8 +136,8 @@ def kept(settings: Settings, name: str, windows: list[dict[str, Any]]) -> Path:
     """
     from shipcast.scheduling.calendar.imported import write_imported
 
-    check_ids(settings, name, [window["id"] for window in windows])
-    return write_imported(settings.home, name, windows)
+    check_ids(settings, path, [window["id"] for window in windows])
+    write_imported(path, windows)
 
 
 def keep_sync_windows(settings: Settings, source: ArgocdSource, windows: Sequence[SyncWindow]) -> list[str]:
@@ -148,25 +149,24 @@ def keep_sync_windows(settings: Settings, source: ArgocdSource, windows: Sequenc
         One cannot be understood, or an id is taken; the last ones stay in force.
     """
     from shipcast.scheduling.calendar.argo_reading import of_server, understood
-    from shipcast.scheduling.calendar.imported import name_after
 
     name = name_after(source.label)
     found = understood(source.label, ((one.project, one.number, one.given) for one in windows), STAY)
     made, said = of_server(name, found, windows, names_project=source.project is None)
-    path = settings.home / IMPORTED / f"{name}.json"
+    path = path_of(settings.home, source)
     if made or path.exists():
         try:
             with told(path):
-                kept(settings, name, made)
+                keep(settings, path, made)
         except (CalendarError, StorageError) as error:
             detail = f"{source.label}: its sync windows were not taken. {error.detail}"
             raise CalendarError(detail, next_step=STAY, lines=error.lines) from error
     return [f"{source.label}: {each}" for each in said]
 
 
-def check_ids(settings: Settings, name: str, ids: Sequence[str]) -> None:
+def check_ids(settings: Settings, path: Path, ids: Sequence[str]) -> None:
     """Nothing, if neither another file of the calendar nor the ledger has one of the ids."""
-    others = [path for path in calendar_files(settings.home) if path != settings.home / IMPORTED / f"{name}.json"]
+    others = [other for other in calendar_files(settings) if other != path]
     taken = combined(others, state_at(settings.home)).ids
     clash = next((one for one in ids if one in taken), None)
     if clash is not None:

@@ -137,7 +137,7 @@ def company_rules(settings: Settings, as_of: datetime, calendar_file: Path | Non
         An entry of the ledger is not as it was written.
     """
     state = ledger_state(settings, as_of)
-    files = tuple(calendar_files(settings.home, calendar_file))
+    files = tuple(calendar_files(settings, calendar_file))
     return Rules(combined(files, state), state, files)
 
 

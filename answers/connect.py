@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
@@ -12,13 +12,18 @@ from pydantic import Field, ValidationError
 from shipcast.answers.answer import Answer, Part
 from shipcast.answers.operations import envelope
 from shipcast.answers.words import listing, plural
+from shipcast.ingest.headers import clipped
 from shipcast.settings import FILE_NAME, Settings
 from shipcast.settings.channels import is_loopback
 from shipcast.settings.errors import UsageError
-from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource
+from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource, key_of, name_here
 from shipcast.settings.writing import add_source, toml_entry
 
+if TYPE_CHECKING:
+    from shipcast.ingest.remote.reading import Look
+
 SHOWN = 3
+SHOWN_KEYS = 6
 LIVE = ("prod", "live", "main")  # how the names of environments begin or end that are likely to be production
 
 
@@ -104,8 +109,9 @@ def connect_answer(
     from shipcast.ingest.json_records import as_text
     from shipcast.ingest.remote.reading import samples
 
-    found, names = samples(source, SHOWN)  # type: ignore[arg-type]
-    environments = tuple(dict.fromkeys(source.environments.get(each, each) for each in sorted(names.environments)))
+    look = samples(source, SHOWN)  # type: ignore[arg-type]
+    found, seen = look.rows, sorted(look.names.environments)
+    environments = tuple(dict.fromkeys(name_here(source.environments, each) for each in seen))
     environments = tuple(each for each in environments if each)
     known = {*settings.production_environments, *source.production}
     production = tuple(each for each in environments if each in known)
@@ -129,13 +135,14 @@ def connect_answer(
         written=str(written) if written else None,
         sentence=" ".join(
             [
-                f"{source.label} can be reached" + ("." if rows else ", and has nothing yet."),
+                f"{source.label} can be reached" + ("." if rows else ", and gave nothing."),
                 *asked_about(environments, production, proposed),
                 *windows_said(source),
                 *clear_said(source),
                 *wrote(str(written) if written else None, is_new=is_new, is_open=is_open),
             ]
         ),
+        warnings=(*look.warnings, *vain_keys(source, look), *([] if rows else nothing_said(source))),
     )
 
 
@@ -166,6 +173,36 @@ def asked_about(environments: Sequence[str], production: Sequence[str], proposed
         return [f"{told}; production is {listing(production)}."]
     guess = f", perhaps {listing(proposed)}?" if proposed else "?"
     return [f"{told}. Which are production{guess}"]
+
+
+def vain_keys(source: RemoteSource, look: Look) -> Iterator[str]:
+    """The names under services and environments in a source's entry that nothing there has, with those that are."""
+    used = {"service": look.names.services, "environment": look.names.environments}
+    for kind, table in (("service", source.services), ("environment", source.environments)):
+        has = sorted(used[kind] | look.all_names.get(kind, set()))
+        met = {key_of(table, name) for name in has}
+        vain = [clipped(key) for key in table if key not in met and "*" not in key]  # that is for what may come
+        if vain and has:
+            where = "that it has" if kind in look.all_names else "in what was read first"
+            matches = "matches" if len(vain) == 1 else "match"
+            yield (
+                f"{source.label}: {shortened(vain)} under {kind}s {matches} none of the {kind}s {where}, which are "
+                f"{shortened(list(map(clipped, has)))}. A name counts as it is spelt there."
+            )
+
+
+def shortened(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_KEYS
+    return listing([*names[:SHOWN_KEYS], *([f"{more:,} more"] if more > 0 else [])])
+
+
+def nothing_said(source: RemoteSource) -> list[str]:
+    """What was asked that nothing came of, and what to look at."""
+    since = f" from {source.since} on" if source.since else ""
+    return [
+        f"{source.label}: nothing was found{since}, though nothing was refused. If there should be something, check "
+        "what is named here, its since, and what the token may see."
+    ]
 
 
 def windows_said(source: RemoteSource) -> list[str]:

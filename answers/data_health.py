@@ -253,7 +253,7 @@ def lacks(reader: Reader, rows: Mapping[str, int]) -> Iterator[Lack]:
             yield Lack(page, says, remedy)
     if not has_model(reader):
         yield Lack("Outlook, Plan", "chances of failure rest on assumptions: no model serves", "`shipcast train`")
-    if not calendar_files(reader.settings.home):
+    if not calendar_files(reader.settings):
         says = "no freeze, approval board or capacity is known: any hour may be shipped in"
         yield Lack("Calendar, Plan", says, "a file `calendar.toml` in the home; `shipcast calendar import FILE`")
 

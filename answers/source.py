@@ -109,7 +109,7 @@ def home_stamp(settings: Settings) -> Stamp:
     """The files beside the snapshot that answers depend on."""
     home = settings.home
     beside = (home / "models" / CHAMPIONS, home / LEDGER_FILE, home / SOURCES_FILE)
-    return stamp_of((*beside, *calendar_files(home), *settings.features))
+    return stamp_of((*beside, *calendar_files(settings), *settings.features))
 
 
 def stamp_of(paths: Sequence[Path]) -> Stamp:

@@ -20,6 +20,7 @@ from shipcast.settings.files import read_sealed, write_sealed
 
 FILE = "outbox.json"
 KEPT = timedelta(days=60)
+LEAST = 1_000  # messages that are kept however old they are by a clock, which may have been wrong
 GIVES_UP = timedelta(days=3)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 MOST_DOUBLINGS = 10
@@ -86,7 +87,7 @@ class Entry(Record):
 
 
 class Outbox(Record):
-    """All messages of the last 60 days, the oldest first.
+    """All messages of the last 60 days, and at least the last thousand, in the order in which they were found.
 
     Parameters
     ----------
@@ -120,8 +121,16 @@ class Outbox(Record):
         return outbox
 
     def pruned(self, current: Collection[str], now: datetime) -> Outbox:
-        """Without what is older than 60 days and is not the case any more, by the ids of what is."""
-        kept = tuple(entry for entry in self.entries if entry.notice.id in current or now - entry.notice.at <= KEPT)
+        """Without what is older than 60 days and is not the case any more, by the ids of what is.
+
+        The last thousand stay whatever the clock says: one that was ahead for a while would else drop what is the case
+        again once it is set right, and let it be told twice.
+        """
+        kept = tuple(
+            entry
+            for behind, entry in zip(range(len(self.entries), 0, -1), self.entries, strict=True)
+            if behind <= LEAST or entry.notice.id in current or now - entry.notice.at <= KEPT
+        )
         return self.model_copy(update={"entries": kept})
 
     def replaced(self, notice: Notice, delivery: Delivery) -> Outbox:

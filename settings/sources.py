@@ -6,7 +6,9 @@ Where a source asks for a token, the entry names the variable or the file that h
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -54,6 +56,24 @@ def narrowed(place: str, branch: str | None, service: str | None) -> str:
     ('acme/shop', 'acme/shop@main as pay')
     """
     return f"{place}{f'@{branch}' if branch else ''}{f' as {service}' if service else ''}"
+
+
+def key_of(names: Mapping[str, str], name: str) -> str | None:
+    """The key of a table of names that a source's own name falls under; None: none does.
+
+    Itself, else the first key that holds a `*`, which stands for any letters, and fits it.
+
+    >>> names = {"review-*": "", "review-1": "demo"}
+    >>> [key_of(names, name) for name in ("review-1", "review-12", "prod")]
+    ['review-1', 'review-*', None]
+    """
+    return name if name in names else next((key for key in names if "*" in key and fnmatchcase(name, key)), None)
+
+
+def name_here(names: Mapping[str, str], name: str) -> str:
+    """What a source's own name is here, by such a table; empty: what it names is left out."""
+    key = key_of(names, name)
+    return name if key is None else names[key]
 
 
 def check_place(name: str) -> str:
@@ -207,7 +227,8 @@ class RemoteSource(BaseModel):
     since
         The first day whose records are read; None: all there are.
     environments, services
-        What the source calls them, to the names they have here; an empty name leaves its records out.
+        What the source calls them, to the names they have here; an empty name leaves its records out. A `*` in a key
+        stands for any letters.
     production
         The environments, by their names here, that are production, where their names do not say so.
     names

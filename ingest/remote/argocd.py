@@ -24,15 +24,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
+from operator import index
 from typing import Any
 from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.misfits import Sieve, moment
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.remote.sync_windows import SyncWindow, Target
 from shipcast.ingest.version_history import ROLLBACK_DAYS
-from shipcast.settings.sources import ArgocdSource
+from shipcast.settings.sources import ArgocdSource, name_here
 
 TOGETHER = 25  # applications in one batch
 REMEMBERED = 20  # synchronisations of one application, to tell a rollback
@@ -53,6 +55,9 @@ FIELDS = ",".join(
     )
 )
 WINDOWS = ("metadata.name", "spec.syncWindows")  # of a project
+SYNCHRONISATION = ("id", "revision", "deployStartedAt", "deployedAt")  # kept of one that cannot be read
+OPERATION = ("phase", "startedAt", "finishedAt")  # and of an operation
+APPLICATION = ("metadata.name", "metadata.namespace")
 RIGHT = "p, role:shipcast, projects, get, *, allow"
 
 
@@ -64,8 +69,10 @@ class Argocd:
     site: Site
     recall: Recall
     warnings: list[str] = field(default_factory=list)
+    sieve: Sieve = field(default_factory=Sieve)
 
     def __post_init__(self) -> None:
+        self.is_listed_whole = True
         self.site.carry()
         self.site.advice = "Its role needs the right applications, get (policy.csv: p, ROLE, applications, get, */*)."
 
@@ -91,10 +98,19 @@ class Argocd:
 
     @cached_property
     def listed(self) -> list[Any]:
-        """The applications, of each what its list tells."""
+        """The applications that can be read, of each what its list tells."""
         projects = [self.source.project] if self.source.project else None
         wanted = {"fields": FIELDS, "projects": projects, "selector": self.source.selector}
-        return self.items("api/v1/applications", wanted)
+        found = self.items("api/v1/applications", wanted)
+        made = (name_of, project_of, stamp_of, self.place)
+        readable = self.sieve.readable("deployments", found, APPLICATION, *made)
+        self.is_listed_whole = len(readable) == len(found)
+        return readable
+
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: of all applications."""
+        places = [place for each in self.listed if (place := self.place(each)) is not None]
+        return {"service": {service for service, _ in places}, "environment": {where for _, where in places}}
 
     def items(self, path: str, wanted: Mapping[str, Any]) -> list[Any]:
         found = self.site.get(path, wanted).data
@@ -109,8 +125,9 @@ class Argocd:
         """
         if not self.source.sync_windows:
             return None
-        if not self.listed:
-            self.warnings.append(f"{self.site.name}: no application is listed, so that the last sync windows stay.")
+        if not self.listed or not self.is_listed_whole:
+            which = "no application is listed" if not self.listed else "an application cannot be read"
+            self.warnings.append(f"{self.site.name}: {which}, so that the last sync windows stay.")
             return None
         targets: dict[str, list[Target]] = {}
         for each in self.listed:
@@ -129,8 +146,8 @@ class Argocd:
 
     def target(self, application: Any, place: tuple[str, str]) -> Target | None:
         """What windows choose an application by; None: its service or its environment is left out."""
-        service = self.source.services.get(place[0], place[0])
-        environment = self.source.environments.get(place[1], place[1])
+        service = name_here(self.source.services, place[0])
+        environment = name_here(self.source.environments, place[1])
         meta, where = application["metadata"], (application.get("spec") or {}).get("destination") or {}
         namespace, server, cluster = (where.get(key) or "" for key in ("namespace", "server", "name"))
         found = Target(meta["name"], namespace, server, cluster, service, environment)
@@ -196,10 +213,13 @@ class Argocd:
         meta = application["metadata"]
         asked = {"appNamespace": meta.get("namespace"), "project": (application.get("spec") or {}).get("project")}
         try:
-            return self.site.get(f"api/v1/applications/{quote(meta['name'], safe='')}", asked).data
+            found = self.site.get(f"api/v1/applications/{quote(meta['name'], safe='')}", asked).data
         except (NothingThere, CredentialsRefused):
             self.warnings.append(f"{self.site.name}: the application {meta['name']} could not be read.")
             return None
+        named = {"application": name_of(application)}
+        readable = self.sieve.readable("deployments", [found], APPLICATION, name_of, status_of, **named)
+        return readable[0] if readable else None
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -230,11 +250,11 @@ class Argocd:
 
     def read(self, application: Any, place: tuple[str, str], seen: Mapping[str, Any]) -> tuple[list[Record], Mark]:
         """The rows of what is new in an application, and what is to be remembered of it."""
-        uid, status = application["metadata"].get("uid"), application.get("status") or {}
+        uid, status = application["metadata"].get("uid"), status_of(application)
         is_same = seen.get("uid") == uid
         last, past = (seen["last"], [*seen["past"]]) if is_same else (-1, list[Any]())
         rows, service = list[Record](), place[0]
-        history = sorted(status.get("history") or [], key=lambda each: each["id"])
+        history = sorted(self.synchronisations(application, place), key=lambda each: each["id"])
         newest_start = instant(past[-1]["at"]) if past else None
         for entry in history:
             if entry["id"] <= last and (newest_start is None or instant(start_of(entry)) <= newest_start):
@@ -245,7 +265,7 @@ class Argocd:
             if entry is history[-1]:
                 row["version"] = tag_of((status.get("summary") or {}).get("images") or (), service) or row["version"]
             rows.append(row)
-        failed = self.failure(application, place, status.get("operationState") or {})
+        failed = self.failures(application, place)
         newest = history[-1]["id"] if history else last
         begin = self.source.begins_at
         return (
@@ -255,6 +275,28 @@ class Argocd:
 
     def synchronisation(self, application: Any, place: tuple[str, str], entry: Any) -> dict[str, Any]:
         return self.deployment(application, place, start_of(entry), "succeeded", entry["deployedAt"], entry, entry)
+
+    def synchronisations(self, application: Any, place: tuple[str, str]) -> list[Any]:
+        """The entries of its history that can be read."""
+
+        def made(entry: Any) -> object:
+            row = self.synchronisation(application, place, entry)
+            return index(entry["id"]), moment(row["started_at"]), moment(row["finished_at"]), kind_of(entry)
+
+        entries = status_of(application).get("history") or ()
+        named = {"application": name_of(application)}
+        return self.sieve.readable("deployments", entries, SYNCHRONISATION, made, **named)
+
+    def failures(self, application: Any, place: tuple[str, str]) -> list[Record]:
+        """Its last operation, if that failed and can be read."""
+
+        def made(state: Any) -> object:
+            return [moment(row["started_at"]) for row in self.failure(application, place, state)]
+
+        states = [status_of(application).get("operationState") or {}]
+        named = {"application": name_of(application)}
+        readable = self.sieve.readable("deployments", states, OPERATION, made, **named)
+        return [row for state in readable for row in self.failure(application, place, state)]
 
     def failure(self, application: Any, place: tuple[str, str], state: Any) -> list[Record]:
         """The last operation, if it was to synchronise the whole application and failed."""
@@ -317,9 +359,23 @@ def kind_of(entry: Any) -> str:
     return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
+def status_of(application: Any) -> Mapping[str, Any]:
+    """What is said of its state, with a list of synchronisations where there is one.
+
+    Raises
+    ------
+    TypeError
+        It is something else.
+    """
+    status = application.get("status") or {}
+    if not isinstance(status, dict) or not isinstance(status.get("history") or [], list):
+        raise TypeError("its status is no object")
+    return status
+
+
 def stamp_of(application: Any) -> list[Any]:
     """What changes with each operation of an application."""
-    state = (application.get("status") or {}).get("operationState") or {}
+    state = status_of(application).get("operationState") or {}
     return [state.get("startedAt"), state.get("finishedAt"), state.get("phase")]
 
 

@@ -13,7 +13,7 @@ first walked to its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.misfits import Sieve, moment
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GithubSource
@@ -31,6 +32,7 @@ UNFINISHED = timedelta(days=30)  # a deployment that has no end by then gets non
 ENDED = {"SUCCESS": "succeeded", "FAILURE": "failed", "ERROR": "failed"}
 SEVERITIES = ("sev", "severity", "priority", "p0", "p1", "p2", "p3", "p4")
 REPOSITORY = "repository(owner: $owner, name: $name) { nameWithOwner"
+GAP = "a commit cannot be read, so that what is new on the main line meets nothing known; nothing of it was read."
 GIVEN = "$owner: String!, $name: String!, $after: String"
 DEPLOYMENTS = f"""
 query({GIVEN}) {{ {REPOSITORY}
@@ -66,6 +68,21 @@ query({GIVEN}, $labels: [String!], $since: DateTime) {{ {REPOSITORY}
 """
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What GitHub lists: the table that it feeds, and what is kept of a node that cannot be read."""
+
+    table: str
+    kept: tuple[str, ...]
+
+
+DEPLOYMENT = Kind("deployments", ("databaseId", "createdAt", "environment", "state"))
+COMMIT = Kind("changes", ("oid", "committedDate"))
+RELEASE = Kind("releases", ("tagName", "createdAt"))
+ISSUE = Kind("incidents", ("number", "createdAt", "updatedAt"))
+Made = Callable[[Any], object]
+
+
 @dataclass
 class Github:
     """One repository."""
@@ -74,6 +91,7 @@ class Github:
     site: Site
     recall: Recall
     warnings: list[str] = field(default_factory=list)
+    sieve: Sieve = field(default_factory=Sieve)
 
     def __post_init__(self) -> None:
         self.site.carry()
@@ -88,6 +106,10 @@ class Github:
         if self.source.incident_labels:
             found.append(Listing("issues", ("incidents",), self.issues))
         return found
+
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: the one service; its environments are those of deployments, old ones too."""
+        return {"service": {self.source.owned_service}}
 
     def asked(self, query: str, after: str | None, **variables: Any) -> dict[str, Any]:
         """The repository, as a query gives it.
@@ -133,8 +155,10 @@ class Github:
             if warning not in self.warnings:
                 self.warnings.append(warning)
 
-    def pages(self, query: str, after: str | None = None, **variables: Any) -> Iterator[tuple[list[Any], str | None]]:
-        """Each page's nodes, with the cursor behind it; None: it is the last."""
+    def pages(
+        self, query: str, kind: Kind, made: Sequence[Made], after: str | None = None, **variables: Any
+    ) -> Iterator[tuple[list[Any], str | None]]:
+        """Each page's nodes of which all of `made` can be made, with the cursor behind it; None: it is the last."""
         while True:
             repository = self.asked(query, after, **variables)
             if "object" in repository and repository["object"] is None and self.source.branch:
@@ -145,7 +169,7 @@ class Github:
             after = found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
             if found["pageInfo"]["hasNextPage"] and not after:
                 raise AnswerUnusable(f"{self.site.name}: GitHub says that there is more, and not where.")
-            yield [node for node in found["nodes"] if node is not None], after
+            yield self.sieve.readable(kind.table, found["nodes"], kind.kept, *made), after
             if after is None:
                 return
 
@@ -164,7 +188,8 @@ class Github:
     def walked(self, mark: Mark, walk: dict[str, Any] | None) -> Iterator[Batch]:
         """One walk from the newest deployment, or from where it was cut off, down to what is known and has ended."""
         walk = walk or {"after": None, "newest": None, "open": None, "stop": stop_of(mark, self.source.begins_at)}
-        for nodes, after in self.pages(DEPLOYMENTS, walk["after"]):
+        made = (lambda node: moment(node["createdAt"]), self.deployment)
+        for nodes, after in self.pages(DEPLOYMENTS, DEPLOYMENT, made, walk["after"]):
             fresh = [node for node in nodes if walk["stop"] is None or node["createdAt"] >= walk["stop"]]
             rows = [self.deployment(node) for node in fresh]
             running = [node["createdAt"] for node, row in zip(fresh, rows, strict=True) if row["status"] == "running"]
@@ -206,6 +231,9 @@ class Github:
         """Mark: `tip`, the newest commit of the main line that was read, and `position`, its place on it."""
         mark = mark or {}
         line, is_joined = self.line(mark.get("tip"))
+        if mark.get("tip") and not is_joined and self.sieve.waiting:
+            self.warnings.append(f"{self.site.name}: {GAP}")
+            return
         is_anew = bool(mark.get("tip")) and not is_joined
         if is_anew:
             self.warnings.append(
@@ -214,6 +242,8 @@ class Github:
         base = mark.get("position", 0) if is_joined else 0
         changes, releases = [], []
         for position, commit in enumerate(reversed(line), start=base + 1):
+            if not self.sieve.readable(COMMIT.table, [commit], COMMIT.kept, self.placed):
+                continue
             releases.append(self.commit(commit, position))
             if (change := self.change(commit, position)) is not None:
                 changes.append(change)
@@ -231,16 +261,20 @@ class Github:
         line: list[Any] = []
         wanted: str | None = None
         branch = self.source.branch or "HEAD"
-        for nodes, _ in self.pages(HISTORY, branch=branch, since=begin.isoformat() if begin else None):
+        made = (lambda node: node["oid"].lower(), parent_of)
+        for nodes, _ in self.pages(HISTORY, COMMIT, made, branch=branch, since=begin.isoformat() if begin else None):
             wanted = wanted or (nodes[0]["oid"] if nodes else None)
             commits.update((node["oid"], node) for node in nodes)
             while wanted is not None and wanted != tip and wanted in commits:
                 line.append(commits.pop(wanted))
-                parents = line[-1]["parents"]["nodes"]
-                wanted = parents[0]["oid"] if parents else None
+                wanted = parent_of(line[-1])
             if wanted is None or wanted == tip or self.recall.is_sample:
                 break
         return line, tip is not None and wanted == tip
+
+    def placed(self, commit: Any) -> object:
+        """The rows of a commit, wherever it stands."""
+        return self.commit(commit, 0), self.change(commit, 0)
 
     def commit(self, commit: Any, position: int) -> Record:
         """A commit of the main line, which a deployment may name."""
@@ -297,13 +331,14 @@ class Github:
         """Mark: `newest`, when the newest known release was made. What is new is read in one batch."""
         stop, newest = stop_of(mark or {}, self.source.begins_at), None
         found: list[Any] = []
-        for nodes, _ in self.pages(RELEASES):
+        made = (lambda node: moment(node["createdAt"]), lambda node: self.release(node, {}))
+        for nodes, _ in self.pages(RELEASES, RELEASE, made):
             newest = newest or (nodes[0]["createdAt"] if nodes else None)
             fresh = [node for node in nodes if stop is None or node["createdAt"] >= stop]
             found += [node for node in fresh if not node["isDraft"]]
             if len(fresh) < len(nodes):
                 break
-        commits = [node["tagCommit"]["oid"] for node in found if node.get("tagCommit")]
+        commits = [sha for node in found if (sha := self.release(node, {})["commit_sha"])]
         places = self.recall.places(self.source.owned_service, commits)
         yield Batch({"releases": [self.release(node, places) for node in found]}, {"newest": newest or stop})
 
@@ -324,7 +359,8 @@ class Github:
         begin = self.source.begins_at
         since = mark.get("updated") or (begin.isoformat() if begin else None)
         labels = list(self.source.incident_labels)
-        for nodes, _ in self.pages(ISSUES, labels=labels, since=since):
+        made = (lambda node: moment(node["updatedAt"]), self.incident)
+        for nodes, _ in self.pages(ISSUES, ISSUE, made, labels=labels, since=since):
             if nodes:
                 since = nodes[-1]["updatedAt"]
             yield Batch({"incidents": [self.incident(node) for node in nodes]}, {"updated": since})
@@ -338,6 +374,12 @@ class Github:
             "resolved_at": node["closedAt"],
             "severity": severity_of(labels),
         }
+
+
+def parent_of(commit: Any) -> str | None:
+    """The commit before it on the main line; None: it is the first."""
+    parents = commit["parents"]["nodes"]
+    return str(parents[0]["oid"]) if parents else None
 
 
 def severity_of(labels: Sequence[str]) -> str | None:

@@ -16,7 +16,7 @@ while it is so fresh that GitLab may not know yet which merge request it is of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -27,6 +27,7 @@ from urllib.parse import quote
 from shipcast.ingest.errors import AnswerUnusable, NothingThere
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.misfits import Sieve, moment
 from shipcast.ingest.remote.site import Reply, Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GitlabSource
@@ -35,6 +36,7 @@ PAGE = 100
 DETAILED = 50  # merge requests in one query
 OVERLAP = timedelta(minutes=10)  # a change is seen a little after it was made
 FRESH = timedelta(minutes=10)  # a merged commit whose merge request may not be marked as merged yet
+GAP = "a commit cannot be read, so that what is new on the main line meets nothing known; nothing of it was read."
 BEGINNING = "1970-01-01T00:00:00Z"
 ENDED = {"success": "succeeded", "failed": "failed", "canceled": "cancelled", "skipped": "cancelled"}
 UNDER_WAY = ("running", "canceling")
@@ -45,6 +47,22 @@ query($path: ID!, $iids: [String!]) {{ project(fullPath: $path) {{
 """
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What GitLab lists: the table that it feeds, and what is kept of an item that cannot be read."""
+
+    table: str
+    kept: tuple[str, ...]
+
+
+DEPLOYMENT = Kind("deployments", ("id", "status", "created_at", "updated_at"))
+COMMIT = Kind("changes", ("id", "committed_date"))
+MERGE_REQUEST = Kind("changes", ("iid", "created_at", "merged_at", "updated_at"))
+RELEASE = Kind("releases", ("tag_name", "created_at"))
+INCIDENT = Kind("incidents", ("iid", "state", "created_at", "closed_at", "updated_at"))
+Made = Callable[[Any], object]
+
+
 @dataclass
 class Gitlab:
     """One project."""
@@ -53,6 +71,7 @@ class Gitlab:
     site: Site
     recall: Recall
     warnings: list[str] = field(default_factory=list)
+    sieve: Sieve = field(default_factory=Sieve)
 
     def __post_init__(self) -> None:
         self.site.carry()
@@ -78,6 +97,15 @@ class Gitlab:
             self.warnings.append(f"{told} (its service stays {self.source.owned_service!r} with the key service).")
         return found
 
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: environments that were stopped too."""
+        found, page, is_over = set[str](), 1, not self.has("environments")
+        while not is_over:
+            reply = self.asked("environments", page=page)
+            found.update(str(each["name"]) for each in self.rows(reply))
+            page, is_over = page + 1, reply.next_page is None
+        return {"service": {self.source.owned_service}, "environment": found}
+
     @property
     def branch(self) -> str | None:
         """Whose main line counts; None: the repository is empty."""
@@ -95,31 +123,37 @@ class Gitlab:
             raise AnswerUnusable(f"{self.site.name}: GitLab answers with something that is no list.")
         return reply.data
 
-    def walk(self, path: str, after: str, **parameters: Any) -> Iterator[list[Any]]:
+    def readable(self, kind: Kind, nodes: Sequence[Any], *made: Made) -> list[Any]:
+        return self.sieve.readable(kind.table, nodes, kind.kept, *made)
+
+    def walk(self, path: str, kind: Kind, made: Made, after: str, **parameters: Any) -> Iterator[list[Any]]:
         """What was changed at an instant or later, in that order, page by page, without what the page before had."""
         page, before = 1, list[Any]()
         while True:
             reply = self.asked(path, order_by="updated_at", sort="asc", updated_after=after, page=page, **parameters)
-            rows = self.rows(reply)
+            given = self.rows(reply)
+            rows = self.readable(kind, given, lambda row: moment(row["updated_at"]), made)
             yield [row for row in rows if row not in before]
-            if reply.next_page is None or not rows:
+            if reply.next_page is None or not given:
                 return
             before = rows
-            last = str(rows[-1]["updated_at"])
+            last = str(rows[-1]["updated_at"]) if rows else after
             after, page = (after, page + 1) if instant(last) <= instant(after) else (last, 1)
 
-    def changed(self, path: str, mark: Mark | None, **parameters: Any) -> Iterator[tuple[list[Any], Mark]]:
+    def changed(
+        self, path: str, kind: Kind, made: Made, mark: Mark | None, **parameters: Any
+    ) -> Iterator[tuple[list[Any], Mark]]:
         """What was changed since a mark, each page with the next one: `updated`, the last change that was read."""
         known = (mark or {}).get("updated")
         begin = instant(known) - OVERLAP if known else self.source.begins_at
-        for rows in self.walk(path, text_of(begin) if begin else BEGINNING, **parameters):
+        for rows in self.walk(path, kind, made, text_of(begin) if begin else BEGINNING, **parameters):
             known = max([*filter(None, [known]), *(row["updated_at"] for row in rows)], key=instant, default=None)
             yield rows, {"updated": known}
 
     def deployments(self, mark: Mark | None) -> Iterator[Batch]:
         if not self.has("builds") or not self.has("environments"):
             return
-        for nodes, then in self.changed("deployments", mark):
+        for nodes, then in self.changed("deployments", DEPLOYMENT, self.deployment, mark):
             begun = [node for node in nodes if node["status"] in ENDED or node["status"] in UNDER_WAY]
             yield Batch({"deployments": [self.deployment(node) for node in begun]}, then)
 
@@ -143,6 +177,9 @@ class Gitlab:
         """Mark: `tip`, the newest commit of the main line that was read, and `position`, its place on it."""
         mark = mark or {}
         line, is_joined, now = self.line(mark.get("tip"))
+        if mark.get("tip") and not is_joined and self.sieve.waiting:
+            self.warnings.append(f"{self.site.name}: {GAP}")
+            return
         requests = self.merge_requests(line)
         line = settled(line, requests, now) if self.has("merge_requests") else line
         is_anew = bool(mark.get("tip")) and not is_joined
@@ -164,7 +201,7 @@ class Gitlab:
         if not self.branch or not self.has("repository"):
             return [], True, datetime.now(UTC)
         head = self.asked("repository/commits", ref_name=self.branch, per_page=1)
-        newest, found = self.rows(head), list[Any]()
+        newest, found = self.readable(COMMIT, self.rows(head), lambda commit: commit["id"].lower()), list[Any]()
         if not newest or newest[0]["id"] == tip:
             return [], True, told_at(head)
         for commit in self.down_from(newest[0]["id"]):
@@ -181,7 +218,7 @@ class Gitlab:
             reply = self.asked(
                 "repository/commits", ref_name=head, first_parent="true", with_stats="true", since=since, page=page
             )
-            yield from self.rows(reply)
+            yield from self.readable(COMMIT, self.rows(reply), self.placed)
             page, is_over = page + 1, reply.next_page is None or self.recall.is_sample
 
     def merge_requests(self, line: Sequence[Any]) -> dict[str, dict[str, Any]]:
@@ -190,9 +227,8 @@ class Gitlab:
             return {}
         commits, found = {commit["id"] for commit in line}, dict[str, dict[str, Any]]()
         begin = min(instant(commit["committed_date"]) for commit in line) - OVERLAP
-        for nodes in self.walk(
-            "merge_requests", text_of(begin), state="merged", scope="all", target_branch=self.branch
-        ):
+        wanted = {"state": "merged", "scope": "all", "target_branch": self.branch}
+        for nodes in self.walk("merge_requests", MERGE_REQUEST, self.merged, text_of(begin), **wanted):
             for node in nodes:
                 merged = commits & {node.get("merge_commit_sha"), node.get("squash_commit_sha")}
                 found.update((sha, node) for sha in merged)
@@ -204,7 +240,10 @@ class Gitlab:
         numbers = list(by_number)
         for begin in range(0, len(numbers), DETAILED):
             wanted = {"path": self.project["path_with_namespace"], "iids": numbers[begin : begin + DETAILED]}
-            for node in self.queried(DETAILS, wanted)["mergeRequests"]["nodes"]:
+            nodes = self.queried(DETAILS, wanted)["mergeRequests"]["nodes"]
+            for node in self.readable(
+                MERGE_REQUEST, nodes, lambda node: self.merged({**by_number[str(node["iid"])], "details": node})
+            ):
                 by_number[str(node["iid"])]["details"] = node
 
     def queried(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -222,6 +261,14 @@ class Gitlab:
                 next_step=self.site.advice,
             )
         return project
+
+    def placed(self, commit: Any) -> object:
+        """The rows of a commit, wherever it stands."""
+        return moment(commit["committed_date"]), self.commit(commit, 0), self.change(commit, 0, None)
+
+    def merged(self, request: Any) -> object:
+        """The row of a merge request, whatever commit it left."""
+        return self.merge_request(request, {"committed_date": None})
 
     def commit(self, commit: Any, position: int) -> Record:
         """A commit of the main line, which a deployment may name."""
@@ -278,11 +325,13 @@ class Gitlab:
         page, is_over = 1, False
         while not is_over:
             reply = self.asked("releases", order_by="created_at", sort="desc", page=page)
-            nodes = self.rows(reply)
+            nodes = self.readable(
+                RELEASE, self.rows(reply), lambda node: moment(node["created_at"]), lambda node: self.release(node, {})
+            )
             fresh = [node for node in nodes if stop is None or instant(node["created_at"]) >= stop]
             found += [node for node in fresh if not node.get("upcoming_release")]
             page, is_over = page + 1, reply.next_page is None or len(fresh) < len(nodes)
-        commits = [node["commit"]["id"] for node in found if node.get("commit")]
+        commits = [sha for node in found if (sha := self.release(node, {})["commit_sha"])]
         places = self.recall.places(self.source.owned_service, commits)
         newest = max([*filter(None, [newest]), *(node["created_at"] for node in found)], key=instant, default=None)
         yield Batch({"releases": [self.release(node, places) for node in found]}, {"newest": newest})
@@ -301,7 +350,7 @@ class Gitlab:
     def incidents(self, mark: Mark | None) -> Iterator[Batch]:
         if not self.has("issues"):
             return
-        for nodes, then in self.changed("issues", mark, issue_type="incident", scope="all"):
+        for nodes, then in self.changed("issues", INCIDENT, self.incident, mark, issue_type="incident", scope="all"):
             yield Batch({"incidents": [self.incident(node) for node in nodes]}, then)
 
     def incident(self, node: Any) -> Record:

@@ -10,6 +10,11 @@
 Jenkins lists the newest first and counts pages off from there, so each page is read over the end of the one before, and
 further up where it does not meet it, since builds in front were deleted. A list that was interrupted is first read to
 its end. Builds that ran when they were read are asked for one by one until they have ended.
+
+A job that was made anew counts from 1 again and may have overtaken the newest number that was read. It is told by the
+times: each walk comes down to that number, where a build of it that began at another time, or one below it that began
+later, is none that was read before. That the number is missing says nothing, since Jenkins discards old builds; where
+nothing at or below it is left, there is nothing to read there either.
 """
 
 from __future__ import annotations
@@ -18,11 +23,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import index, itemgetter
 from typing import Any
 from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.misfits import Sieve
 from shipcast.ingest.remote.site import Site
 from shipcast.settings.secrets import secret
 from shipcast.settings.sources import JenkinsSource
@@ -30,8 +37,9 @@ from shipcast.settings.sources import JenkinsSource
 PAGE = 100
 SHOWN = "actions[parameters[name,value],lastBuiltRevision[SHA1],remoteUrls,causes[userId]]"
 BUILD = f"number,timestamp,duration,building,result,{SHOWN}"
-BEGINNING: Mark = {"newest": 0, "open": [], "walk": None}
-TOP: Mark = {"begin": 0, "last": None, "newest": 0}
+KEPT = ("number", "timestamp", "duration", "building", "result")  # of a build that cannot be read
+BEGINNING: Mark = {"newest": 0, "at": None, "open": [], "walk": None}
+TOP: Mark = {"begin": 0, "last": None, "newest": 0, "at": None}
 RESULTS = {
     "SUCCESS": "succeeded",
     "UNSTABLE": "succeeded",
@@ -49,6 +57,7 @@ class Jenkins:
     site: Site
     recall: Recall
     warnings: list[str] = field(default_factory=list)
+    sieve: Sieve = field(default_factory=Sieve)
 
     def __post_init__(self) -> None:
         self.site.advice = "The user needs Overall/Read and Job/Read, and an API token of their own."
@@ -71,7 +80,7 @@ class Jenkins:
         return found
 
     def builds(self, mark: Mark | None) -> Iterator[Batch]:
-        """Mark: `newest`, all up to which is known; `open`, those that still ran; `walk`, if cut."""
+        """Mark: `newest`, all up to which is known; `at`, its time; `open`, those that still ran; `walk`, if cut."""
         mark = self.checked(mark or BEGINNING)
         for part in (self.ended, self.resumed, self.walked):
             for batch in part(mark):
@@ -83,6 +92,18 @@ class Jenkins:
         following = self.asked("", "nextBuildNumber").get("nextBuildNumber")
         if not isinstance(following, int) or following > mark["newest"]:
             return mark
+        return self.beginning()
+
+    def recognised(self, mark: Mark, page: Sequence[Any]) -> Mark:
+        """The mark with its build's time, if that was not kept; or that of a beginning where the job was made anew."""
+        number, at = mark["newest"], mark.get("at")
+        times = {build["number"]: build["timestamp"] for build in page if build["number"] <= number}
+        if at is None:
+            return {**mark, "at": times.get(number)}
+        is_same = times[number] == at if number in times else max(times.values(), default=at) <= at
+        return mark if is_same else {**self.beginning(), "open": mark["open"], "walk": mark["walk"]}
+
+    def beginning(self) -> Mark:
         self.warnings.append(
             f"{self.site.name}: its builds are counted from 1 again; they take the place of those of the same number."
         )
@@ -94,21 +115,24 @@ class Jenkins:
 
     def walked(self, mark: Mark, walk: Mark = TOP) -> Iterator[Batch]:
         """One walk from the newest build, or from where it was cut off, down to what is known."""
-        begin, last, newest, running = walk["begin"], walk["last"], walk["newest"], [*mark["open"]]
-        is_over = False
+        begin, last, running, is_over = walk["begin"], walk["last"], [*mark["open"]], False
+        top = (walk["newest"], walk.get("at"))
         while not is_over:
-            page = self.page(begin)
-            if begin and last and (not page or page[0]["number"] < last):
+            page, is_full = self.page(begin)
+            if begin and last and (page[0]["number"] < last if page else not is_full):
                 begin = max(0, begin - PAGE)
                 continue
+            mark = self.recognised(mark, page)
             fresh = [build for build in page if mark["newest"] < build["number"] < (last or math.inf)]
             fresh = [build for build in fresh if build["timestamp"] >= self.oldest]
             running += [build["number"] for build in fresh if build["building"]]
-            newest = max([newest, mark["newest"], *(build["number"] for build in fresh)])
+            top = max([top, *((build["number"], build["timestamp"]) for build in fresh)], key=itemgetter(0))
             last = fresh[-1]["number"] if fresh else last
-            begin, is_over = begin + PAGE - 1, len(page) < PAGE or self.is_known(page[-1], mark)
-            known = {"newest": newest, "open": [*running], "walk": None}
-            cut = {**known, "newest": mark["newest"], "walk": {"begin": begin, "last": last, "newest": newest}}
+            begin, is_over = begin + PAGE - 1, not is_full or any(self.is_known(build, mark) for build in page[-1:])
+            newest, at = max((mark["newest"], mark["at"]), top, key=itemgetter(0))
+            known = {"newest": newest, "at": at, "open": [*running], "walk": None}
+            rest = {"begin": begin, "last": last, "newest": top[0], "at": top[1]}
+            cut = {**known, "newest": mark["newest"], "at": mark["at"], "walk": rest}
             yield Batch({"deployments": self.deployments(fresh)}, known if is_over else cut)
 
     def is_known(self, build: Any, mark: Mark) -> bool:
@@ -128,17 +152,21 @@ class Jenkins:
                 build = self.asked(f"{number}/", BUILD)
             except NothingThere:
                 continue
-            if build["building"]:
-                running.append(number)
-            else:
+            if self.readable([build]) and not build["building"]:
                 builds.append(build)
+            else:
+                running.append(number)
         if len(running) < len(mark["open"]):
             yield Batch({"deployments": self.deployments(builds)}, {**mark, "open": running})
 
-    def page(self, begin: int) -> list[Any]:
-        """The builds at these places of Jenkins' list, newest first."""
+    def page(self, begin: int) -> tuple[list[Any], bool]:
+        """The builds at these places of Jenkins' list that can be read, newest first; whether there is one at each."""
         builds = self.asked("", f"allBuilds[{BUILD}]{{{begin},{begin + PAGE}}}").get("allBuilds")
-        return builds if isinstance(builds, list) else []
+        found = builds if isinstance(builds, list) else []
+        return self.readable(found), len(found) == PAGE
+
+    def readable(self, builds: Sequence[Any]) -> list[Any]:
+        return self.sieve.readable("deployments", builds, KEPT, lambda build: index(build["number"]), self.deployment)
 
     def deployments(self, builds: Sequence[Any]) -> list[Record]:
         """The builds of which it is known what they deploy."""
@@ -149,7 +177,7 @@ class Jenkins:
         return [row for row in rows if row["service"] is not None]
 
     def deployment(self, build: Any) -> Record:
-        source, actions = self.source, [action for action in build["actions"] if action]
+        source, actions = self.source, [action for action in build.get("actions") or () if action]
         given = {each["name"]: each.get("value") for action in actions for each in action.get("parameters") or ()}
         users = [cause["userId"] for action in actions for cause in action.get("causes") or () if cause.get("userId")]
         status = "running" if build["building"] else RESULTS.get(build["result"], "cancelled")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from shipcast.ingest.remote.misfits import Misfit, Sieve
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.remote.sync_windows import SyncWindow
 
@@ -29,12 +30,15 @@ class Batch:
     gone
         By table, the keys of rows that are no more, whether they were read before or not; such a table's key is one
         column.
+    misfits
+        Items that could not be read, which a connector leaves in its sieve.
     """
 
     rows: Mapping[str, Sequence[Record]]
     mark: Mark
     is_anew: bool = False
     gone: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    misfits: Sequence[Misfit] = ()
 
     @property
     def size(self) -> int:
@@ -77,12 +81,30 @@ class Recall(Protocol):
 
 
 class Connector(Protocol):
-    """A source of one kind: what it lists, and what a reader of the report should know about it."""
+    """A source of one kind: what it lists, and what a reader of the report should know about it.
+
+    Attributes
+    ----------
+    sieve
+        What it came upon that could not be read. Each is stored with the next batch.
+    """
 
     site: Site
     warnings: list[str]
+    sieve: Sieve
 
     def listings(self) -> Sequence[Listing]: ...
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A connector that can tell all names that its source has."""
+
+    def all_names(self) -> Mapping[str, set[str]]:
+        """Those of services and of environments, in the source's own words, by `service` and `environment`.
+
+        What is missing cannot be told.
+        """
 
 
 @runtime_checkable

@@ -24,6 +24,7 @@ from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingTh
 from shipcast.ingest.headers import clipped
 from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.misfits import Sieve, moment
 from shipcast.ingest.remote.site import Reply, Site
 from shipcast.settings.sources import PagerdutySource
 
@@ -31,6 +32,7 @@ PAGE = 100
 DEEPEST = 10_000  # incidents behind which no page is given
 WINDOW = timedelta(days=90)
 OVERLAP = timedelta(hours=1)  # an incident may be listed a while after it began
+KEPT = ("id", "status", "created_at", "resolved_at")  # of an incident that cannot be read
 SECOND = timedelta(seconds=1)  # what the times are told in
 ALL: Mapping[str, Any] = {"date_range": "all"}
 OPEN: Mapping[str, Any] = {**ALL, "statuses[]": ["triggered", "acknowledged"]}
@@ -44,6 +46,7 @@ class Pagerduty:
     site: Site
     recall: Recall
     warnings: list[str] = field(default_factory=list)
+    sieve: Sieve = field(default_factory=Sieve)
 
     def __post_init__(self) -> None:
         self.clocks = Clocks(self.site.name, self.warnings)
@@ -54,10 +57,21 @@ class Pagerduty:
     def listings(self) -> Sequence[Listing]:
         return [Listing("incidents", ("incidents",), self.incidents)]
 
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: services by id and by name; which environments there are, nobody knows there."""
+        found, offset, has_more = set[str](), 0, True
+        while has_more and offset + PAGE <= DEEPEST:
+            data = self.site.get("services", {"limit": PAGE, "offset": offset}).data
+            found.update(name for each in data["services"] for name in (each["id"], each["name"]))
+            offset, has_more = offset + len(data["services"]), bool(data["more"] and data["services"])
+        return {"service": found}
+
     def incidents(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `read`, up to when incidents have been read; `open`, the ids of those that have no end yet."""
         if mark is None:
-            first, _ = self.page(0, limit=1, **ALL)
+            first, given, _ = self.page(0, limit=1, **ALL)
+            if given and not first:
+                first, _, _ = self.page(0, **ALL)
             if not first:
                 yield Batch({"incidents": []}, {})
                 return
@@ -87,17 +101,17 @@ class Pagerduty:
         """The incidents of a window page by page, some of them twice; and up to when they are read with that page."""
         since, offset = begin, 0
         while True:
-            found, has_more = self.page(offset, since=text_of(since), until=text_of(until))
-            if not found or not has_more:
+            found, given, has_more = self.page(offset, since=text_of(since), until=text_of(until))
+            if not given or not has_more:
                 yield found, until
                 return
-            newest = instant(found[-1])
+            newest = instant(found[-1]) if found else since
             yield found, newest
             # Whether the bounds count as within is not documented, so a page begins a second before.
             if newest - SECOND > since:
                 since, offset = newest - SECOND, 0
-            elif offset + len(found) + PAGE <= DEEPEST:
-                offset += len(found)
+            elif offset + given + PAGE <= DEEPEST:
+                offset += given
             else:
                 self.warnings.append(f"{self.site.name}: over {DEEPEST:,} incidents at {since}; the rest is not given.")
                 since, offset = since + 2 * SECOND, 0
@@ -107,14 +121,14 @@ class Pagerduty:
         listed: set[str] = set()
         offset, has_more = 0, True
         while has_more and offset + PAGE <= DEEPEST:
-            found, has_more = self.page(offset, **OPEN)
+            found, given, has_more = self.page(offset, **OPEN)
             read = datetime.fromisoformat(mark["read"])
             known = [each for each in found if self.not_before(instant(each)) == instant(each) <= read]
             listed.update(each["id"] for each in known)
             batch = self.batch(mark, known)
             mark = batch.mark
             yield batch
-            offset, has_more = offset + len(found), has_more and bool(found)
+            offset, has_more = offset + given, has_more and bool(given)
         for name in [name for name in mark["open"] if name not in listed]:
             batch = self.again(mark, name)
             mark = batch.mark
@@ -124,7 +138,7 @@ class Pagerduty:
         """What has become of one incident; one that is there no more is gone."""
         try:
             data = self.site.get(f"incidents/{quote(name, safe='')}").data
-            return self.batch(mark, self.checked([data.get("incident") if isinstance(data, dict) else None]))
+            return self.batch(mark, self.readable([data.get("incident") if isinstance(data, dict) else None]))
         except NothingThere:
             still_open = [other for other in mark["open"] if other != name]
             return Batch({"incidents": []}, {**mark, "open": still_open}, gone={"incidents": [self.key(name)]})
@@ -132,8 +146,8 @@ class Pagerduty:
             self.warnings.append(f"{self.site.name}: {self.site.credential} may not see incident {clipped(name)} now.")
             return Batch({"incidents": []}, mark)
 
-    def page(self, offset: int, *, limit: int = PAGE, **given: Any) -> tuple[list[Any], bool]:
-        """The incidents of one page, oldest first, and whether there are more.
+    def page(self, offset: int, *, limit: int = PAGE, **given: Any) -> tuple[list[Any], int, bool]:
+        """The incidents of one page that can be read, oldest first; how many it has, and whether there are more.
 
         Raises
         ------
@@ -146,16 +160,15 @@ class Pagerduty:
         reply: Reply = self.site.get("incidents", {**given, **wanted, **order})
         self.now = self.clocks.now(reply)
         data = reply.data if isinstance(reply.data, dict) else {}
-        return self.checked(data.get("incidents")), bool(data.get("more"))
+        found = data.get("incidents")
+        if not isinstance(found, list):
+            raise AnswerUnusable(f"{self.site.name}: its answer is no list of incidents.")
+        return self.readable(found), len(found), bool(data.get("more"))
 
-    def checked(self, found: Any) -> list[Any]:
-        """What was answered, if each of it is an incident with an id and a time."""
-        try:
-            for each in found:
-                quote(each["id"]), instant(each).timestamp()
-            return list(found)
-        except (TypeError, KeyError, ValueError, AttributeError):
-            raise AnswerUnusable(f"{self.site.name}: its answer is no list of incidents.") from None
+    def readable(self, found: Sequence[Any]) -> list[Any]:
+        """The incidents that have an id and a time, and all else as it is described."""
+        made = (lambda each: quote(each["id"]), lambda each: moment(each["created_at"]), is_merged, self.incident)
+        return self.sieve.readable("incidents", found, KEPT, *made)
 
     def batch(self, mark: Mark, found: Sequence[Any], read: datetime | None = None) -> Batch:
         """The incidents' rows, and the mark behind them."""

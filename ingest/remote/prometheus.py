@@ -23,8 +23,9 @@ from shipcast.ingest.errors import AnswerUnusable, QueryRefused
 from shipcast.ingest.headers import clipped
 from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
+from shipcast.ingest.remote.misfits import SHAPELESS, Sieve
 from shipcast.ingest.remote.site import Site
-from shipcast.settings.sources import PrometheusSource
+from shipcast.settings.sources import PrometheusSource, name_here
 
 FIRST = timedelta(days=90)  # how far back a first reading goes, unless the settings say; how much is kept, it finds out
 WINDOW = timedelta(days=7)  # of one request: at the shortest step 10,080 samples a series, of the 11,000 allowed
@@ -42,6 +43,7 @@ class Prometheus:
     site: Site
     recall: Recall
     warnings: list[str] = field(default_factory=list)
+    sieve: Sieve = field(default_factory=Sieve)
 
     def __post_init__(self) -> None:
         self.site.carry(**({"X_Scope_OrgID": self.source.tenant} if self.source.tenant else {}))
@@ -55,10 +57,19 @@ class Prometheus:
     def listings(self) -> Sequence[Listing]:
         return [Listing("load", ("load",), self.load)]
 
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: of the series that there are now."""
+        end = self.floor(self.clocks.now())
+        places = [self.named(labels_of(each)) for each in self.samples(end - self.step, end)[0]]
+        return {
+            "service": {service for service, _ in places if service},
+            "environment": {where for _, where in places if where},
+        }
+
     def load(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `end`, that of the last interval that was read."""
         now, has_series = self.clocks.now(), mark is not None
-        begin = self.floor(self.begin(mark, now))
+        first = begin = self.floor(self.begin(mark, now))
         while True:
             end = max(self.floor(min(begin + self.size, now)), begin + self.step)
             found, now, end = self.samples(begin, end)
@@ -69,7 +80,10 @@ class Prometheus:
             if begin + self.step > now:
                 break
         if not has_series:
-            self.warnings.append(f"{self.site.name}: the query gives no series at all; is its metric called so?")
+            self.warnings.append(
+                f"{self.site.name}: the query gives no series at all from {first:%Y-%m-%d} to {end:%Y-%m-%d} UTC. "
+                "Is its metric called so? Try it in the server's own page."
+            )
 
     def begin(self, mark: Mark | None, now: datetime) -> datetime:
         if mark is not None:
@@ -122,30 +136,30 @@ class Prometheus:
         answer = data if isinstance(data, dict) else {}
         inner = answer.get("data")
         found = inner.get("result") if isinstance(inner, dict) and inner.get("resultType") == "matrix" else None
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        if not isinstance(found, list):
             raise AnswerUnusable(f"{self.site.name}: its answer is none of Prometheus' query_range.")
         if answer.get("isPartial") is True:
             raise AnswerUnusable(f"{self.site.name}: it gives only a part of the data, since a part of it is down.")
         for words in answer.get("warnings") or ():
             if (told := f"{self.site.name} says: {clipped(self.site.cleaned(str(words)), 200)}.") not in self.warnings:
                 self.warnings.append(told)
-        return found
+        return self.sieve.readable("load", found, ("metric",), labels_of, samples_of)
 
     def rows(self, found: Sequence[Any], begin: datetime, end: datetime) -> list[Record]:
         """One row for each service, environment and interval from `begin` to `end` that has a number."""
         sums: dict[tuple[str, str | None, datetime], float] = {}
         words: dict[tuple[str, str | None], tuple[str, str | None]] = {}
         for series in found:
-            service, environment = self.named(series.get("metric") or {})
+            service, environment = self.named(labels_of(series))
             if service is None:
                 continue
             # Those whose names are one here are added up: as rows they would replace each other.
             one = (
-                self.source.services.get(service, service),
-                environment and self.source.environments.get(environment, environment),
+                name_here(self.source.services, service),
+                environment and name_here(self.source.environments, environment),
             )
             words.setdefault(one, (service, environment))
-            for at, value in numbers(series.get("values")):
+            for at, value in self.numbers(series):
                 if begin < at <= end:
                     sums[*one, at] = sums.get((*one, at), 0.0) + value
         return [
@@ -164,6 +178,17 @@ class Prometheus:
             self.tell_nameless([label for label in labels if label != "__name__"])
         return service, labels.get(self.source.environment_label or "") or None
 
+    def numbers(self, series: Any) -> Iterator[tuple[datetime, float]]:
+        """The samples that are finite numbers, each with its instant; one that is no sample is set aside."""
+        for sample in samples_of(series):
+            try:
+                at, value = datetime.fromtimestamp(float(sample[0]), UTC), float(sample[1])
+            except SHAPELESS as error:
+                self.sieve.put_aside("load", sample, (), error, {"metric": labels_of(series)})
+                continue
+            if math.isfinite(value):
+                yield at, value
+
     def tell_nameless(self, labels: Sequence[str]) -> None:
         """Say once which labels might say the service, where the one that should does not."""
         if self.is_nameless_told:
@@ -178,12 +203,29 @@ class Prometheus:
         )
 
 
-def numbers(values: Any) -> Iterator[tuple[datetime, float]]:
-    """The samples that are finite numbers, each with its instant."""
-    for sample in values if isinstance(values, list) else ():
-        try:
-            at, value = float(sample[0]), float(sample[1])
-        except (TypeError, ValueError, LookupError):
-            continue
-        if math.isfinite(value):
-            yield datetime.fromtimestamp(at, UTC), value
+def labels_of(series: Any) -> dict[str, str]:
+    """The labels of a series.
+
+    Raises
+    ------
+    TypeError
+        They are none.
+    """
+    found = series.get("metric") or {}
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise TypeError("its labels are no names with texts")
+    return found
+
+
+def samples_of(series: Any) -> list[Any]:
+    """The samples of a series.
+
+    Raises
+    ------
+    KeyError, TypeError
+        It has none, as one of histograms, or they are no list.
+    """
+    found = series["values"]
+    if not isinstance(found, list):
+        raise TypeError("its samples are no list")
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from shipcast.ingest.cursors import Cursor, cursor_of, keep
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
@@ -25,16 +26,17 @@ from shipcast.ingest.files import COUNTS, counted, load_parts, silent
 from shipcast.ingest.json_records import as_text
 from shipcast.ingest.merging import same
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
-from shipcast.ingest.piece import Piece, pieces_of
+from shipcast.ingest.piece import BROKEN, Piece, piece_of, pieces_of
 from shipcast.ingest.proposals import proposals
 from shipcast.ingest.remote.connectors import connector
-from shipcast.ingest.remote.listing import Batch, Listing, Mark, Record, Windowed
+from shipcast.ingest.remote.listing import Batch, Connector, Listing, Mark, Naming, Record, Windowed
+from shipcast.ingest.remote.misfits import RULE, SHAPELESS, Misfit
 from shipcast.ingest.remote.site import PATIENCE, Patience, Site
 from shipcast.ingest.report import FileLoad, LoadReport
 from shipcast.ingest.sources import Feed, Part
 from shipcast.settings import Settings
 from shipcast.settings.errors import ShipcastError, SourceUnreachable
-from shipcast.settings.sources import EventsSource, Remote
+from shipcast.settings.sources import EventsSource, Remote, key_of, name_here
 from shipcast.warehouse.built import forget_built
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.tables import BY_NAME, Table
@@ -47,9 +49,12 @@ and {time} >= (select min({time}) from scratch.{table} join scratch.parts using 
 and not exists (from scratch.{table} s where {same}) returning 1
 """
 SHORT = Patience(attempts=3)  # of somebody who waits for a look
-SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
 KNOWN_ENVIRONMENTS = "select environment from raw.environments"
 GONE = "delete from raw.{table} where _file = ? and {key} in ? returning 1"
+KNOWN_MISFITS = """
+select table_name, file, row from raw._quarantine where rule = ? and starts_with(file, ?)
+union select table_name, file, row from raw._corrected where starts_with(file, ?)
+"""
 DEPLOYED = "select distinct service from raw.deployments"
 PLACES = "select commit_sha, position from raw.releases where service = ? and kind = 'commit' and commit_sha in ?"
 
@@ -82,7 +87,7 @@ class Names:
                 seen.add(str(given))
         for column, names in (("environment", self.source.environments), ("service", self.source.services)):
             if (given := found.get(column)) is not None:
-                found[column] = names.get(str(given), given)
+                found[column] = name_here(names, str(given))
                 if found[column] == "":
                     return None
         if not self.source.names:
@@ -154,6 +159,8 @@ class RemoteReading:
         with open_work(self.settings.home, self.settings) as connection:
             self.names = Names(self.source, pseudonyms(connection))
             found = [(self.name(each), cursor_of(connection, self.name(each))) for each in self.connector.listings()]
+            asked = [RULE, f"{self.source.label}: ", f"{self.source.label}: "]
+            self.set_aside = set(connection.execute(KNOWN_MISFITS, asked).fetchall())
         self.cursors = {name: cursor for name, cursor in found if cursor is not None}
         self.positions = {name: cursor.position for name, cursor in self.cursors.items()}
 
@@ -210,7 +217,7 @@ class RemoteReading:
 
     def proposals(self) -> Iterator[str]:
         """What its services may be called here, where no deployment knows them by the name they have."""
-        unnamed = self.names.services - self.source.services.keys()
+        unnamed = {name for name in self.names.services if key_of(self.source.services, name) is None}
         if not unnamed:
             return
         with open_work(self.settings.home, self.settings) as connection:
@@ -232,16 +239,32 @@ class RemoteReading:
             self.removed = 0
             return
         for batch in batches:
+            mark = batch.mark
             self.take(listing, batch, is_anew=batch.is_anew)
+        if self.connector.sieve.waiting:
+            self.take(listing, Batch({}, mark or {}), is_anew=False)
 
     def take(self, listing: Listing, batch: Batch, *, is_anew: bool) -> None:
         """Let a batch wait for others, until together they are worth a transaction."""
         rows = {table: self.names.taken(batch.rows.get(table, ())) for table in listing.tables}
         if is_anew:
             self.store()
-        self.waiting.append(Waiting(listing, Batch(rows, batch.mark, gone=batch.gone), is_anew))
+        found = Batch(rows, batch.mark, gone=batch.gone, misfits=self.misfits(listing))
+        self.waiting.append(Waiting(listing, found, is_anew))
         if is_anew or sum(each.batch.size for each in self.waiting) >= STRETCH:
             self.store()
+
+    def misfits(self, listing: Listing) -> list[Misfit]:
+        """What the connector set aside, but what was set aside before: the same is listed again and again."""
+        fresh = list[Misfit]()
+        for one in self.connector.sieve.emptied():
+            cleaned = self.connector.site.cleaned
+            found = replace(one, row=cleaned(one.row), reason=cleaned(one.reason))
+            known = (found.table, self.name(listing), found.row)
+            if known not in self.set_aside:
+                self.set_aside.add(known)
+                fresh.append(found)
+        return fresh
 
     def store(self) -> None:
         """Store what waits in one transaction, each listing's rows with its last mark."""
@@ -255,8 +278,9 @@ class RemoteReading:
             begin = self.positions.get(name, 0)
             for table in listing.tables:
                 label = f"{table}{'' if listing.name == table else f' of {listing.name}'}"
-                parts.append(part(len(parts), self.source, name, label, BY_NAME[table], whole.rows[table], begin))
-                begin += len(whole.rows[table])
+                rows, misfits = whole.rows[table], [each for each in whole.misfits if each.table == table]
+                parts.append(part(len(parts), self.source, name, label, BY_NAME[table], rows, begin, misfits))
+                begin += len(rows) + len(misfits)
             self.positions[name] = begin
         load_parts(self.settings, parts, report, within=partial(self.settle, waiting))
         add(self.total, report)
@@ -294,7 +318,14 @@ class RemoteReading:
 
 
 def part(
-    number: int, source: Remote | EventsSource, name: str, label: str, table: Table, rows: Sequence[Record], begin: int
+    number: int,
+    source: Remote | EventsSource,
+    name: str,
+    label: str,
+    table: Table,
+    rows: Sequence[Record],
+    begin: int,
+    misfits: Sequence[Misfit] = (),
 ) -> Part:
     """Rows that feed one table of a load.
 
@@ -306,13 +337,19 @@ def part(
         What they are called in messages, behind the source's own label.
     begin
         How many rows came from there before.
+    misfits
+        What came in the place of rows, which goes to the quarantine.
     """
 
     def pieces() -> Iterator[Piece]:
         columns = [column.name for column in table.columns]
-        return pieces_of(
+        yield from pieces_of(
             ((begin + line, *(as_text(row.get(name)) for name in columns)) for line, row in enumerate(rows, 1)), columns
         )
+        if misfits:
+            last = begin + len(rows)
+            broken = [(line, None, RULE, each.reason, each.row) for line, each in enumerate(misfits, last + 1)]
+            yield replace(piece_of((), columns), broken=pl.DataFrame(broken, schema=BROKEN, orient="row"))
 
     feed = Feed(name, pieces, is_addition=True)
     return Part(table, Path(source.label), f"{source.label}: {label}", "feed", source.label, number, feed=feed)
@@ -323,7 +360,8 @@ def joined(batches: Sequence[Batch]) -> Batch:
     tables = {table for batch in batches for table in batch.rows}
     rows = {table: [row for batch in batches for row in batch.rows.get(table, ())] for table in sorted(tables)}
     gone = {table: [key for batch in batches for key in batch.gone.get(table, ())] for table in sorted(tables)}
-    return Batch(rows, batches[-1].mark if batches else {}, gone=gone)
+    misfits = [each for batch in batches for each in batch.misfits]
+    return Batch(rows, batches[-1].mark if batches else {}, gone=gone, misfits=misfits)
 
 
 def add(total: LoadReport, report: LoadReport) -> None:
@@ -384,10 +422,30 @@ def described(site: Site) -> Iterator[None]:
         ) from error
 
 
-def samples(
-    source: Remote, most: int, progress: Progress | None = None, patience: Patience = SHORT
-) -> tuple[dict[str, list[Record]], Names]:
-    """The first rows of each table that a source gives, with the names it uses; nothing is stored.
+@dataclass(frozen=True)
+class Look:
+    """What a source gives at first sight.
+
+    Parameters
+    ----------
+    rows
+        The first of each table.
+    names
+        Those that it used.
+    all_names
+        Those that it has, by `service` and `environment`, where it can tell and the source gives names to some.
+    warnings
+        What its connector has to say.
+    """
+
+    rows: dict[str, list[Record]]
+    names: Names
+    all_names: Mapping[str, set[str]]
+    warnings: Sequence[str] = ()
+
+
+def samples(source: Remote, most: int, progress: Progress | None = None, patience: Patience = SHORT) -> Look:
+    """The first rows of each table that a source gives; nothing is stored.
 
     People are told apart by pseudonyms of this call alone, unless the source names them.
     """
@@ -402,7 +460,19 @@ def samples(
         for table in listing.tables:
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])
-    return found, names
+    known = all_names(reader) if source.services or source.environments else {}
+    return Look(found, names, known, tuple(map(reader.site.cleaned, reader.warnings)))
+
+
+def all_names(reader: Connector) -> Mapping[str, set[str]]:
+    """See `Naming`; nothing where the token may not see them."""
+    if not isinstance(reader, Naming):
+        return {}
+    try:
+        with described(reader.site):
+            return reader.all_names()
+    except (CredentialsRefused, NothingThere, SourceUnreachable):
+        return {}
 
 
 def seen_windows(source: Remote, patience: Patience = SHORT) -> int | None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from shipcast.scheduling.calendar.errors import CalendarError
-from shipcast.scheduling.calendar.files import IMPORTED
 from shipcast.scheduling.calendar.reading import LARGEST
 from shipcast.scheduling.calendar.rules import Effect
 from shipcast.settings.files import write_whole
 
 LONGEST_ID = 80
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
 @dataclass(frozen=True)
@@ -38,18 +34,6 @@ class Wanted:
     zone: str
     effect: Effect = "block"
     scope: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def name_after(label: str) -> str:
-    """The name of the import of a source, by what messages call that; no two sources share one.
-
-    >>> name_after("argocd argocd.example.com shop"), name_after("argocd localhost:8080")
-    ('argocd_argocd.example.com_shop', 'argocd_localhost_8080-28d26488')
-    """
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", label)
-    if plain == label.replace(" ", "_") and NAME.fullmatch(plain):
-        return plain
-    return f"{plain[:50]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
 
 def read_bytes(path: Path) -> bytes:
@@ -82,13 +66,11 @@ def numbered(stem: str, taken: set[str]) -> str:
     return found
 
 
-def write_imported(home: Path, name: str, windows: list[dict[str, Any]]) -> Path:
-    """Write the windows as a calendar file of their own into the home, in the place of one of that name.
+def write_imported(path: Path, windows: list[dict[str, Any]]) -> Path:
+    """Write the windows as a calendar file of their own, in the place of one of that path, which is given back.
 
     A file that holds them already is left alone.
     """
-    folder = home / IMPORTED
-    path = folder / f"{name}.json"
     text = json.dumps({"window": windows}, indent=1, ensure_ascii=False) + "\n"
     content = text.encode("utf-8", "replace")  # half of a pair of surrogates is no letter
     if len(content) > LARGEST:
@@ -96,6 +78,6 @@ def write_imported(home: Path, name: str, windows: list[dict[str, Any]]) -> Path
             f"What was read makes a calendar of more than {LARGEST // 2**20} MiB.", next_step="Nothing was imported."
         )
     if not (path.is_file() and path.read_bytes() == content):
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, [content.decode()])
     return path

@@ -43,7 +43,7 @@ def connect_verb(
     ] = None,
     environment: Annotated[
         list[str] | None,
-        typer.Option(metavar="THEIRS=OURS", help="An environment's name here; empty: left out; may be repeated."),
+        typer.Option(metavar="THEIRS=OURS", help="An environment's name here; empty: left out; * is any letters."),
     ] = None,
     production: Annotated[
         list[str] | None,

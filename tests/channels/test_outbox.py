@@ -10,7 +10,7 @@ from made_notices import AT, notice, slack, webhook
 
 from shipcast.channels.delivery import deliver, held_until
 from shipcast.channels.errors import ChannelUnreachable
-from shipcast.channels.outbox import FILE, Outbox, read_outbox, wants, write_outbox
+from shipcast.channels.outbox import FILE, LEAST, Outbox, read_outbox, wants, write_outbox
 from shipcast.channels.quiet import is_quiet, quiet_until
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -191,12 +191,27 @@ def test_a_message_to_a_channel_that_is_gone_waits_for_it_three_days(home):
     assert deliveries(home)[0].state == "gave_up"
 
 
-def test_messages_are_kept_for_sixty_days_and_longer_while_they_are_the_case(home):
-    outbox = run(home, Ears())
+def test_messages_are_kept_for_sixty_days_and_longer_while_they_are_the_case_or_among_the_last():
+    told = [notice(f"msg_{number}") for number in range(LEAST + 1)]
+    outbox = Outbox().queued(told, [slack()], AT)
 
-    assert len(outbox.pruned((), AT + 60 * DAY).entries) == 1
-    assert outbox.pruned((), AT + 60 * DAY + MINUTE).entries == ()
-    assert len(outbox.pruned({"msg_1"}, AT + 61 * DAY).entries) == 1
+    def gone(*asked):
+        return {each.id for each in told} - {entry.notice.id for entry in outbox.pruned(*asked).entries}
+
+    assert gone((), AT + 60 * DAY) == set()
+    assert gone((), AT + 60 * DAY + MINUTE) == {"msg_0"}
+    assert gone({"msg_0"}, AT + 61 * DAY) == set()
+
+
+def test_a_clock_that_was_ahead_for_a_while_lets_nothing_be_told_twice(home):
+    ears = Ears()
+    run(home, ears)
+    for day in (70, 71, 72):  # what is the case then is something else
+        outbox = read_outbox(home).queued([notice("msg_2")], SLACK, AT + day * DAY)
+        write_outbox(home, outbox.pruned({"msg_2"}, AT + day * DAY))
+    run(home, ears, AT + MINUTE)
+
+    assert ears.heard.count(("slack", "msg_1")) == 1
 
 
 def test_a_damaged_outbox_is_no_empty_one(home):

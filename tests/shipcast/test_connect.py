@@ -5,8 +5,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import test_argocd
+import test_gitlab
+import test_jenkins
+import test_pagerduty
 from test_github import shop
-from vendor import TOKEN, Vendor, serving
+from test_prometheus import QUERY, Server
+from vendor import TOKEN, Told, Vendor, serving
 
 from shipcast.__main__ import run
 from shipcast.answers.connect import clear_said
@@ -15,6 +20,32 @@ from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import GithubSource
 from shipcast.settings.writing import add_source
 
+
+def services_too(account):
+    """The account, with a list of services, of which no incident is."""
+
+    def answer(asked):
+        if asked.path == "/services":
+            return Told({"services": [{"id": "PIDLE", "name": "Idle"}, {"id": "PMAIL", "name": "Mail"}], "more": False})
+        return account.answer(asked)
+
+    return answer
+
+
+def one_job():
+    job = test_jenkins.Job()
+    job.take(test_jenkins.build(1, "SUCCESS"))
+    return job.answer
+
+
+# The place, the server's answers, services that it has, and one that it has not.
+NAMING = {
+    "gitlab": (["acme/shop"], lambda: test_gitlab.shop().answer, ["shop"], "shopp"),
+    "pagerduty": ([], lambda: services_too(test_pagerduty.busy()), ["PIDLE", "Idle", "Mail"], "Mails"),
+    "argocd": ([], lambda: test_argocd.shop().answer, ["pay", "cart"], "root"),
+    "prometheus": ([QUERY], lambda: Server([{"service": "checkout"}], kept=48).answer, ["checkout"], "shop"),
+    "jenkins": (["team/deploy shop"], one_job, ["deploy shop"], "deploy"),
+}
 DOCS = Path(__file__).parents[2] / "docs" / "connect"
 
 
@@ -61,6 +92,82 @@ def test_what_was_said_to_be_production_counts_as_it_after_a_run(capsys, github)
     [source] = load_settings({}).sources
 
     assert (source.environments, source.production) == ({"production": "eu"}, ("eu",))
+
+
+def warned(answer):
+    return [warning.partition(": ")[2] for warning in answer["warnings"] if " under " in warning]
+
+
+def test_names_that_nothing_there_has_are_said_with_those_that_are_there(capsys, github):
+    given = ["--service", "Shopp=shop", "--service", "cart=shop", "--environment", "prod=live"]
+    code, answer = connect(capsys, "github", "acme/shop", "--url", github.url, *given, "--environment", "review-*=")
+
+    assert code == 0
+    assert warned(answer) == [
+        "Shopp and cart under services match none of the services that it has, which are shop. "
+        "A name counts as it is spelt there.",
+        "prod under environments matches none of the environments in what was read first, which are production. A "
+        "name counts as it is spelt there.",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["gitlab", "pagerduty", "argocd", "prometheus", "jenkins"])
+def test_names_count_among_all_that_a_source_has(capsys, kind, monkeypatch):
+    monkeypatch.setenv(f"{kind.upper()}_TOKEN", TOKEN)
+    monkeypatch.setenv("JENKINS_USER", "butler")
+    place, answer, there, absent = NAMING[kind]
+    with serving(Vendor(answer())) as vendor:
+        flags = [flag for name in (*there, absent) for flag in ("--service", f"{name}=x")]
+        _, said = connect(capsys, kind, *place, "--url", vendor.url, *flags, "--dry-run")
+
+    [warning] = warned(said)
+    assert warning.startswith(f"{absent} under services matches none of the services ")
+
+
+def test_a_token_that_may_not_see_all_names_is_no_failure(capsys, monkeypatch):
+    monkeypatch.setenv("PAGERDUTY_TOKEN", TOKEN)
+    with serving(Vendor(test_pagerduty.busy().answer)) as vendor:
+        code, answer = connect(capsys, "pagerduty", "--url", vendor.url, "--service", "Nobody=x", "--dry-run")
+
+    assert code == 0
+    assert "none of the services in what was read first" in warned(answer)[0]
+
+
+@pytest.fixture
+def prometheus():
+    with serving(Vendor(Server([{"service": "checkout", "env": "eu"}], kept=48).answer)) as vendor:
+        yield vendor
+
+
+def test_a_query_that_gives_nothing_is_said_with_its_days_and_written(capsys, prometheus):
+    prometheus.answer = Server([]).answer
+    code, answer = connect(capsys, "prometheus", QUERY, "--url", prometheus.url, "--since", "2026-01-02")
+    words = " ".join(answer["warnings"])
+
+    assert (code, [item["rows"] for item in answer["items"]]) == (0, [[]])
+    assert "gave nothing." in answer["sentence"]
+    assert QUERY in words
+    assert "gives no series at all from 2026-01-02 to 20" in words
+    assert "nothing was found from 2026-01-02 on" in words
+    assert [source["query"] for source in sources()] == [QUERY]
+
+
+def test_series_that_no_label_names_are_said_at_once(capsys, prometheus):
+    _, answer = connect(capsys, "prometheus", QUERY, "--url", prometheus.url, "--with", "service_label=app")
+
+    assert any("have no label 'app'" in warning for warning in answer["warnings"])
+
+
+def test_a_star_in_an_environments_name_stands_for_any_letters(capsys, github):
+    url = ("--url", github.url)
+    _, left_out = connect(capsys, "github", "acme/shop", *url, "--environment", "prod*=", "--dry-run")
+    _, renamed = connect(
+        capsys, "github", "acme/shop", *url, "--environment", "p*=eu", "--environment", "production=live", "--dry-run"
+    )
+
+    assert "production" not in left_out["environments"]
+    assert [row for item in left_out["items"] if item["table"] == "deployments" for row in item["rows"]] == []
+    assert (renamed["environments"], renamed["production"]) == (["live"], ["live"])
 
 
 def test_connecting_twice_writes_once(capsys, github):

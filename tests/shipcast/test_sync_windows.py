@@ -46,9 +46,17 @@ def read(argocd, tmp_path):
     return lambda: load_source(Settings(home=tmp_path / ".shipcast"), source, lambda _: None)
 
 
+def configured(tmp_path, argocd, wanted="true", others=""):
+    """The settings that name the source; not wanted: without a word of its sync windows."""
+    wants = f"sync_windows = {wanted}\n" if wanted else ""
+    text = f'retrain_days = 0\n[[sources]]\nkind = "argocd"\nurl = "{argocd.url}"\n{wants}{others}'
+    (tmp_path / ".shipcast" / "shipcast.toml").write_text(text)
+
+
 @pytest.fixture
-def check(capsys):
+def check(capsys, argocd, tmp_path):
     """What the calendar says of a morning: the decision and the rule."""
+    configured(tmp_path, argocd)
 
     def said(service, *arguments):
         capsys.readouterr()
@@ -60,7 +68,7 @@ def check(capsys):
 
 
 def kept(tmp_path):
-    [path] = (tmp_path / ".shipcast" / "calendars").glob("*.json")
+    [path] = (tmp_path / ".shipcast" / "calendars" / "sources").glob("*.json")
     return path
 
 
@@ -87,6 +95,33 @@ def test_a_server_that_lists_no_application_takes_no_window_away(read, check, se
 
     assert any("the last sync windows stay" in warning for warning in report.warnings)
     assert check("pay") == ("blocked", "stock")
+
+
+@pytest.mark.parametrize("wanted", ["", "false", None])
+def test_windows_hold_only_as_long_as_the_settings_want_them(read, check, argocd, tmp_path, capsys, wanted):
+    read()
+    assert check("pay") == ("blocked", "stock")
+
+    if wanted is None:
+        (tmp_path / ".shipcast" / "shipcast.toml").unlink()
+    else:
+        configured(tmp_path, argocd, wanted)
+    assert check("pay") == ("allowed", "default")
+    run(["--json", "doctor"])
+    assert "calendar" not in {item["subject"] for item in json.loads(capsys.readouterr().out)["items"]}
+
+    configured(tmp_path, argocd)
+    assert check("pay") == ("blocked", "stock")
+
+
+def test_what_was_imported_by_hand_holds_whatever_the_sources_are(read, check, argocd, tmp_path):
+    read()
+    [rule] = json.loads(kept(tmp_path).read_text())["window"]
+    by_hand = tmp_path / ".shipcast" / "calendars" / kept(tmp_path).name
+    by_hand.write_text(json.dumps({"window": [{**rule, "id": "argocd/by hand"}]}))
+    configured(tmp_path, argocd, "")
+
+    assert check("pay") == ("blocked", "by hand")
 
 
 def test_a_server_without_windows_leaves_no_file(read, server, tmp_path):
@@ -165,9 +200,7 @@ def test_a_run_shows_the_failure_among_the_sources_and_goes_on(argocd, server, c
     parsed(tmp_path / ".shipcast")
     (tmp_path / "input").mkdir()
     (tmp_path / "input" / "services.csv").write_text("service\nweb\n")
-    entries = [f'kind = "argocd"\nurl = "{argocd.url}"\nsync_windows = true', f'path = "{tmp_path / "input"}"']
-    text = "retrain_days = 0\n" + "".join(f"[[sources]]\n{entry}\n" for entry in entries)
-    (tmp_path / ".shipcast" / "shipcast.toml").write_text(text)
+    configured(tmp_path, argocd, others=f'[[sources]]\npath = "{tmp_path / "input"}"\n')
     server.seen = set()
 
     code = run(["--json", "-q", "run"])

@@ -14,6 +14,7 @@ from shipcast.models.registry import Registry, artefact
 from shipcast.models.serving import served
 from shipcast.pipeline import FONTS
 from shipcast.scheduling.calendar.files import calendar_files
+from shipcast.settings import Settings
 from shipcast.settings.files import SEAL, seal
 from shipcast.warehouse.backup import LAYOUT, MANIFEST, backup, restore
 from shipcast.warehouse.connection import open_built, open_work
@@ -128,7 +129,7 @@ def test_a_restored_home_has_the_same_models_and_calendars(trained_home, tmp_pat
         name: artefact(home, before.entry, name).read_bytes() for name in before.entry.kept
     }
     assert Registry(new).versions() == Registry(home).versions()
-    assert calendar_files(new) == (new / "calendars" / "provider.json",)
+    assert calendar_files(Settings(home=new)) == (new / "calendars" / "provider.json",)
     assert not [name for name in restored.files if FONTS in name]
 
 

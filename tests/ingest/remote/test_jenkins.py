@@ -13,6 +13,9 @@ import pytest
 from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import CredentialsRefused, NothingThere
+from shipcast.ingest.files import silent
+from shipcast.ingest.remote.connectors import connector
+from shipcast.ingest.remote.reading import Nothing
 from shipcast.settings.errors import SourceUnreachable
 from shipcast.settings.sources import JenkinsSource
 
@@ -194,6 +197,62 @@ def test_a_job_made_anew_is_read_from_its_first_build(reader: Reader, jenkins: V
         ("succeeded", 2),
     ]
     assert [warning for warning in report.warnings if "from 1 again" in warning]
+
+
+def later(*numbers: int) -> list[dict[str, Any]]:
+    """Builds of a job that was made after all those of `build` had ended."""
+    return [{**build(number, "FAILURE"), "timestamp": MARCH + (5_000 + number) * HOUR} for number in numbers]
+
+
+def statuses(reader: Reader) -> dict[int, str]:
+    return dict(reader.rows("select split_part(deployment_id, '#', 2)::int, status from raw.deployments"))
+
+
+@pytest.mark.parametrize("discarded", [0, 1, 3, 4], ids="{} of the new builds are discarded".format)
+@pytest.mark.parametrize("builds", [3, 5, 250])
+def test_a_job_made_anew_that_has_overtaken_what_was_read_is_read_from_its_first_build(
+    reader: Reader, jenkins: Vendor, job: Job, builds: int, discarded: int
+):
+    job.take(build(1, "SUCCESS"), build(2, "SUCCESS"), build(3, "SUCCESS"))
+    reader.read(source(jenkins))
+    job.builds.clear()
+    job.take(*later(*range(1, builds + 1)))
+    for number in range(1, discarded + 1):
+        job.builds.pop(number, None)
+
+    report = reader.read(source(jenkins))
+
+    read = {1: "succeeded", 2: "succeeded", 3: "succeeded"}
+    assert statuses(reader) == read | dict.fromkeys(job.builds, "failed")
+    assert any("from 1 again" in warning for warning in report.warnings) == bool(job.builds.keys() & {1, 2, 3})
+    assert reader.read(source(jenkins)).warnings == []
+
+
+def test_a_job_is_no_other_because_its_newest_known_build_is_discarded(reader: Reader, jenkins: Vendor, job: Job):
+    job.take(*(build(number, "SUCCESS") for number in range(1, 6)))
+    reader.read(source(jenkins))
+    for gone in (5, 4):  # by hand; then all that were read, as the retention does
+        del job.builds[gone]
+        job.take(build(job.following, "SUCCESS"))
+        assert reader.read(source(jenkins)).warnings == []
+    job.builds = {8: build(8, "SUCCESS")}
+    report = reader.read(source(jenkins))
+
+    assert (sum(item.read for item in report.items), report.warnings) == (1, [])
+
+
+def test_a_mark_without_a_time_goes_on_and_has_one_from_then_on(jenkins: Vendor, job: Job):
+    job.take(*(build(number, "SUCCESS") for number in range(1, 4)))
+    asked = connector(source(jenkins), Nothing(), silent)
+    [listing] = asked.listings()
+
+    [batch] = listing.read({"newest": 3, "open": [], "walk": None})
+    job.builds.clear()
+    job.take(*later(1, 2, 3, 4))
+    [again] = listing.read(batch.mark)
+
+    assert (batch.rows["deployments"], batch.mark["at"]) == ([], MARCH + 3 * HOUR)
+    assert (len(again.rows["deployments"]), again.mark["newest"]) == (4, 4)
 
 
 def test_only_builds_since_a_day_are_read(reader: Reader, jenkins: Vendor, job: Job):

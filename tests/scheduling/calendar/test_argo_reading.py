@@ -50,7 +50,7 @@ def taken(folder, content, scope=None, name="argo"):
     text = content if isinstance(content, str) else yaml.safe_dump(content)
     (folder / "project.yaml").write_text(text, encoding="utf-8")
     windows, said = imported_manifest(folder / "project.yaml", Wanted(name, "Europe/Berlin", scope=scope or {}))
-    return read_calendar(write_imported(folder, name, windows)), said
+    return read_calendar(write_imported(folder / f"{name}.json", windows)), said
 
 
 def scopes(calendar):
@@ -408,7 +408,7 @@ def resolved(folder, *given, project="shop", applications=APPLICATIONS, **more):
     windows = [SyncWindow(project, number, one, applications) for number, one in enumerate(given)]
     found = understood("argocd x", [(one.project, one.number, one.given) for one in windows], "")
     made, said = of_server("argo", found, windows, names_project=True, **more)
-    return read_calendar(write_imported(folder, "argo", made)), said
+    return read_calendar(write_imported(folder / "argo.json", made)), said
 
 
 @pytest.mark.parametrize(("chosen", "places"), RESOLVED, ids=str)

@@ -66,7 +66,7 @@ def taken(folder, text, zone="Europe/Berlin", **more):
     """The calendar that an .ics file comes to, and what was said of it."""
     (folder / "other.ics").write_bytes(text if isinstance(text, bytes) else text.encode())
     windows, said = imported(folder / "other.ics", Wanted("other", zone, **more))
-    return read_calendar(write_imported(folder, "other", windows)), said
+    return read_calendar(write_imported(folder / "other.json", windows)), said
 
 
 def ics(*events, product="-//x//EN", zones=""):

@@ -1,0 +1,124 @@
+"""What a server gives in the place of an item that can be read: it is set aside, and the others are read.
+
+One rule for all connectors: an item is read if all can be made of it that is wanted of it, else it goes to the
+quarantine, with the fields that its connector names. None of these is about people, whose names a row may hide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shipcast.ingest.headers import clipped
+from shipcast.ingest.json_records import as_text, value_at
+
+RULE = "not_as_described"
+SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
+LONGEST = 200  # characters of a value that is kept
+KINDS = {type(None): "null", str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """An item that cannot be read.
+
+    Parameters
+    ----------
+    table
+        The one that it would have fed.
+    row
+        What is kept of it, as JSON.
+    """
+
+    table: str
+    reason: str
+    row: str
+
+
+@dataclass
+class Sieve:
+    """What one connector sets aside, until it is stored."""
+
+    waiting: list[Misfit] = field(default_factory=list)
+
+    def readable(
+        self, table: str, items: Iterable[Any], kept: Sequence[str], *made: Callable[[Any], object], **about: str
+    ) -> list[Any]:
+        """The items of which all of `made` can be made; the others are set aside.
+
+        Parameters
+        ----------
+        kept
+            The paths of what is kept of a misfit, none of which names people.
+        about
+            What else is to be kept, such as of what it is an item.
+        """
+        return [item for item in items if self.fits(table, item, kept, made, about)]
+
+    def fits(
+        self,
+        table: str,
+        item: Any,
+        kept: Sequence[str],
+        made: Iterable[Callable[[Any], object]],
+        about: Mapping[str, Any],
+    ) -> bool:
+        try:
+            for make in made:
+                make(item)
+        except SHAPELESS as error:
+            self.put_aside(table, item, kept, error, about)
+            return False
+        return True
+
+    def put_aside(
+        self, table: str, item: Any, kept: Sequence[str], error: Exception, about: Mapping[str, Any] | None = None
+    ) -> None:
+        known = {path: value_at(item, path) for path in kept} if isinstance(item, dict) else {"item": item}
+        row = {name: as_value(value) for name, value in {**(about or {}), **known}.items()}
+        self.waiting.append(Misfit(table, reason(item, error, row), as_text(json.dumps(row, ensure_ascii=False)) or ""))
+
+    def emptied(self) -> list[Misfit]:
+        """What was set aside since the last time."""
+        found, self.waiting = self.waiting, []
+        return found
+
+
+def as_value(found: Any) -> Any:
+    """What is kept: a number as it is, and of a text, a list or an object as much as is fit to be shown."""
+    return found if found is None or isinstance(found, (bool, int, float)) else clipped(str(found), LONGEST)
+
+
+def reason(item: Any, error: Exception, row: Mapping[str, Any]) -> str:
+    """Why an item cannot be read, which of them it is, and what is null in it.
+
+    >>> reason(None, TypeError(), {}), reason({}, KeyError("at"), {"number": 7, "at": None})
+    ('the server gives null in the place of an item', 'number 7: the server gives an item without at')
+    >>> reason({}, TypeError(), {"number": 7, "at": None})
+    'number 7: the server gives an item that is not what its description promises (null: at)'
+    """
+    if not isinstance(item, dict):
+        return f"the server gives {KINDS.get(type(item), 'something else')} in the place of an item"
+    which = next((f"{path} {clipped(str(value))}: " for path, value in row.items() if value is not None), "")
+    if isinstance(error, KeyError) and isinstance(error.args[0], str):
+        return f"{which}the server gives an item without {clipped(error.args[0])}"
+    nulls = ", ".join(path for path, value in row.items() if value is None)
+    told = f" (null: {nulls})" if nulls else ""
+    return f"{which}the server gives an item that is not what its description promises{told}"
+
+
+def moment(text: Any) -> datetime:
+    """An instant, in ISO 8601.
+
+    Raises
+    ------
+    ValueError, TypeError
+        It is none, or says no offset.
+    """
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("it says no offset")
+    return found

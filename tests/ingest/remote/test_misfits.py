@@ -1,0 +1,209 @@
+"""One item of a list that is not what a vendor promises costs that item alone, whatever the vendor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import test_argocd
+import test_github
+import test_gitlab
+import test_jenkins
+import test_pagerduty
+import test_prometheus
+from vendor import TOKEN, Answering, Asked, Reader, Told, Vendor, serving
+
+from shipcast.ingest.remote.misfits import Misfit, Sieve
+from shipcast.ingest.report import LoadReport
+
+TABLES = ("deployments", "changes", "releases", "incidents", "load")
+OTHERS: list[Any] = [None, "text", 7, [], {}]
+
+
+@pytest.fixture(autouse=True)
+def tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("GITHUB", "GITLAB", "PAGERDUTY", "ARGOCD", "JENKINS"):
+        monkeypatch.setenv(f"{kind}_TOKEN", TOKEN)
+    monkeypatch.setenv("JENKINS_USER", "butler")
+
+
+def jenkins() -> Answering:
+    job = test_jenkins.Job()
+    job.take(*(test_jenkins.build(number, "SUCCESS") for number in range(1, 6)))
+    return job.answer
+
+
+def prometheus() -> Answering:
+    return test_prometheus.Server([{"service": "checkout"}], kept=24).answer
+
+
+SOURCES: dict[str, tuple[Callable[[], Answering], Callable[[Vendor], Any]]] = {
+    "github": (lambda: test_github.shop().answer, lambda vendor: test_github.source(vendor, names=True)),
+    "gitlab": (lambda: test_gitlab.shop().answer, lambda vendor: test_gitlab.source(vendor, names=True)),
+    "pagerduty": (lambda: test_pagerduty.Account(test_pagerduty.busy().incidents).answer, test_pagerduty.source),
+    "argocd": (lambda: test_argocd.shop().answer, test_argocd.source),
+    "jenkins": (jenkins, test_jenkins.source),
+    "prometheus": (prometheus, lambda vendor: test_prometheus.source(vendor, 1)),
+}
+# Where lists stand, by the keys that lead to them, and fields without which an item of them cannot be read.
+LISTS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("data", "repository", "found", "nodes"): ("createdAt",),
+    ("data", "project", "mergeRequests", "nodes"): ("iid",),
+    (): (),
+    ("incidents",): ("id", "created_at"),
+    ("items",): ("metadata",),
+    ("status", "history"): ("id", "deployedAt"),
+    ("allBuilds",): ("number", "timestamp"),
+    ("data", "result"): ("values",),
+}
+
+
+def lists(data: Any) -> Iterator[tuple[list[Any], tuple[str, ...]]]:
+    """The lists of an answer, each with what an item must have."""
+    for path, needed in LISTS.items():
+        found = data
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        if isinstance(found, list):
+            of_gitlab = ("created_at", "updated_at") if not path and found and "updated_at" in found[0] else needed
+            yield found, of_gitlab
+
+
+def spoilt(answer: Answering) -> Answering:
+    """The same answers, with misfits in front of each list, and behind its first item."""
+
+    def answered(asked: Asked) -> Told:
+        told = answer(asked)
+        data = deepcopy(told.data)
+        for found, needed in lists(data):
+            first = next((item for item in found if isinstance(item, dict)), {})
+            lacking = [{key: value for key, value in first.items() if key != name} for name in needed if first]
+            wrong = [{**first, name: value} for name in needed if first for value in (None, ["x"])]
+            found[1:1] = [*OTHERS, *lacking, *wrong]
+        return Told(data, told.status, told.headers, told.raw)
+
+    return answered
+
+
+def contents(reader: Reader) -> dict[str, list[Any]]:
+    return {
+        table: reader.rows(f"select * exclude (_load_id, _changed_id, _file, _line) from raw.{table} order by all")
+        for table in TABLES
+    }
+
+
+def check_sum(report: LoadReport) -> None:
+    for item in report.items:
+        assert item.read == item.inserted + item.updated + item.unchanged + item.merged + item.quarantined
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_items_that_cannot_be_read_are_set_aside_once_and_the_others_are_read(tmp_path: Path, kind: str):
+    whole, misfit = Reader(tmp_path / "whole"), Reader(tmp_path / "misfit")
+    make, source = SOURCES[kind]
+    with serving(Vendor(make())) as vendor:
+        whole.read(source(vendor))
+        vendor.answer = spoilt(vendor.answer)
+        first = misfit.read(source(vendor))
+        refused = misfit.rows("select count(*) from raw._quarantine")
+        second = misfit.read(source(vendor))
+
+    assert contents(misfit) == contents(whole)
+    check_sum(first)
+    check_sum(second)
+    assert refused == [(sum(item.quarantined for item in first.items),)]
+    kept = misfit.rows("select table_name, file, row from raw._quarantine where rule = 'not_as_described'")
+    assert len(kept) == len(set(kept)) > len(OTHERS)
+    assert any("the server gives null in the place of an item" in warning for warning in first.warnings)
+
+
+def test_a_build_without_actions_is_read_and_one_without_a_time_is_named(tmp_path: Path):
+    job, reader = test_jenkins.Job(), Reader(tmp_path / "home")
+    job.take(
+        {**test_jenkins.build(1, "SUCCESS"), "actions": None},
+        {**test_jenkins.build(2, "SUCCESS"), "timestamp": None},
+        test_jenkins.build(3, "SUCCESS"),
+    )
+    with serving(Vendor(job.answer)) as vendor:
+        reader.read(test_jenkins.source(vendor))
+
+    assert test_jenkins.numbers(reader) == [1, 3]
+    [(row,)] = reader.rows("select row from raw._quarantine")
+    assert json.loads(row) == {
+        "number": 2, "timestamp": None, "duration": 90_250, "building": False, "result": "SUCCESS"
+    }  # fmt: skip
+
+
+def test_a_running_build_that_cannot_be_read_is_asked_for_again(tmp_path: Path):
+    job, reader = test_jenkins.Job(), Reader(tmp_path / "home")
+    job.take(test_jenkins.build(1, None))
+    with serving(Vendor(job.answer)) as vendor:
+        reader.read(test_jenkins.source(vendor))
+        job.take({**test_jenkins.build(1, "SUCCESS"), "timestamp": None})
+        reader.read(test_jenkins.source(vendor))
+        job.take(test_jenkins.build(1, "SUCCESS"))
+        reader.read(test_jenkins.source(vendor))
+
+    assert reader.rows("select status from raw.deployments") == [("succeeded",)]
+
+
+def test_a_commit_that_hides_what_is_known_lets_the_main_line_wait(tmp_path: Path):
+    repository, reader = test_github.shop(), Reader(tmp_path / "home")
+    with serving(Vendor(repository.answer)) as vendor:
+        reader.read(test_github.source(vendor))
+        before = contents(reader)["changes"]
+        repository.commits.insert(0, test_github.commit(5, 4, "2025-03-05T10:00:00Z"))
+        repository.commits.insert(1, {**test_github.commit(4, 3, "2025-03-04T10:00:00Z"), "parents": None})
+        report = reader.read(test_github.source(vendor))
+        waiting = contents(reader)["changes"]
+        repository.commits[1] = test_github.commit(4, 3, "2025-03-04T10:00:00Z")
+        reader.read(test_github.source(vendor))
+
+    assert waiting == before
+    assert any("meets nothing known" in warning for warning in report.warnings)
+    assert not any("was rewritten" in warning for warning in report.warnings)
+    assert len(contents(reader)["changes"]) == len(before) + 2
+
+
+def test_an_application_that_cannot_be_read_lets_the_last_sync_windows_stay(tmp_path: Path):
+    server, reader = test_argocd.windowed(test_argocd.shop()), Reader(tmp_path / "home")
+    with serving(Vendor(spoilt(server.answer))) as vendor:
+        report = reader.read(test_argocd.source(vendor, sync_windows=True))
+
+    assert report.sync_windows is None
+    assert any("an application cannot be read" in warning for warning in report.warnings)
+
+
+def test_a_sample_that_is_none_is_set_aside_and_the_others_of_its_series_count(tmp_path: Path):
+    server, reader = test_prometheus.Server([{"service": "checkout"}], kept=24), Reader(tmp_path / "home")
+
+    def answer(asked: Asked) -> Told:
+        told = server.answer(asked)
+        for series in told.data["data"]["result"]:
+            series["values"][:0] = [None, [1e300, "5"], ["x", "5"], [5]]
+        return told
+
+    with serving(Vendor(answer)) as vendor:
+        report = reader.read(test_prometheus.source(vendor, 1))
+
+    check_sum(report)
+    assert len(reader.rows("select * from raw.load")) > 20
+    assert len(reader.rows("select * from raw._quarantine")) == 4
+
+
+def test_of_a_misfit_nothing_is_kept_but_what_may_be():
+    sieve = Sieve()
+    assert sieve.readable("deployments", ["x" * 5_000], (), len) == ["x" * 5_000]
+    assert sieve.readable("deployments", ["x" * 5_000], (), lambda item: item["at"]) == []
+    assert [len(each.row) for each in sieve.emptied()] == [len('{"item": ""}') + 200]
+    sieve.readable("deployments", [{"id": 7, "user": "ada"}], ("id", "at"), lambda item: item["at"], of="pay")
+
+    [found] = sieve.emptied()
+    assert found == Misfit(
+        "deployments", "of pay: the server gives an item without at", '{"of": "pay", "id": 7, "at": null}'
+    )
+    assert sieve.emptied() == []
