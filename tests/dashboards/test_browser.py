@@ -268,3 +268,8 @@ def test_a_window_is_booked_in_three_clicks_and_downloaded_with_one(browser, tra
     (booked,) = state_at(home).bookings
     assert event.start == booked.body.start.replace(tzinfo=UTC)
     assert event.end == booked.body.end.replace(tzinfo=UTC)
+
+    complaints = []
+    outlook = looked_at(browser, url(address, FIRST), pageerror=lambda one: complaints.append(str(one)))
+    outlook.wait_for_function(DRAWN)  # the chart of the week, with another layer for what is booked
+    assert complaints == []
