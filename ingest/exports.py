@@ -24,6 +24,7 @@ from shipcast.ingest.headers import Header, Vocabulary, clipped, folded
 from shipcast.ingest.json_records import as_text, is_there, paths, records_of, value_at
 from shipcast.ingest.mapping import Mapping as Meaning
 from shipcast.ingest.mapping import nearest, read_mapping
+from shipcast.ingest.origins import EXPORT
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import BATCH_ROWS, BROKEN, ORIGIN, Piece, as_objects
 from shipcast.ingest.proposals import proposals
@@ -137,7 +138,7 @@ class Export:
 
     def part(self, number: int) -> Part:
         table, given = self.meaning.target, shown(self.path)
-        feed = Feed(f"export {shown(located(self.path))}", self.pieces)
+        feed = Feed(f"{EXPORT}{shown(located(self.path))}", self.pieces)
         return Part(table, self.path, shown(self.path.name), "feed", given, number, feed=feed)
 
     def pieces(self) -> Iterator[Piece]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from shipcast.ask import Ask, group, verb
-from shipcast.console import hint, progress, say, show, table, tell
+from shipcast.console import hint, progress, say, show, table, tell, with_flags
 from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 
@@ -328,14 +328,17 @@ def quarantine_list_verb(
 
 
 def show_quarantine(ask: Ask, answer: QuarantineAnswer) -> None:
+    from shipcast.ingest.origins import is_file, ways_out
+
     say(answer.sentence)
     if not answer.items:
         return
     for item in answer.items:
         tell(f"  {item.reason}" if not ask.verbose else f"  {item.reason}\n      {item.row}")
-    hint(
-        ask, "correct the rows in their files, then: shipcast quarantine retry (quarantine export shows them as files)"
-    )
+    files = [item.file for item in answer.items]
+    for way in () if ask.quiet else ways_out(files):
+        tell(with_flags(ask, way))
+    hint(ask, "shipcast quarantine retry" if any(map(is_file, files)) else "shipcast quarantine export DIR")
 
 
 def quarantine_export_verb(
