@@ -10,7 +10,7 @@ from shipcast.ingest.sources import split_name
 EVENTS, EXPORT = "events", "export "
 BY_HAND = "; or correct what `shipcast quarantine export DIR` writes, then: shipcast quarantine retry DIR"
 IN_FILES = "Correct the rows in their files, then: shipcast quarantine retry"
-IN_EXPORTS = "Correct the mapping, or what was exported, and load the export again"
+IN_EXPORTS = "Correct the mapping (its columns, values, zone, time_format) or the export, and load it again"
 BY_SENDER = "Let the sender send them again, corrected: the next `shipcast run` puts them in the place of these"
 AT_SOURCE = "Correct them at the source, whose next reading puts them in the place of these"
 

@@ -175,12 +175,15 @@ def ingest_export_verb(
 
 
 def show_load(ask: Ask, answer: IngestAnswer, report: LoadReport) -> None:
+    from shipcast.ingest.origins import EXPORT
+
     say(answer.sentence)
     show_files(answer)
     if answer.dry_run:
         return
     if report.exit_code:
-        hint(ask, "shipcast quarantine list, or correct the files named above and load them again")
+        named = "mapping" if any(item.path.startswith(EXPORT) for item in report.items) else "files named above"
+        hint(ask, f"shipcast quarantine list, or correct the {named} and load again")
     else:
         hint(ask, "shipcast build")
 
