@@ -340,7 +340,7 @@ def show_quarantine(ask: Ask, answer: QuarantineAnswer) -> None:
         tell(f"  {item.reason}" if not ask.verbose else f"  {item.reason}\n      {item.row}")
     files = [item.file for item in answer.items]
     for way in () if ask.quiet else ways_out(files):
-        tell(with_flags(ask, way))
+        say(with_flags(ask, way))
     hint(ask, "shipcast quarantine retry" if any(map(is_file, files)) else "shipcast quarantine export DIR")
 
 

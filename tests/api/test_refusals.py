@@ -99,6 +99,32 @@ def test_what_may_not_be_is_refused(shared_guard, attempt):
         assert reply.headers["www-authenticate"].startswith("Bearer")
 
 
+CHECK = {"service": "web", "start": "2027-02-01T09:00Z", "end": "2027-02-01T10:00Z"}
+UNKNOWN_KEYS = [
+    ("bookings", {**ROW, "purpos": "haste"}, "purpos unknown key (did you mean purpose?)"),
+    ("bookings", {"service": "web", "start": "2027-02-01T09:00Z", "duration_minutes": 45}, "did you mean duration?"),
+    (
+        "bookings",
+        {"servise": "web", "start": "2027-02-01T09:00Z"},
+        "servise unknown key (did you mean service?), and 1",
+    ),
+    ("bookings", {**ROW, "override": {"reasn": "x"}}, "override.reasn unknown key (did you mean reason?)"),
+    ("calendar/check", {"questions": [{**CHECK, "envionment": "x"}]}, "(did you mean environment?)"),
+    ("undos", {"entry": 1, "colour": "red"}, "colour unknown key (known: entry, reason)"),
+    ("plans", {"requests": [{"id": "a", "service": "web", "duration": "45m"}]}, "the key 'duration'"),
+    ("plans", {"requests": [{"id": "a", "servise": "web", "duration_minutes": 45}]}, "the key 'servise'"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "words"), UNKNOWN_KEYS)
+def test_a_key_that_is_not_known_is_named_with_the_nearest_that_is(shared_guard, path, body, words):
+    api, tokens = shared_guard
+    reply = api.with_token(tokens["planner"])(f"/api/v1/{path}", "POST", body)
+
+    assert reply.status == 422
+    assert words in reply.json["detail"]
+
+
 MANGLED = [
     lambda token: token[:-1],
     lambda token: token + "x",
