@@ -27,7 +27,7 @@ from shipcast.api.repeats import Repeats
 from shipcast.api.routes import advice, bookings, calendar, delivery, hooks
 from shipcast.ingest.hooks.inbox import Letterbox
 from shipcast.settings import Settings
-from shipcast.settings.errors import ShipcastError
+from shipcast.settings.errors import ShipcastError, UsageError
 
 WORKERS = 4  # threads that answer: more would wait for each other
 
@@ -127,6 +127,8 @@ def handle(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_the_framework(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # the body has the type of JSON, and is none or too deep to be read
+            return problems.of_error(request, UsageError("The body is no JSON that can be read."))
         return problems.of_status(request, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)

@@ -184,8 +184,53 @@ def test_a_body_that_says_no_length_is_cut_off_at_the_same_size(asked_api):
     assert said.startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_request_whose_head_is_too_long_is_refused(asked_api):
-    assert asked_api.says(b"GET /" + b"a" * served.LONGEST_HEAD + b" HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+@pytest.mark.parametrize(
+    "sent", [b"GET /" + b"a" * served.LONGEST_HEAD + b" HTTP/1.1\r\n\r\n", b"\x16\x03\x01\r\n\r\n"]
+)
+def test_what_is_no_request_is_refused_as_a_problem(asked_api, sent):
+    head, _, body = asked_api.says(sent).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head.lower()
+    assert json.loads(body)["status"] == 400
+
+
+@pytest.mark.parametrize("depth", [900, 5_000, 100_000])
+@pytest.mark.parametrize("path", ["bookings", "calendar/check", "plans", "undos"])
+def test_json_that_is_too_deep_is_what_cannot_be(shared_guard, path, depth):
+    api, tokens = shared_guard
+    body = b'{"questions": ' + b"[" * depth + b"]" * depth + b"}"
+    given = {"content-type": "application/json"}
+    reply = api.with_token(tokens["planner"])(f"/api/v1/{path}", "POST", body, headers=given)
+
+    assert (reply.status, reply.headers["content-type"]) == (422, "application/problem+json")
+
+
+def test_whoever_keeps_silent_on_many_connections_keeps_nobody_out(trained_home, monkeypatch):
+    monkeypatch.setattr(served, "MOST_CONNECTIONS", 5)
+    with serving(trained_home) as api:
+        lines = [socket.create_connection(("127.0.0.1", api.port), timeout=60) for _ in range(20)]
+        assert [api.ask("services").status for _ in range(3)] == [200] * 3
+        assert [line.recv(1) for line in lines[:15]] == [b""] * 15
+        for line in lines:
+            line.close()
+
+
+def test_while_too_many_are_answered_others_are_told_when_to_come_again(trained_home, monkeypatch):
+    monkeypatch.setattr(guard, "MOST_REQUESTS", 3)
+    with serving(trained_home) as api:
+        lines = [socket.create_connection(("127.0.0.1", api.port), timeout=60) for _ in range(3)]
+        for line in lines:
+            line.sendall(HEAD + b"Content-Length: 9\r\n\r\n{")
+        refused = api.ask("services")
+        for line in lines:
+            line.sendall(b'"a": 1}x')
+            line.recv(65536)
+            line.close()
+        assert api.ask("services").status == 200
+
+    assert (refused.status, refused.headers["content-type"]) == (503, "application/problem+json")
+    assert refused.headers["retry-after"] == "2"
 
 
 def test_who_only_half_asks_is_left_and_keeps_nobody_waiting(trained_home, monkeypatch):
