@@ -10,6 +10,7 @@ from typing import Any
 import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
@@ -69,7 +70,7 @@ def application(
     handle(app)
     if origins:
         app.add_middleware(
-            CORSMiddleware,
+            Origins,
             allow_origins=list(origins),
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type", "idempotency-key", "if-none-match"],
@@ -77,6 +78,18 @@ def application(
         )
     app.add_middleware(Guard, hosts={*LOOPBACK, *(host.lower() for host in hosts)}, gauges=app.state.gauges)
     return app
+
+
+class Origins(CORSMiddleware):
+    """Says as a problem that the page of another site may not ask."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        found = super().preflight_response(request_headers)
+        if found.status_code < 400:
+            return found
+        kept = {name: value for name, value in found.headers.items() if not name.startswith("content-")}
+        said = problems.bad_request(f"{bytes(found.body).decode()}.")
+        return Response(said, found.status_code, kept, problems.MEDIA_TYPE)
 
 
 described = APIRouter(include_in_schema=False, dependencies=[Depends(scoped("read"))])

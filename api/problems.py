@@ -179,15 +179,10 @@ def problem(
     return JSONResponse(content, status_code=status, headers=kept, media_type=MEDIA_TYPE)
 
 
-def unreadable() -> bytes:
-    """The body of the response to what is no request, so that nothing more is known of it."""
-    found = Problem(
-        type="about:blank",
-        title=HTTPStatus.BAD_REQUEST.phrase,
-        status=400,
-        detail="What was sent is no HTTP request, or its head is too long.",
-        instance="/",
-    )
+def bad_request(detail: str) -> bytes:
+    """The body of the response to what no route is asked for."""
+    title = HTTPStatus.BAD_REQUEST.phrase
+    found = Problem(type="about:blank", title=title, status=400, detail=detail, instance="/")
     return found.model_dump_json(exclude_none=True).encode()
 
 

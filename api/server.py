@@ -74,7 +74,7 @@ class Impatient(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Say as a problem that what was sent is no request."""
-        said = problems.unreadable()
+        said = problems.bad_request("What was sent is no HTTP request, or its head is too long.")
         head = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(said)).encode())]
         head.append((b"connection", b"close"))
         begun = h11.Response(status_code=400, headers=head, reason=b"Bad Request")

@@ -170,8 +170,11 @@ def test_no_page_of_another_site_may_ask_unless_it_is_named(asked_api, trained_h
     with serving(trained_home, origins=["https://desk.example"]) as api:
         allowed = api("/healthz", headers={"origin": "https://desk.example"})
         other = api("/healthz", headers={"origin": "https://evil.example"})
+        before = api("/api/v1/services", "OPTIONS", headers=asked)
     assert allowed.headers["access-control-allow-origin"] == "https://desk.example"
     assert "access-control-allow-origin" not in other.headers
+    assert (before.status, before.headers["content-type"]) == (400, "application/problem+json")
+    assert before.json["detail"] == "Disallowed CORS origin."
 
 
 HEAD = b"POST /api/v1/calendar/check HTTP/1.1\r\nHost: localhost\r\n"
