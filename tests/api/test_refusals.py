@@ -302,7 +302,7 @@ def test_the_secrets_are_nowhere_but_where_they_were_shown(own_trained_home, cap
     home = own_trained_home.home
     token = add_token(home, NOW, "reader", ["read", "plan"], 1).token
     feed = add_feed(home, NOW, "phone", None).path
-    canaries = [token.rpartition("_")[2], token, feed.split("_", 1)[1].removesuffix(".ics")]
+    canaries = [token.split("_", 2)[2], token, feed.split("_", 1)[1].removesuffix(".ics")]
     with serving(own_trained_home) as api:
         holder = api.with_token(token)
         told = [holder.ask("services"), holder(feed), holder("/metrics"), holder("/api/v1/bookings", "POST", ROW)]
@@ -316,7 +316,7 @@ def test_the_secrets_are_nowhere_but_where_they_were_shown(own_trained_home, cap
         assert not any(canary in text for text in texts)
         assert not any(canary.encode() in content for content in files)
     said = [reply.text for reply in told if reply.status < 400] + [told[4].text, told[9].text]
-    assert not any(canary in text for canary in canaries for text in said)
+    assert [(canary, text[:300]) for canary in canaries for text in said if canary in text] == []
 
 
 def test_tokens_lie_where_only_their_owner_reads_them(own_trained_home):
@@ -340,7 +340,7 @@ def test_the_verbs_make_show_and_revoke(own_trained_home, capsys):
     assert run([*asked, "token", "revoke", "deploys", "--json"]) == 0
 
     assert re.fullmatch(r"shipcast_[0-9a-f]{8}_[\w-]{43}", made["token"])
-    assert made["token"].rpartition("_")[2] not in listed
+    assert made["token"].split("_", 2)[2] not in listed
     [item] = json.loads(listed)["items"]
     assert datetime.fromisoformat(item["expires_at"]) - datetime.fromisoformat(item["created_at"]) == timedelta(days=7)
     assert not read_keys(own_trained_home.home)[0].is_valid(NOW)
