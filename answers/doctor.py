@@ -143,9 +143,15 @@ def home_findings(settings: Settings) -> Iterator[Finding]:
             yield remote_finding(source, known.get(source.label))
         elif not isinstance(source, EventsSource):
             yield local_finding(source.path)
+    yield from hook_findings(settings)
+    yield from channel_findings(settings)
+
+
+def hook_findings(settings: Settings) -> Iterator[Finding]:
+    """Whether there is the secret of each source that takes webhooks."""
+    for source in settings.sources:
         if isinstance(source, RemoteSource | EventsSource) and (source.hook_env or source.hook_file):
             yield hook_finding(source)
-    yield from channel_findings(settings)
 
 
 def local_finding(path: Path) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -70,11 +70,15 @@ class NotifyAnswer(Answer):
     ----------
     dry_run
         Nothing was sent and nothing stored; what is pending and not held back by quiet hours would be sent now.
+    held_back, held_until
+        How many messages wait for quiet hours to end, and when the first of these end; 0 and null: none do.
     """
 
     schema_name: Literal["shipcast/notify/1"] = Field("shipcast/notify/1", alias="schema")
     items: tuple[NotifyItem, ...]
     dry_run: bool
+    held_back: Count = 0
+    held_until: Instant | None = None
 
     @property
     def exit_code(self) -> int:
@@ -113,6 +117,7 @@ def notify(settings: Settings, as_of: datetime, *, send: Send = sending.send) ->
         **envelope(as_of),
         items=items,
         dry_run=False,
+        **held(items),
         sentence=sentence(settings, items, as_of),
         warnings=(*damage, *found.warnings, *failures(items)),
     )
@@ -137,12 +142,15 @@ def dry_run(settings: Settings, as_of: datetime) -> NotifyAnswer:
         if one.delivery.channel in channels
     )
     due = sum(one.quiet_until is None and one.next_at is not None and one.next_at <= as_of for one in items)
-    held = f", {plural(len(items) - due, 'message')} would wait" if len(items) > due else ""
-    would = f"{plural(due, 'message')} would be sent at {said(settings, as_of)}{held}"
+    others = f", {plural(len(items) - due, 'message')} would wait" if len(items) > due else ""
+    would = (
+        f"{plural(due, 'message')} would be sent at {said(settings, as_of)}{others}{held_said(settings, items, as_of)}"
+    )
     return NotifyAnswer(
         **envelope(as_of),
         items=items,
         dry_run=True,
+        **held(items),
         sentence=f"{would}; nothing was sent or stored.",
         warnings=(*damage, *found.warnings),
     )
@@ -237,11 +245,28 @@ def sentence(settings: Settings, items: Sequence[NotifyItem], as_of: datetime) -
     """How many messages were sent, and what became of the others."""
     states = [one.state for one in items]
     waiting, lost = states.count("pending"), states.count("gave_up")
-    parts = [f"{plural(waiting, 'message')} {'waits' if waiting == 1 else 'wait'}"] if waiting else []
+    waits = f"{plural(waiting, 'message')} {'waits' if waiting == 1 else 'wait'}{held_said(settings, items, as_of)}"
+    parts = [waits] if waiting else []
     parts += [f"{plural(lost, 'message')} {'was' if lost == 1 else 'were'} given up"] if lost else []
     sent = states.count("delivered")
     told = f"{plural(sent, 'message')} {'was' if sent == 1 else 'were'} sent at {said(settings, as_of)}"
     return f"{'; '.join([told, *parts])}."
+
+
+def held(items: Sequence[NotifyItem]) -> dict[str, Any]:
+    """How many messages quiet hours hold back, and when the first of these end."""
+    ends = [one.quiet_until for one in items if one.quiet_until is not None]
+    return {"held_back": len(ends), "held_until": min(ends, default=None)}
+
+
+def held_said(settings: Settings, items: Sequence[NotifyItem], as_of: datetime) -> str:
+    """Behind how many messages wait: how many of them quiet hours hold back, and until when."""
+    ends = sorted(one.quiet_until for one in items if one.quiet_until is not None)
+    if not ends:
+        return ""
+    until = f"{local_time(ends[0], settings.tz, as_of)} ({settings.tz})"
+    first = "" if ends[0] == ends[-1] else ", the first of them"
+    return f" ({len(ends)} held back by quiet hours{first} until {until})"
 
 
 def failures(items: Sequence[NotifyItem]) -> tuple[str, ...]:

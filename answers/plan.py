@@ -39,7 +39,7 @@ from shipcast.scheduling.planner.plan import Plan
 from shipcast.scheduling.planner.plan import plan as best_plan
 from shipcast.scheduling.planner.problem import Problem
 from shipcast.scheduling.planner.reasons import Obstacle, reserve_name
-from shipcast.scheduling.requests import RequestFile
+from shipcast.scheduling.requests import RequestFile, unknown_said
 from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
 from shipcast.settings.errors import UsageError
@@ -459,7 +459,7 @@ def board_warnings(calendar: Calendar, found: Asked) -> list[str]:
 
 
 def left_out(file: RequestFile) -> list[str]:
-    keys = ", ".join(file.unknown_keys)
+    keys = ", ".join(map(unknown_said, file.unknown_keys))
     return [f"Keys of no use to a request were left out: {keys}."] if keys else []
 
 

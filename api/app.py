@@ -10,6 +10,7 @@ from typing import Any
 import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
@@ -27,7 +28,7 @@ from shipcast.api.repeats import Repeats
 from shipcast.api.routes import advice, bookings, calendar, delivery, hooks
 from shipcast.ingest.hooks.inbox import Letterbox
 from shipcast.settings import Settings
-from shipcast.settings.errors import ShipcastError
+from shipcast.settings.errors import ShipcastError, UsageError
 
 WORKERS = 4  # threads that answer: more would wait for each other
 
@@ -69,7 +70,7 @@ def application(
     handle(app)
     if origins:
         app.add_middleware(
-            CORSMiddleware,
+            Origins,
             allow_origins=list(origins),
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type", "idempotency-key", "if-none-match"],
@@ -77,6 +78,18 @@ def application(
         )
     app.add_middleware(Guard, hosts={*LOOPBACK, *(host.lower() for host in hosts)}, gauges=app.state.gauges)
     return app
+
+
+class Origins(CORSMiddleware):
+    """Says as a problem that the page of another site may not ask."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        found = super().preflight_response(request_headers)
+        if found.status_code < 400:
+            return found
+        kept = {name: value for name, value in found.headers.items() if not name.startswith("content-")}
+        said = problems.bad_request(f"{bytes(found.body).decode()}.")
+        return Response(said, found.status_code, kept, problems.MEDIA_TYPE)
 
 
 described = APIRouter(include_in_schema=False, dependencies=[Depends(scoped("read"))])
@@ -127,6 +140,8 @@ def handle(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_the_framework(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # the body has the type of JSON, and is none or too deep to be read
+            return problems.of_error(request, UsageError("The body is no JSON that can be read."))
         return problems.of_status(request, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)

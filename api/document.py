@@ -18,6 +18,7 @@ TITLE = "Shipcast"
 ROOT = "/api/v1"
 TOKEN = "token"
 MEANT = {
+    400: "What was sent is no HTTP request, or its head is too long.",
     304: "What the tag in If-None-Match names is still the answer.",
     401: "No token, or one that does not count.",
     403: "The token lacks the scope.",
@@ -32,7 +33,8 @@ MEANT = {
     502: "A source cannot be reached.",
     503: "Nothing is published, a file cannot be used, or too many are waiting.",
 }
-ALWAYS = (401, 403, 404, 421, 422, 500, 503)
+ANYWHERE = (400, 408, 413, 421, 500, 503)  # by what stands before every route
+ALWAYS = (*ANYWHERE, 401, 403, 404, 422)
 HEADERS: Mapping[str, Mapping[str, Any]] = {
     "ETag": {"description": "Changes with the answer.", "schema": {"type": "string"}},
     "Link": {"description": "Where the next page is (rel=next); none: this is the last.", "schema": {"type": "string"}},

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from shipcast.answers.calendar_export import export
 from shipcast.api.asking import CACHED, Api, tags
-from shipcast.api.document import failing
+from shipcast.api.document import ANYWHERE, failing
 from shipcast.scheduling.calendar.scope import Subject
 
 routes = APIRouter(tags=["feeds"])
@@ -24,7 +24,7 @@ MEDIA_TYPE = "text/calendar; charset=utf-8"
     responses={
         200: {"content": {"text/calendar": {"schema": {"type": "string"}}}, "description": "Events (RFC 5545)."},
         304: {"description": "What the tag in If-None-Match names is still the feed."},
-        **{status: failing(status) for status in (404, 421, 422, 500, 503)},
+        **{status: failing(status) for status in (*ANYWHERE, 404, 422)},
     },
     openapi_extra={"security": []},
 )

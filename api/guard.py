@@ -15,13 +15,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shipcast.api import problems
-from shipcast.api.errors import TooLarge, TooSlow, WrongHost
+from shipcast.api.errors import TooBusy, TooLarge, TooSlow, WrongHost
 from shipcast.api.gauges import Gauges
 from shipcast.settings.errors import ShipcastError
 
 LOG = logging.getLogger("shipcast.api")
 LARGEST_BODY = 2 * 2**20
 BODY_SECONDS, SEND_SECONDS = 10.0, 30.0
+MOST_REQUESTS, RETRY_SECONDS = 500, 2
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+))(?::[0-9]{1,5})?")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -39,6 +40,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, hosts: Collection[str], gauges: Gauges) -> None:
         self.app, self.hosts, self.gauges = app, frozenset(hosts), gauges
+        self.asked = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,9 +48,11 @@ class Guard:
             return
         answer = Answer(send)
         began = time.perf_counter()
+        self.asked += 1
         try:
             await self.guarded(scope, receive, answer)
         finally:
+            self.asked -= 1
             route = getattr(scope.get("route"), "path", UNKNOWN)
             self.gauges.count(known_method(scope["method"]), route, answer.status, time.perf_counter() - began)
 
@@ -56,6 +60,8 @@ class Guard:
         request = Request(scope)
         try:
             check_host(request, self.hosts)
+            if self.asked > MOST_REQUESTS:
+                raise too_many()
             body = await whole_body(request, receive)
             await self.app(scope, replayed(body, receive), answer)
         except ShipcastError as error:
@@ -145,6 +151,14 @@ async def whole_body(request: Request, receive: Receive) -> bytes:
     except TimeoutError as error:
         raise TooSlow(f"The body did not come within {BODY_SECONDS:g} s.") from error
     return b"".join(parts)
+
+
+def too_many() -> TooBusy:
+    return TooBusy(
+        f"{MOST_REQUESTS} requests are being answered.",
+        next_step=f"Ask again in {RETRY_SECONDS} s.",
+        retry_after=RETRY_SECONDS,
+    )
 
 
 def too_large() -> TooLarge:

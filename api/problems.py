@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shipcast.answers.entries import ConflictItem
-from shipcast.answers.errors import UnknownName
+from shipcast.answers.errors import UnknownName, nearest
 from shipcast.api.errors import RequestRefused
 from shipcast.scheduling.calendar.errors import NoSuchRule
 from shipcast.scheduling.ledger.errors import EntryRefused
@@ -126,10 +126,40 @@ def of_faults(request: Request, faults: Sequence[Mapping[str, Any]]) -> Response
     """The response to a request of which parameters or the body cannot be; `faults` are as pydantic gives them."""
     from shipcast.scheduling.faults import worded
 
-    told = [f"{place(fault['loc'])} {worded(fault)}" for fault in faults]
+    unknown_first = sorted(faults, key=lambda fault: fault["type"] != "extra_forbidden")
+    told = [f"{place(fault['loc'])} {worded(fault)}{meant(request, fault)}" for fault in unknown_first]
     detail = f"{told[0]}." if len(told) == 1 else f"{told[0]}, and {len(told) - 1} more."
     kind = f"{URN}{UsageError.__name__.lower()}"
     return problem(request, 422, kind, UsageError.title, detail, headers={}, errors=told)
+
+
+def meant(request: Request, fault: Mapping[str, Any]) -> str:
+    """Behind a key of the body that is not known: the nearest ones that are, or all of them."""
+    if fault["type"] != "extra_forbidden":
+        return ""
+    known = body_keys(request, fault["loc"][1:-1])
+    near = nearest(str(fault["loc"][-1]), known)
+    return f" (did you mean {' or '.join(near)}?)" if near else f" (known: {', '.join(known) or 'none'})"
+
+
+def body_keys(request: Request, path: Sequence[int | str]) -> list[str]:
+    """The keys that an object of the body may have, as the document tells them; `path`: where in the body it stands."""
+    found: dict[str, Any] = request.app.openapi()
+    schemas = found["components"]["schemas"]
+    told = found["paths"][request.scope["route"].path][request.method.lower()]["requestBody"]
+    schema = resolved(told["content"]["application/json"]["schema"], schemas)
+    for part in path:
+        inner = schema["items"] if isinstance(part, int) else schema["properties"][part]
+        schema = resolved(inner, schemas)
+    return sorted(schema.get("properties", ()))
+
+
+def resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema that one stands for: by reference, or as the object among several."""
+    for one in schema.get("anyOf", ()):
+        if "$ref" in one:
+            schema = one
+    return schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
 def place(parts: Sequence[int | str]) -> str:
@@ -147,6 +177,13 @@ def problem(
     content = {"type": kind, "title": title, "status": status, "detail": detail, "instance": instance(request), **more}
     kept = {**headers, "cache-control": "no-store"}
     return JSONResponse(content, status_code=status, headers=kept, media_type=MEDIA_TYPE)
+
+
+def bad_request(detail: str) -> bytes:
+    """The body of the response to what no route is asked for."""
+    title = HTTPStatus.BAD_REQUEST.phrase
+    found = Problem(type="about:blank", title=title, status=400, detail=detail, instance="/")
+    return found.model_dump_json(exclude_none=True).encode()
 
 
 def instance(request: Request) -> str:

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shipcast.answers.tokens import read_keys
+from shipcast.api import problems
 from shipcast.api.app import application
 from shipcast.api.guard import is_loopback
 from shipcast.settings import Settings
@@ -25,20 +27,40 @@ EVERYWHERE = ("0.0.0.0", "::")
 
 
 class Impatient(H11Protocol):
-    """Closes a connection on which no request has come whole, head and all, after some seconds."""
+    """Closes a connection on which no request has come whole, head and all, after some seconds.
+
+    Where there are many connections, one on which nothing is asked gives way to each that comes: whoever keeps silent,
+    on however many, keeps nobody out.
+    """
 
     waiting: asyncio.TimerHandle | None = None
+    began: float = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.make_room()
         super().connection_made(transport)
+        self.began = self.loop.time()
         self.waiting = self.loop.call_later(HEADER_SECONDS, self.give_up)
+
+    def make_room(self) -> None:
+        """Close the oldest connection on which nothing is asked, if there are as many as there may be."""
+        if len(self.connections) < MOST_CONNECTIONS:
+            return
+        silent = [one for one in self.connections if isinstance(one, Impatient) and one.is_silent]
+        if silent:
+            min(silent, key=lambda one: one.began).give_up()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no request on it waits for its answer."""
+        return not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete)
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before:
             self.stop_waiting()
-        elif self.waiting is None and (self.cycle is None or self.cycle.response_complete):
+        elif self.waiting is None and self.is_silent:
             self.waiting = self.loop.call_later(HEADER_SECONDS, self.give_up)  # the next request on it has begun
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -49,6 +71,16 @@ class Impatient(H11Protocol):
         if self.waiting is not None:
             self.waiting.cancel()
             self.waiting = None
+
+    def send_400_response(self, msg: str) -> None:
+        """Say as a problem that what was sent is no request."""
+        said = problems.bad_request("What was sent is no HTTP request, or its head is too long.")
+        head = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(said)).encode())]
+        head.append((b"connection", b"close"))
+        begun = h11.Response(status_code=400, headers=head, reason=b"Bad Request")
+        parts = [self.conn.send(event) or b"" for event in (begun, h11.Data(data=said), h11.EndOfMessage())]
+        self.transport.write(b"".join(parts))
+        self.transport.close()
 
     def give_up(self) -> None:
         if not self.transport.is_closing():
@@ -102,7 +134,6 @@ def server(
         "proxy_headers": False,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": GOODBYE_SECONDS,
-        "limit_concurrency": MOST_CONNECTIONS,
         "h11_max_incomplete_event_size": LONGEST_HEAD,
     }
     return uvicorn.Server(uvicorn.Config(app, host=host, port=port, **options))

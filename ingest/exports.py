@@ -24,6 +24,7 @@ from shipcast.ingest.headers import Header, Vocabulary, clipped, folded
 from shipcast.ingest.json_records import as_text, is_there, paths, records_of, value_at
 from shipcast.ingest.mapping import Mapping as Meaning
 from shipcast.ingest.mapping import nearest, read_mapping
+from shipcast.ingest.origins import EXPORT
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import BATCH_ROWS, BROKEN, ORIGIN, Piece, as_objects
 from shipcast.ingest.proposals import proposals
@@ -75,9 +76,17 @@ def ingest_export(
     zoned = settings.model_copy(update={"source_zone": meaning.zone or settings.source_zone})
     load_parts(zoned, parts, report, strict=strict, progress=progress, within=people.keep)
     report.warnings += [warning for export in exports for warning in export.warnings()]
+    report.warnings += suspicions(source.mapping, report)
     if meaning.table != "deployments":
         report.warnings += service_proposals(settings, source, exports)
     return report
+
+
+def suspicions(mapping: Path, report: LoadReport) -> Iterator[str]:
+    """Where the mapping is more likely wrong than the rows are."""
+    for item in report.items:
+        if item.is_all_quarantined:
+            yield f"{mapping}: no row of {item.file} passed, so look at the mapping first, and then at the rows."
 
 
 def service_proposals(settings: Settings, source: ExportSource, exports: Sequence[Export]) -> Iterator[str]:
@@ -137,7 +146,7 @@ class Export:
 
     def part(self, number: int) -> Part:
         table, given = self.meaning.target, shown(self.path)
-        feed = Feed(f"export {shown(located(self.path))}", self.pieces)
+        feed = Feed(f"{EXPORT}{shown(located(self.path))}", self.pieces)
         return Part(table, self.path, shown(self.path.name), "feed", given, number, feed=feed)
 
     def pieces(self) -> Iterator[Piece]:
@@ -269,12 +278,12 @@ class Export:
         unknown = frame.filter(is_unknown)
         frame = frame.filter(~is_unknown).with_columns(pl.coalesce(meant, own).alias(name))
         frame = self.kept(frame, pl.col(name).ne_missing(""), f"[values.{name}]")
-        said = "{} '{}' is no value that the mapping names"
+        said = "{} '{}' is not named under [values.{}] of the mapping"
         broken = unknown.select(
             "_line",
             ORIGIN,
             pl.lit("unknown_value").alias("rule"),
-            pl.format(said, pl.lit(name), own.map_elements(clipped, pl.String)).alias("detail"),
+            pl.format(said, pl.lit(name), own.map_elements(clipped, pl.String), pl.lit(name)).alias("detail"),
             as_objects(unknown.drop(ORIGIN))(unknown["_line"]).alias("row"),
         )
         return frame, broken

@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from shipcast.ingest.merging import dangling, merge
+from shipcast.ingest.origins import ways_out
 from shipcast.ingest.report import FileLoad, LoadReport
 from shipcast.ingest.set_aside import set_aside, settle
 from shipcast.ingest.sources import SIMULATED, Part, parts_of
@@ -285,8 +286,7 @@ def warn_of_rows(report: LoadReport, offences: dict[int, list[str]], strict: boo
         report.warnings.append(
             f"{item.file}: {share} {counted(item.read, 'row')} quarantined, the first: {reasons[0]}."
         )
-    if bad:
-        report.warnings.append("Correct the rows, then: shipcast quarantine retry")
+    report.warnings += ways_out(item.path for item in bad)
 
 
 def counted(count: int, noun: str) -> str:

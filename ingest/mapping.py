@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,9 +15,15 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shipcast.ingest.errors import MappingWrong
+from shipcast.ingest.rules import DECIMAL, WHOLE
 from shipcast.settings.zone import Zone
-from shipcast.warehouse.tables import BY_NAME, Table
+from shipcast.warehouse.tables import BY_NAME, Column, Table
 
+FORMS = (
+    ("integer", WHOLE, "a whole number"),
+    ("number", DECIMAL, "a number"),
+    ("boolean", r"(?i)true|t|yes|y|1|false|f|no|n|0", "true or false"),
+)
 ANY_TIME = datetime(2025, 3, 14, 15, 9, tzinfo=UTC)
 
 
@@ -91,12 +99,22 @@ def read_mapping(path: Path) -> Mapping:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingWrong(f"{path}: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        hint = nearest(where, Mapping.model_fields) if first["type"] == "extra_forbidden" else ""
-        raise MappingWrong(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}.{hint}") from error
+        raise MappingWrong(f"{path}: {fault_said(error)}") from error
     check(path, mapping)
     return mapping
+
+
+def fault_said(error: ValidationError) -> str:
+    """The fault to mend first: a key that nobody knows before one that is missing, which it may be misspelt."""
+    faults = error.errors()
+    unknown = next((fault for fault in faults if fault["type"] == "extra_forbidden"), None)
+    first = unknown or faults[0]
+    where = ".".join(map(str, first["loc"]))
+    if unknown:
+        return f"unknown key {where!r}.{nearest(where, Mapping.model_fields)}"
+    if first["type"] == "missing":
+        return f"{where} is missing."
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}."
 
 
 def check(path: Path, mapping: Mapping) -> None:
@@ -114,8 +132,32 @@ def check(path: Path, mapping: Mapping) -> None:
     if missing := [name for name in mapping.target.required if name not in {*mapping.columns, *mapping.constants}]:
         said = ", ".join(missing)
         raise MappingWrong(f"{path}: {mapping.table} needs {said}; name it under [columns] or [constants].")
+    for where, name, value in meanings(mapping):
+        if fault := no_value(mapping.target.column(name), value):
+            raise MappingWrong(f"{path}: {where} = {json.dumps(value, ensure_ascii=False)}: {fault}")
     if mapping.time_format is not None and not is_time_format(mapping.time_format):
         raise MappingWrong(f'{path}: time_format {mapping.time_format!r} reads no time; write it as "%d/%m/%Y %H:%M".')
+
+
+def meanings(mapping: Mapping) -> Iterator[tuple[str, str, str]]:
+    """Every value that the mapping itself gives: where it stands, its column, the value; not what leaves rows out."""
+    for name, value in mapping.constants.items():
+        yield f"[constants] {name}", name, value
+    for name, values in mapping.values.items():
+        for theirs, ours in values.items():
+            if ours:
+                yield f"[values.{name}] {json.dumps(theirs, ensure_ascii=False)}", name, ours
+
+
+def no_value(column: Column, value: str) -> str | None:
+    """Why a column cannot have that value; None: it can, as far as a mapping tells."""
+    text = value.strip()
+    if column.choices and text.lower() not in column.choices:
+        return f"{column.name} is one of {', '.join(column.choices)}.{nearest(text, column.choices, else_all=False)}"
+    for kind, pattern, words in FORMS:
+        if column.kind == kind and not re.fullmatch(pattern, text):
+            return f"{column.name} is {words}."
+    return None
 
 
 def is_time_format(form: str) -> bool:
@@ -131,11 +173,11 @@ def is_time_format(form: str) -> bool:
         return False
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What may have been meant, as a sentence with a space before; else what there is."""
+def nearest(name: str, known: Iterable[str], *, else_all: bool = True) -> str:
+    """What may have been meant, as a sentence with a space before; else what there is, unless that was said."""
     names = list(known)
     close = get_close_matches(name.lower(), [each.lower() for each in names], n=1, cutoff=0.5)
     for each in names:
         if close and each.lower() == close[0]:
             return f" Meant is perhaps {each!r}."
-    return f" There is {', '.join(names[:20])}."
+    return f" There is {', '.join(names[:20])}." if else_all else ""

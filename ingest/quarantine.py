@@ -17,6 +17,7 @@ import duckdb
 from shipcast.ingest.delimited import DELIMITERS
 from shipcast.ingest.files import load_parts
 from shipcast.ingest.headers import EXPORTED
+from shipcast.ingest.origins import is_file, way_out
 from shipcast.ingest.report import LoadReport
 from shipcast.ingest.sources import Part, numbered, parts_of, split_name
 from shipcast.settings import Settings
@@ -28,10 +29,6 @@ from shipcast.warehouse.tables import BY_NAME
 BATCH = 10_000
 EXPORTED_ID = re.compile(r'^(?:\{\s*"quarantine_id"\s*:)?\W*([0-9a-f]{16})\b', re.MULTILINE)
 LONGEST_DAYS = 300_000  # what a date can still be reduced by
-READ_AGAIN = (
-    "its rows come from no file of a table. Correct them there and read it again; or correct what "
-    "`shipcast quarantine export DIR` writes, and try DIR again."
-)
 PRUNE = """
 delete from raw._quarantine q where quarantined_at < ? and exists (
     from raw._loads l where l.table_name = q.table_name and l.file = q.file and l.refused is null
@@ -220,9 +217,11 @@ def retry(
     report = LoadReport(is_dry_run=dry_run)
     parts, report.skipped = (sources(settings), []) if directory is None else parts_of([directory])
     if directory is None:  # what no file of a table gave stands under its source's name
-        fed = [part for part in parts if not part.path.is_absolute()]
-        parts = [part for part in parts if part.path.is_absolute()]
-        report.warnings += [f"{part.path}: {READ_AGAIN}" for part in fed]
+        fed = [part for part in parts if not is_file(str(part.path))]
+        parts = [part for part in parts if is_file(str(part.path))]
+        report.warnings += [
+            f"{part.path}: its rows come from no file of a table. {way_out(str(part.path))}" for part in fed
+        ]
     if not parts:
         report.warnings = report.warnings or ["The quarantine is empty; there is nothing to try again."]
         return report

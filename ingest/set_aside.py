@@ -7,9 +7,27 @@ from datetime import datetime
 
 import duckdb
 
+from shipcast.ingest.merging import quoted, same
+from shipcast.ingest.rules import raw, typed
+from shipcast.warehouse.tables import BY_NAME, Table
+
 ID = "md5(concat_ws(chr(31), table_name, file, _line, row))[:16]"
 
-
+SOURCE = r"regexp_replace(file, ': [^:]*$', '')"  # what several feeds of one source have in common
+TOLD = """
+select {keys}, _part, source from scratch.{table} join feeds using (_part) where not _is_bad
+union all
+select {keys}, _part, source from (
+    select *, {typed} from (select _part, source, {texts} from scratch.bad join feeds using (_part))
+) where {is_whole}
+"""
+WAITING = """
+select quarantine_id, {keys}, source from (
+    select *, {typed} from (
+        select quarantine_id, {source} as source, {texts} from raw._quarantine where table_name = '{table}'
+    )
+) semi join feeds using (source) where {is_whole}
+"""
 SETTLED = """
 create temp table settled as
 select _part, _line
@@ -43,7 +61,8 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
 
     Lines that were read again leave the quarantine unless they are bad again; those it holds already are not stored
     twice. What a shorter file no longer holds stays, since nothing says that it was corrected; except on a retry, which
-    is asked to look. A feed that brought only what is new tells nothing about its other lines. A corrected row of an
+    is asked to look. A feed that brought only what is new tells nothing about its other lines, but its source has the
+    last word on each key: a row takes the place of what was refused before under the same one. A corrected row of an
     export takes the place of the row it came from.
     """
     tables = list(tables)
@@ -72,6 +91,8 @@ def set_aside(connection: duckdb.DuckDBPyConnection, tables: Iterable[str], load
         "and (p.stands_at is not null or q.line <= last)) group by 1"
     )
     connection.execute("delete from raw._quarantine where quarantine_id in (select quarantine_id from before)")
+    for name in tables:
+        remove_outdated(connection, BY_NAME[name])
     connection.execute(
         "insert into raw._quarantine select quarantine_id, ?, table_name, file, _line, column_name, rule, reason, "
         "header, row, coalesce(first_at, ?) from found left join before using (quarantine_id)",
@@ -92,3 +113,35 @@ def remember_corrected(connection: duckdb.DuckDBPyConnection, tables: Iterable[s
         "insert into raw._corrected select quarantine_id, load_id, table_name, file, row "
         f"from corrected semi join ({passed}) using (table_name, quarantine_id)"
     )
+
+
+def remove_outdated(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Remove rows that were refused before of things that the same source has told anew, whether that passed or not."""
+    connection.execute(
+        f"create temp table feeds as select _part, {SOURCE} as source from scratch.parts "
+        f"where table_name = '{table.name}' and is_addition and refused is null"
+    )
+    words = {
+        "table": table.name,
+        "keys": quoted(table.key),
+        "texts": ", ".join(f"{key_text(name)} as {raw(name)}" for name in table.key),
+        "typed": ", ".join(f'{typed(table.column(name))} as "{name}"' for name in table.key),
+        "is_whole": " and ".join(is_whole_key(table, name) for name in table.key),
+        "source": SOURCE,
+    }
+    connection.execute(
+        f"delete from raw._quarantine where quarantine_id in (select quarantine_id from ({WAITING.format(**words)}) q "
+        f"semi join ({TOLD.format(**words)}) s on q.source = s.source and {same(table.key, 'q', 's')})"
+    )
+    connection.execute("drop table temp.feeds")
+
+
+def key_text(name: str) -> str:
+    """SQL for a value of a row that a feed gave; null where it is empty."""
+    return f"nullif(trim(case when json_valid(row) then json_extract_string(row, '$.{name}') end), '')"
+
+
+def is_whole_key(table: Table, name: str) -> str:
+    """SQL that is true where that part of the key can be read, or may be empty and is."""
+    is_there = f'"{name}" is not null'
+    return is_there if table.column(name).required else f"({is_there} or {raw(name)} is null)"

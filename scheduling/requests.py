@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -176,7 +177,7 @@ def read_all(given: Sequence[dict[str, Any]], name: str, zone: str) -> tuple[Pla
         try:
             request = read_request(one, zone)
         except ValidationError as error:
-            said = [fault_said(fault) for fault in error.errors(include_url=False)]
+            said = [fault_said(fault, one) for fault in error.errors(include_url=False)]
         else:
             said = [*faults(request)]
             found.append(request)
@@ -194,10 +195,30 @@ def read_request(given: dict[str, Any], zone: str) -> PlanRequest:
     )
 
 
-def fault_said(fault: Any) -> str:
+def fault_said(fault: Any, given: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in fault["loc"])
-    got = "" if fault["type"] == "missing" else f". Got {shown(fault['input'])} instead"
-    return f"{key}: {worded(fault)}{got}"
+    if fault["type"] == "missing":
+        meant = next((other for other in given if nearest_key(other) == key), None)
+        return f"{key}: {worded(fault)}" + (
+            f"; the key {shown(meant)}, which no request has, may stand for it" if meant else ""
+        )
+    return f"{key}: {worded(fault)}. Got {shown(fault['input'])} instead"
+
+
+def nearest_key(key: str) -> str | None:
+    """The key of a request that one which none has is meant for; None: it reads like none, or is one.
+
+    >>> nearest_key("duration"), nearest_key("colour"), nearest_key("team")
+    ('duration_minutes', None, None)
+    """
+    known = PlanRequest.model_fields
+    return None if key in known else next(iter(get_close_matches(key.lower(), known, n=1)), None)
+
+
+def unknown_said(key: str) -> str:
+    """A key that no request has, with the one that it may be meant for."""
+    near = nearest_key(key)
+    return f"{key} (meant as {near}?)" if near else key
 
 
 def faults(one: PlanRequest) -> Iterator[str]:

@@ -53,7 +53,7 @@ def entries(
     return call.told(audit_list, kind=kind, service=service, period=period, is_in_force=in_force)
 
 
-@routes.post("/bookings", dependencies=[PLAN], **answering(bookings.ReserveAnswer, "plan", 409, 413, status=201))
+@routes.post("/bookings", dependencies=[PLAN], **answering(bookings.ReserveAnswer, "plan", 409, status=201))
 def book(request: Request, body: BookingBody, key: Repeated = None) -> Response:
     """Book a deployment, if nothing stands against it; 409 names what does, and when it could go."""
     override = None if body.override is None else body.override.reason
@@ -69,7 +69,7 @@ def book(request: Request, body: BookingBody, key: Repeated = None) -> Response:
     return recorded(request, body, key, act)
 
 
-@routes.post("/reservations", dependencies=[PLAN], **answering(bookings.ReserveAnswer, "plan", 409, 413, status=201))
+@routes.post("/reservations", dependencies=[PLAN], **answering(bookings.ReserveAnswer, "plan", 409, status=201))
 def keep_environment(request: Request, body: ReservationBody, key: Repeated = None) -> Response:
     """Keep a whole environment for a team, if nobody else is there."""
 
@@ -82,7 +82,7 @@ def keep_environment(request: Request, body: ReservationBody, key: Repeated = No
     return recorded(request, body, key, act)
 
 
-@routes.post("/freezes", dependencies=[APPROVE], **answering(bookings.FreezeAddAnswer, "approve", 409, 413, status=201))
+@routes.post("/freezes", dependencies=[APPROVE], **answering(bookings.FreezeAddAnswer, "approve", 409, status=201))
 def freeze(request: Request, body: FreezeBody, key: Repeated = None) -> Response:
     """Let nothing go for a time, from now on; the bookings that lie in it are named, and stay."""
 
@@ -95,7 +95,7 @@ def freeze(request: Request, body: FreezeBody, key: Repeated = None) -> Response
     return recorded(request, body, key, act)
 
 
-@routes.post("/approvals", dependencies=[APPROVE], **answering(bookings.ApproveAnswer, "approve", 409, 413, status=201))
+@routes.post("/approvals", dependencies=[APPROVE], **answering(bookings.ApproveAnswer, "approve", 409, status=201))
 def approve(request: Request, body: ApprovalBody, key: Repeated = None) -> Response:
     """Let a change go where a rule asks for an approval."""
 
@@ -117,7 +117,7 @@ def about(call: Call, body: ApprovalBody) -> dict[str, Any]:
     return {"slot": entry(Slot, service=body.service, environment=body.environment, **times)}
 
 
-@routes.post("/overrides", dependencies=[APPROVE], **answering(bookings.OverrideAnswer, "approve", 413, status=201))
+@routes.post("/overrides", dependencies=[APPROVE], **answering(bookings.OverrideAnswer, "approve", status=201))
 def override(request: Request, body: OverrideBody, key: Repeated = None) -> Response:
     """Let a change go against rules of the calendar, for a reason."""
 
@@ -129,7 +129,7 @@ def override(request: Request, body: OverrideBody, key: Repeated = None) -> Resp
     return recorded(request, body, key, act)
 
 
-@routes.post("/marks", dependencies=[PLAN], **answering(bookings.UnusableAnswer, "plan", 413, status=201))
+@routes.post("/marks", dependencies=[PLAN], **answering(bookings.UnusableAnswer, "plan", status=201))
 def mark(request: Request, body: MarkBody, key: Repeated = None) -> Response:
     """Mark a time at which a service cannot go, so that it is not offered again."""
 
@@ -140,7 +140,7 @@ def mark(request: Request, body: MarkBody, key: Repeated = None) -> Response:
     return recorded(request, body, key, act)
 
 
-@routes.post("/undos", dependencies=[PLAN], **answering(bookings.UndoAnswer, "plan", 409, 413, status=201))
+@routes.post("/undos", dependencies=[PLAN], **answering(bookings.UndoAnswer, "plan", 409, status=201))
 def undo(request: Request, body: UndoBody, key: Repeated = None) -> Response:
     """Let an entry hold no more; what is no booking, reservation or mark takes the scope `approve`."""
     found = read_ledger(request.app.state.api.settings.home).entries

@@ -95,7 +95,7 @@ def subject(service: str | None, environment: str, regions: list[str] | None) ->
     return None if not service else Subject(service, environment, tuple(regions or ()))
 
 
-@routes.post("/calendar/check", dependencies=[READ], **answering(CalendarCheckAnswer, "read", 408, 413))
+@routes.post("/calendar/check", dependencies=[READ], **answering(CalendarCheckAnswer, "read"))
 def calendar_check(call: Asked, body: CheckBody) -> Response:
     """Whether changes may go, by which rule, until when and when next, in the order asked."""
     as_of = call.as_of or call.api.present()
@@ -115,7 +115,7 @@ def asked(call: Call, body: QuestionBody) -> Question:
         raise UsageError(f"{error}.") from error
 
 
-@routes.post("/plans", dependencies=[PLAN], **answering(PlanAnswer, "plan", 408, 413, body=REQUESTS))
+@routes.post("/plans", dependencies=[PLAN], **answering(PlanAnswer, "plan", body=REQUESTS))
 async def plan(
     request: Request,
     call: Asked,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
-from shipcast.api.document import failing
+from shipcast.api.document import ANYWHERE, failing
 from shipcast.api.errors import NoSuchPage, SignatureWrong
 from shipcast.ingest.hooks.arrival import events_of, hooked, signers
 from shipcast.ingest.hooks.inbox import Letterbox
@@ -29,7 +29,7 @@ class Kept(BaseModel):
 
 TOLD: Mapping[str, Any] = {
     "status_code": 202,
-    "responses": {status: failing(status) for status in (401, 404, 408, 413, 421, 422, 500, 503)},
+    "responses": {status: failing(status) for status in (*ANYWHERE, 401, 404, 422)},
     "openapi_extra": {
         "security": [],
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},

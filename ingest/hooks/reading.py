@@ -12,6 +12,7 @@ from shipcast.ingest.cursors import Cursor, cursor_of, keep
 from shipcast.ingest.files import counted, load_parts
 from shipcast.ingest.hooks.inbox import Event, Inbox
 from shipcast.ingest.hooks.kinds import KINDS, Rows, Unusable
+from shipcast.ingest.origins import EVENTS
 from shipcast.ingest.people import pseudonyms
 from shipcast.ingest.remote.reading import Names, part
 from shipcast.ingest.report import LoadReport
@@ -29,7 +30,7 @@ def ingest_events(settings: Settings, source: Remote | EventsSource) -> LoadRepo
 
     The rows and how far the inbox was read are stored in one transaction.
     """
-    inbox, name, report = Inbox(settings.home), f"{source.label}: events", LoadReport()
+    inbox, name, report = Inbox(settings.home), f"{source.label}: {EVENTS}", LoadReport()
     identity, until = inbox.newest(source.label)
     if not until:
         return report

@@ -86,7 +86,7 @@ class Names:
             if given := found.get(column):
                 seen.add(str(given))
         for column, names in (("environment", self.source.environments), ("service", self.source.services)):
-            if (given := found.get(column)) is not None:
+            if given := found.get(column):
                 found[column] = name_here(names, str(given))
                 if found[column] == "":
                     return None

@@ -189,6 +189,8 @@ def asked_subject(service: str | None, environment: str, regions: list[str] | No
 
 def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
     say(answer.sentence)
+    if answer.files:
+        say(f"Read from {', '.join(answer.files)}.")
     zone = ask.settings.tz
     table(
         ["rule", "kind", f"from ({zone})", "to", "effect", "about", "note"],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from shipcast.ask import Ask, group, verb
-from shipcast.console import hint, progress, say, show, table, tell
+from shipcast.console import hint, progress, say, show, table, tell, with_flags
 from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 
@@ -175,12 +175,15 @@ def ingest_export_verb(
 
 
 def show_load(ask: Ask, answer: IngestAnswer, report: LoadReport) -> None:
+    from shipcast.ingest.origins import EXPORT
+
     say(answer.sentence)
     show_files(answer)
     if answer.dry_run:
         return
     if report.exit_code:
-        hint(ask, "shipcast quarantine list, or correct the files named above and load them again")
+        named = "mapping" if any(item.path.startswith(EXPORT) for item in report.items) else "files named above"
+        hint(ask, f"shipcast quarantine list, or correct the {named} and load again")
     else:
         hint(ask, "shipcast build")
 
@@ -328,14 +331,17 @@ def quarantine_list_verb(
 
 
 def show_quarantine(ask: Ask, answer: QuarantineAnswer) -> None:
+    from shipcast.ingest.origins import is_file, ways_out
+
     say(answer.sentence)
     if not answer.items:
         return
     for item in answer.items:
         tell(f"  {item.reason}" if not ask.verbose else f"  {item.reason}\n      {item.row}")
-    hint(
-        ask, "correct the rows in their files, then: shipcast quarantine retry (quarantine export shows them as files)"
-    )
+    files = [item.file for item in answer.items]
+    for way in () if ask.quiet else ways_out(files):
+        say(with_flags(ask, way))
+    hint(ask, "shipcast quarantine retry" if any(map(is_file, files)) else "shipcast quarantine export DIR")
 
 
 def quarantine_export_verb(

@@ -12,7 +12,7 @@ from shipcast.console import hint, say, show, table, tell
 from shipcast.settings.errors import UsageError
 
 if TYPE_CHECKING:
-    from shipcast.answers.notify import NotifyAnswer
+    from shipcast.answers.notify import NotifyAnswer, NotifyItem
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -49,7 +49,7 @@ def notify_verb(
 def show_notify(ask: Ask, answer: NotifyAnswer) -> None:
     say(answer.sentence)
     if not answer.dry_run:
-        rows = [[item.channel, item.kind, item.service, item.state, waits(item.next_at)] for item in answer.items]
+        rows = [[item.channel, item.kind, item.service, *state(item)] for item in answer.items]
         table(["channel", "event", "service", "state", "tried from"], rows)
         return
     for item in answer.items:
@@ -59,6 +59,13 @@ def show_notify(ask: Ask, answer: NotifyAnswer) -> None:
     if answer.items:
         typer.echo()
         hint(ask, "shipcast notify")
+
+
+def state(item: NotifyItem) -> tuple[str, str]:
+    """What became of a message, and from when it is tried; one that quiet hours hold back is not before they end."""
+    if item.quiet_until is not None:
+        return "held back (quiet)", waits(item.quiet_until)
+    return item.state, waits(item.next_at)
 
 
 def waits(moment: datetime | None) -> str:

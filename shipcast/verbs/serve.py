@@ -44,6 +44,7 @@ def serve_verb(
     ] = None,
 ) -> None:
     """The HTTP API: every answer as JSON, for programs; see docs/api.md."""
+    from shipcast.answers.doctor import hook_findings
     from shipcast.api.server import check_exposure, run
 
     hosts = tuple(allow_host or ())
@@ -52,6 +53,8 @@ def serve_verb(
     as_of = None if ask.as_of_text is None else ask.as_of
     if not ask.quiet:
         say(f"The API is at http://{host}:{port}/api/v1; Ctrl-C ends it.")
+    for lacking in (one for one in hook_findings(ask.settings) if one.state != "good"):
+        tell(f"warning: {lacking.finding} Its webhooks are refused until then: {lacking.remedy}", err=True)
     run(ask.settings, as_of, host, port, hosts, tuple(allow_origin or ()))
 
 

@@ -1,6 +1,8 @@
 """The OpenAPI document is true of every answer: what schemathesis makes up gets no 5xx and nothing it does not say."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from api_server import serving
@@ -10,6 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from jsonschema import Draft202012Validator
 
 from shipcast.answers.tokens import add_token
+from shipcast.api import errors, guard
+from shipcast.api.document import ANYWHERE, MEANT
+from shipcast.api.errors import RequestRefused
+from shipcast.api.problems import STATUSES
 
 SCOPES = ("read", "plan", "approve", "ingest")
 FEW = settings(
@@ -88,6 +94,39 @@ def test_every_operation_says_what_it_answers_in_every_case(asked_api):
         for status, response in told["responses"].items():
             kinds = list(response.get("content", {}))
             assert int(status) < 400 or kinds == ["application/problem+json"], (name, status)
+
+
+def test_what_stands_before_every_route_answers_as_every_operation_says(asked_api, monkeypatch):
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.1)
+    document = asked_api.ask("openapi.json").json
+    told = {f"{method} {path}": set(one["responses"]) for path, each in document["paths"].items()
+            for method, one in each.items()}  # fmt: skip
+    line = b"GET /healthz HTTP/1.1\r\nHost: "
+    sent = {
+        "400": b"GET /healthz HTTP/9\r\n\r\n",
+        "408": line + b"localhost\r\nContent-Length: 9\r\n\r\n",
+        "413": line + b"localhost\r\nContent-Length: 9999999\r\n\r\n",
+        "421": line + b"evil.example\r\n\r\n",
+    }
+    answered = {asked_api.says(request)[9:12].decode() for request in sent.values()}
+    monkeypatch.setattr(guard, "MOST_REQUESTS", 0)
+    answered.add(asked_api.says(line + b"localhost\r\n\r\n")[9:12].decode())
+    before = {str(status) for status in ANYWHERE}
+
+    assert answered == before - {"500"}  # which is a bug
+    assert {name: before - statuses for name, statuses in told.items() if not before <= statuses} == {}
+
+
+def test_every_status_that_an_error_has_is_explained_in_the_document_and_on_the_page():
+    refusals = {
+        kind.status for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RequestRefused)
+    }
+    statuses = refusals | set(STATUSES.values())
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    table = page.split("| status | when |")[1].split("## ")[0]
+
+    assert statuses <= set(MEANT)
+    assert {*statuses, 405} == {int(found) for found in re.findall(r"\b[45]\d\d\b", table)}
 
 
 def test_the_schemas_in_the_document_are_schemas(asked_api):

@@ -1,9 +1,13 @@
 """Webhooks over HTTP: kept before they are acknowledged, once, and only where a known secret signed them."""
 
 import json
+import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import urllib3
 from api_server import serving
 from test_arrival import EVENTS, SECRET, SHIPPED, cloud_event, signed
 from vendor import Reader
@@ -89,3 +93,45 @@ def test_what_cannot_be_kept_is_not_acknowledged(api, home):
     reply = post(api, "/hooks/github", SHIPPED[0], kind="github")
     assert reply.status == 503
     assert str(home) not in reply.text
+
+
+WITHOUT = """
+[[sources]]
+kind = "github"
+repository = "acme/shop"
+hook_env = "HOOK_THAT_IS_NOT_SET"
+
+[[sources]]
+kind = "events"
+name = "ci"
+hook_file = "/nowhere/hook"
+
+[[sources]]
+kind = "events"
+name = "cd"
+hook_env = "HOOK"
+"""
+
+
+def test_a_server_names_at_its_start_each_secret_that_it_lacks_and_no_other(home):
+    home.mkdir()
+    (home / "shipcast.toml").write_text(WITHOUT)
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        port = line.getsockname()[1]
+    command = [sys.executable, "-m", "shipcast", "--home", str(home), "serve", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            until_it_answers = urllib3.Retry(total=120, backoff_factor=0.05, backoff_max=0.5)
+            urllib3.request("GET", f"http://127.0.0.1:{port}/healthz", retries=until_it_answers)
+        finally:
+            server.terminate()
+        said = server.communicate(timeout=60)[1]
+    told = [line for line in said.splitlines() if line.startswith("warning")]
+
+    assert [line[:60] for line in told] == [
+        "warning: github acme/shop, the secret of its webhooks: the v",
+        "warning: events ci, the secret of its webhooks: the file /no",
+    ]
+    assert "HOOK_THAT_IS_NOT_SET is not set" in told[0]
+    assert SECRET.get_secret_value() not in said

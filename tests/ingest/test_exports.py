@@ -115,7 +115,7 @@ def test_change_requests_become_deployments_in_the_zone_of_the_export(servicenow
 def test_what_the_mapping_does_not_know_is_quarantined_with_its_line(servicenow: tuple[Home, LoadReport]):
     home, _ = servicenow
     assert home.rows("select line, rule, reason from raw._quarantine order by line") == [
-        (6, "unknown_value", "changes.csv:6: status 'Half done' is no value that the mapping names"),
+        (6, "unknown_value", "changes.csv:6: status 'Half done' is not named under [values.status] of the mapping"),
         (7, "not_a_time", "changes.csv:7: CHG6: started_at '08.07.2025' is not an ISO 8601 time"),
     ]
 
@@ -201,6 +201,10 @@ def test_services_that_nothing_deploys_are_proposed(home: Home):
 
 
 INCIDENTS = 'table = "incidents"\n[columns]\nincident_id = "Number"\nservice = "Service"\nstarted_at = "Opened"\n'
+DEPLOYMENTS = (
+    'table = "deployments"\n[columns]\ndeployment_id = "Number"\nservice = "Service"\nstatus = "Priority"\n'
+    'environment = "Service"\nstarted_at = "Opened"\n'
+)
 ROW = "Number,Service,Opened,Priority\nI1,pay,2025-07-04,\n"
 
 
@@ -218,6 +222,16 @@ ROW = "Number,Service,Opened,Priority\nI1,pay,2025-07-04,\n"
         ('time_format = "dd/MM/yyyy"\n' + INCIDENTS, "reads no time"),
         ('zone = "Europe/Londn"\n' + INCIDENTS, "zone: 'Europe/Londn' is not a time zone"),
         ("table =", "mapping.toml: "),
+        (INCIDENTS.replace("table =", "tabel ="), "unknown key 'tabel'. Meant is perhaps 'table'"),
+        (INCIDENTS.replace('table = "incidents"\n', ""), "table is missing"),
+        (
+            DEPLOYMENTS + '[values.status]\n"Closed - OK" = "sucess"\n',
+            r"mapping.toml: \[values.status\] \"Closed - OK\" = \"sucess\": status is one of .* perhaps 'succeeded'",
+        ),
+        (
+            DEPLOYMENTS + '[constants]\nfiles_changed = "few"\n',
+            r"\[constants\] files_changed = \"few\": .* a whole number",
+        ),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_refused_with_the_nearest_name(home: Home, mapping: str, told: str):
@@ -298,3 +312,22 @@ def test_half_a_pair_of_surrogates_is_no_letter(home: Home):
 def test_a_place_that_cannot_be_looked_into_is_said_to_be_so(home: Home):
     with pytest.raises(NothingToLoad, match="cannot be read: File name too long"):
         home.read(home.folder / ("x" * 300), home.write("mapping.toml", INCIDENTS))
+
+
+def test_what_a_mapping_gives_may_be_in_any_case_and_leave_rows_out(home: Home):
+    mapping = DEPLOYMENTS + '[values.status]\nP1 = "Succeeded"\nP2 = ""\n[constants]\nlines_changed = 7\n'
+    path = home.write("in.csv", "Number,Service,Opened,Priority\nD1,pay,2025-07-04,p1\nD2,pay,2025-07-04,P2\n")
+
+    home.read(path, home.write("mapping.toml", mapping))
+
+    assert home.rows("select status, lines_changed from raw.deployments") == [("succeeded", 7)]
+
+
+def test_where_no_row_passes_the_mapping_is_blamed_first(home: Home):
+    path = home.write("in.csv", ROW.replace("2025-07-04", "04/07/2025 10:00"))
+
+    report = home.read(path, home.write("mapping.toml", INCIDENTS))
+
+    assert report.exit_code == 4
+    assert report.warnings[1].startswith("Correct the mapping (its columns, values, zone, time_format)")
+    assert any("no row of in.csv passed, so look at the mapping first" in warning for warning in report.warnings)

@@ -94,6 +94,11 @@ def test_all_faults_are_named_each_on_its_line_up_to_what_an_error_holds():
     assert (len(refusal.value.lines), refusal.value.lines[-1]) == (8, "- and 3 more")
 
 
+def test_a_key_that_may_stand_for_one_that_is_missing_is_named():
+    with pytest.raises(InputRefused, match="duration_minutes: is missing; the key 'duration', which no request has"):
+        read({"id": "a", "service": "pay", "duration": "20m"})
+
+
 def test_a_key_that_stands_twice_is_named_with_its_request():
     text = '{"requests": [{"id": "a", "service": "pay", "duration_minutes": 5, "service": "web"}]}'
 

@@ -324,3 +324,16 @@ def test_regions_and_team_are_those_of_the_home_unless_the_question_says_otherwi
     assert lacking["warnings"] == ["No region is known of web: rules about regions were left out."]
     assert stranger["warnings"] == ["The data knows no service 'pya'; did you mean pay?"]
     assert "(Asia/Tokyo)" in ask(*home, "pay", *frozen)[1]
+
+
+def test_the_calendar_of_this_folder_counts_for_a_home_elsewhere_until_that_has_one_of_its_own(ask, tmp_path):
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    listed = ask("--home", str(home), "calendar", "list", "--from", "2026-12-20")[1]
+    (home / "calendar.toml").touch()
+    of_its_own = ask("--home", str(home), "calendar", "list", "--from", "2026-12-20")[1]
+
+    assert f"Read from {tmp_path / 'calendar.toml'}." in " ".join(listed.split())
+    assert "year-end" in listed
+    assert f"Read from {home / 'calendar.toml'}." in " ".join(of_its_own.split())
+    assert "year-end" not in of_its_own

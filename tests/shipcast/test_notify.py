@@ -16,6 +16,7 @@ from shipcast.answers.answer import SCHEMAS
 from shipcast.answers.bookings import reserve
 from shipcast.answers.doctor import doctor
 from shipcast.answers.operations import RunAnswer, envelope
+from shipcast.answers.words import local_time
 from shipcast.ask import Ask
 from shipcast.channels.outbox import FILE
 from shipcast.ingest.health import record
@@ -119,6 +120,36 @@ def test_a_dry_run_shows_each_message_and_sends_and_stores_nothing(capsys, home,
                for item in answer["items"])  # fmt: skip
     assert (server.asked, post_office.commands) == ([], [])
     assert sorted(path.name for path in home.rglob("*")) == before
+
+
+@pytest.fixture
+def quiet_home(home):
+    """The same home, its webhook quiet from an hour ago to two hours from now; and when that is over."""
+    now = datetime.now(UTC)
+    hours = f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=2):%H:%M}"
+    path = home / "shipcast.toml"
+    path.write_text(path.read_text().replace('kind = "webhook"', f'kind = "webhook"\nquiet = "{hours}"\ntz = "UTC"'))
+    return home, (now + timedelta(hours=2)).replace(second=0, microsecond=0)
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], []])
+def test_what_quiet_hours_hold_back_is_counted_with_their_end(capsys, quiet_home, arguments):
+    home, end = quiet_home
+    _, answer = ask(capsys, home, *arguments)
+    [held] = [item for item in answer["items"] if item["quiet_until"]]
+
+    assert (held["channel"], held["kind"], held["state"]) == ("webhook", "source_stale", "pending")
+    assert (answer["held_back"], answer["held_until"]) == (1, f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    assert f"(1 held back by quiet hours until {local_time(end, 'UTC', datetime.now(UTC))} (UTC))" in answer["sentence"]
+
+
+def test_the_table_says_from_when_what_is_held_back_is_tried(capsys, quiet_home):
+    home, end = quiet_home
+    capsys.readouterr()
+    run(["--home", str(home), "notify"])
+
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "held back (quiet)" in line]
+    assert f"{end:%Y-%m-%d %H:%M} UTC" in line
 
 
 def test_a_channel_that_fails_is_named_and_tried_again_with_the_same_id(capsys, home, server, post_office):

@@ -18,6 +18,7 @@ from shipcast.ingest.hooks.inbox import Event, Inbox, Letterbox
 from shipcast.ingest.hooks.kinds import KINDS, Unusable
 from shipcast.ingest.hooks.reading import ingest_events
 from shipcast.ingest.hooks.signatures import is_of_pagerduty, is_standard
+from shipcast.ingest.quarantine import retry
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import EventsSource, GithubSource, GitlabSource, PagerdutySource
 
@@ -330,3 +331,73 @@ def test_a_row_that_breaks_a_rule_is_set_aside(tmp_path):
     [item] = ingest_events(reader.settings, EVENTS).items
 
     assert (item.read, item.quarantined) == (1, 1)
+
+
+def refused(reader):
+    return reader.rows("select line, rule from raw._quarantine order by line")
+
+
+def ingested(reader, *messages, source=EVENTS):
+    Inbox(reader.settings.home).add(told(source, messages))
+    return ingest_events(reader.settings, source)
+
+
+def test_a_row_that_is_sent_again_corrected_takes_the_place_of_the_refused_one(tmp_path):
+    reader = Reader(tmp_path / "home")
+    wrong = {**PAY, "status": "ok"}
+    ingested(reader, cloud_event("1", **wrong), cloud_event("2", **{**wrong, "deployment_id": "D2"}))
+
+    ingested(reader, cloud_event("3", "2026-01-05T10:01:00Z", **{**PAY, "deployment_id": " D1"}))
+
+    assert reader.rows("select deployment_id, status from raw.deployments") == [("D1", "succeeded")]
+    assert refused(reader) == [(2, "unknown_status")]
+
+
+def test_of_a_thing_that_is_refused_again_the_last_row_is_kept(tmp_path):
+    reader = Reader(tmp_path / "home")
+    ingested(reader, cloud_event("1", **{**PAY, "status": "ok"}))
+
+    ingested(reader, cloud_event("2", "2026-01-05T10:01:00Z", **{**PAY, "started_at": "soon"}))
+
+    assert refused(reader) == [(2, "not_a_time")]
+
+
+def test_a_key_is_the_same_however_its_time_is_written_and_an_empty_part_is_one(tmp_path):
+    reader, row = Reader(tmp_path / "home"), {"service": "pay", "value": "many", "observed_at": "2026-01-05T10:00:00Z"}
+    elsewhere = {**row, "environment": "live"}
+    ingested(reader, *(cloud_event(number, kind="x.load", **each) for number, each in enumerate((row, elsewhere), 1)))
+
+    again = {**row, "value": 7, "observed_at": "2026-01-05T11:00+01:00", "environment": ""}
+    ingested(reader, cloud_event(3, "2026-01-05T10:01:00Z", kind="x.load", **again))
+
+    assert reader.rows("select value from raw.load") == [(7.0,)]
+    assert reader.rows("select json_extract_string(row, 'environment') from raw._quarantine") == [("live",)]
+
+
+def test_a_row_of_another_source_leaves_the_refused_one_where_it_is(tmp_path):
+    reader = Reader(tmp_path / "home")
+    ingested(reader, cloud_event("1", **{**PAY, "status": "ok"}))
+
+    ingested(reader, cloud_event("2", **PAY), source=EVENTS.model_copy(update={"name": "cd"}))
+
+    assert refused(reader) == [(1, "unknown_status")]
+
+
+def test_what_mends_a_refused_row_fits_where_it_came_from(tmp_path):
+    reader = Reader(tmp_path / "home")
+    (tmp_path / "services.csv").write_text("service,team\n,blue\n")
+    of_file = reader.files(tmp_path / "services.csv").warnings[-1]
+    of_event = ingested(reader, cloud_event("1", **{**PAY, "status": "ok"})).warnings[-1]
+
+    assert of_file == "Correct the rows in their files, then: shipcast quarantine retry."
+    assert of_event.startswith("Let the sender send them again, corrected")
+    assert of_event in retry(reader.settings).warnings[0]
+
+
+def test_an_environment_that_an_event_leaves_empty_is_unsaid_and_not_left_out(tmp_path):
+    reader = Reader(tmp_path / "home")
+    incident = {"incident_id": "I1", "service": "pay", "environment": "", "started_at": "2026-01-05T10:00Z"}
+
+    ingested(reader, cloud_event("1", kind="x.incidents", **incident))
+
+    assert reader.rows("select incident_id, environment from raw.incidents") == [("I1", None)]
