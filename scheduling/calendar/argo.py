@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from shipcast.scheduling.calendar.calendar import Calendar, as_datetime
-from shipcast.scheduling.calendar.cron import parse_cron, restriction, simulated
+from shipcast.scheduling.calendar.cron import parse_cron, plain, restriction, simulated
 from shipcast.scheduling.calendar.occurrences import effect_of, whole_scope
 from shipcast.scheduling.calendar.rules import BusinessHours, Freeze, TimedRule, Window
 from shipcast.scheduling.calendar.scope import Subject, is_about
@@ -191,10 +191,10 @@ def common_cron(expression: str) -> str | None:
 
     Steps of days are written so that no reader takes their star for any day, and Sunday is 0.
 
-    >>> common_cron("0 22 * * 1-5"), common_cron("0 9 */2 JAN 7"), common_cron("0 9 * * 1#2")
-    ('0 22 * * 1-5', '0 9 1-31/2 1 0', None)
+    >>> common_cron("0 22 * 1-1/2 1-5"), common_cron("0 9 */2 JAN 7"), common_cron("0 9 * * 1#2")
+    ('0 22 * 1 1-5', '0 9 1-31/2 1 0', None)
     """
-    minute, hour, day, month, weekday = expression.split()
+    minute, hour, day, month, weekday = plain(expression).split()
     day, weekday = restriction(day, "1-31"), restriction(weekday, "0-6")
     read = simulated([minute, hour, day, month, weekday])
     if read is None:

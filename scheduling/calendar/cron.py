@@ -102,17 +102,20 @@ def check_fields(fields: list[str]) -> None:
 
 
 def simulated(fields: list[str]) -> CronSim | None:
-    """The library's reading of the fields; None: it has none.
-
-    A range of one value is that value: the library takes its step for one that goes on to the last.
-
-    >>> simulated("0 9-9/2 * * *".split()).hours
-    {9}
-    """
+    """The library's reading of the fields; None: it has none."""
     try:
-        return CronSim(SAME_RANGE.sub(r"\1", " ".join(fields)), START)
+        return CronSim(plain(" ".join(fields)), START)
     except Exception:  # it breaks in many ways over what is none
         return None
+
+
+def plain(expression: str) -> str:
+    """The expression, a range of one value as that value: some take its step for one that goes on to the last.
+
+    >>> plain("0 9-9/2 * 1-11/5 *")
+    '0 9 * 1-11/5 *'
+    """
+    return SAME_RANGE.sub(r"\1", expression)
 
 
 def restriction(field: str, every: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from cronsim import CronSim
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shipcast.scheduling.calendar.argo import sync_windows, year_after
@@ -236,6 +236,7 @@ CRONS = st.tuples(
 
 
 @settings(max_examples=40, deadline=None)
+@example(cron="*/20 * * 1-1/1 *", minutes=1, after=[0])
 @given(cron=CRONS.map(" ".join), minutes=st.integers(1, 3000), after=st.lists(st.integers(0, 20_000), min_size=20))
 def test_any_cron_is_written_so_that_every_reader_takes_it_alike(cron, minutes, after):
     calendar = Calendar(windows=(Window(id="w", kind="deny", cron=cron, minutes=minutes, tz="Asia/Tokyo"),))
