@@ -143,7 +143,7 @@ def settled_of(history: History, home: Path, entry: Champion) -> pl.DataFrame | 
 def trainings(reader: Reader) -> tuple[Training, ...]:
     """Every training of the chance of failure whose cut-off is not after the reader's `as_of`, the newest first.
 
-    They are MLflow's to tell, which takes seconds to import.
+    Where they changed since they were read last, they are MLflow's to tell, which takes seconds to import.
 
     Raises
     ------

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from shipcast.models.errors import ModelDamaged, ModelMissing, NewerModel, StoreUnusable
+from shipcast.models.recorded import Recorded, keep, last_read, state_of
 from shipcast.models.tracking import (
     ARTIFACTS,
     CHALLENGER,
@@ -296,14 +297,23 @@ class Registry:
         """What was recorded and not pruned, newest first, kind by kind."""
         if not (self.home / FOLDER / STORE).exists():
             return []
-        aliases, named = self.store.aliases(), self.present()
-        challengers = {(kind, known.get(CHALLENGER)) for kind, known in aliases.items()}
+        found, named = self.recorded(), self.present()
+        challengers = {(kind, known.get(CHALLENGER)) for kind, known in found.aliases.items()}
         return [
             replace(each, alias=CHAMPION)
             if named.get(each.kind) == each.run_id
             else replace(each, alias=CHALLENGER if (each.kind, each.number) in challengers else None)
-            for each in self.store.versions()
+            for each in found.versions
         ]
+
+    def recorded(self) -> Recorded:
+        """What the store holds, which is asked only where it has changed since it was asked last."""
+        found = last_read(self.home)
+        if found is None:
+            store, state = self.store, state_of(self.home)
+            found = Recorded(store.versions(), store.aliases())
+            keep(self.home, found, state)
+        return found
 
     def prune(self, keep: int) -> list[Version]:
         """Remove all but the newest `keep` versions of each kind, with runs and files, and give what was removed.
@@ -327,6 +337,7 @@ class Registry:
             for old in removed:
                 self.store.drop_version(old)
             self.sweep(staying)
+            self.recorded()  # so that to know them takes no MLflow
         return removed
 
     def sweep(self, staying: set[str]) -> None:

@@ -54,7 +54,7 @@ def draw(view: View) -> None:
 
 
 def ask_ahead(source: Source) -> None:
-    """Ask all that the page asks; MLflow takes seconds to import."""
+    """Ask all that the page asks."""
     source.ask(quality, parts=AT_ONCE)
     if has_store(source):
         trainings_of(source)
@@ -150,7 +150,7 @@ def commands() -> None:
 
 
 def trained(view: View) -> None:
-    """What the registry keeps; MLflow reads it, and is slow at first."""
+    """What the registry keeps; where another program has changed it, MLflow reads it, which takes seconds."""
     with st.spinner("Reading the registry"):
         found = trainings_of(view.source)
     if not found:

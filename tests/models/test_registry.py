@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from shipcast.models.errors import ModelDamaged, ModelMissing, NewerModel, StoreUnusable
+from shipcast.models.recorded import KEPT
 from shipcast.models.registry import FORMAT, LAYOUT, Champion, Facts, Registry, champion, checked, promoted
 from shipcast.models.tracking import STORE
 from shipcast.settings.files import read_sealed, write_sealed
@@ -94,6 +95,14 @@ for line in sys.stdin:
     status = os.waitpid(child, 0)[1]
     print(os.waitstatus_to_exitcode(status), os.read(reader, 20).decode() or 0, flush=True)
     os.close(reader)
+"""
+
+
+KNOWN = """
+import sys
+from pathlib import Path
+from shipcast.models.registry import Registry
+print([(each.number, each.alias) for each in Registry(Path(sys.argv[1])).versions()], "mlflow" in sys.modules)
 """
 
 
@@ -380,6 +389,33 @@ def test_a_challenger_that_is_promoted_is_champion_here_and_in_mlflow(home, regi
     assert champion(home, TODAY).version == 3
     assert numbers(registry.versions()) == [(3, "champion"), (2, None), (1, None)]
     assert registry.store.aliases() == {"failure": {"champion": 3}}
+
+
+def test_what_was_read_of_the_store_counts_until_it_changes(home, registry, record):
+    acts = (
+        record,
+        lambda: registry.promote(registry.versions()[0]),
+        lambda: registry.store.point("failure", "challenger", 1),
+        registry.rollback,
+        lambda: registry.prune(keep=1),
+    )
+    for act in acts:
+        registry.versions()
+        act()
+        found = registry.versions()
+
+        assert registry.versions() == found == Registry(home).versions()
+        (home / "models" / KEPT).unlink()
+        assert registry.versions() == found
+
+
+def test_what_is_recorded_is_known_without_mlflow_once_it_was_pruned(home, registry):
+    registry.prune(keep=9)
+    command = [sys.executable, "-P", "-c", KNOWN, str(home)]
+
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert said == f"{numbers(registry.versions())} False\n"
 
 
 def test_a_rollback_drops_the_champion_and_goes_one_further_back_each_time(home, registry):
