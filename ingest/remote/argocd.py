@@ -30,7 +30,7 @@ from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Sieve, moment
+from shipcast.ingest.remote.misfits import Kind, Sieve, moment
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.remote.sync_windows import SyncWindow, Target
 from shipcast.ingest.version_history import ROLLBACK_DAYS
@@ -55,9 +55,9 @@ FIELDS = ",".join(
     )
 )
 WINDOWS = ("metadata.name", "spec.syncWindows")  # of a project
-SYNCHRONISATION = ("id", "revision", "deployStartedAt", "deployedAt")  # kept of one that cannot be read
-OPERATION = ("phase", "startedAt", "finishedAt")  # and of an operation
-APPLICATION = ("metadata.name", "metadata.namespace")
+SYNCHRONISATION = Kind("deployments", ("id", "revision", "deployStartedAt", "deployedAt"))
+OPERATION = Kind("deployments", ("phase", "startedAt", "finishedAt"))
+APPLICATION = Kind("deployments", ("metadata.name", "metadata.namespace"))
 RIGHT = "p, role:shipcast, projects, get, *, allow"
 
 
@@ -103,7 +103,7 @@ class Argocd:
         wanted = {"fields": FIELDS, "projects": projects, "selector": self.source.selector}
         found = self.items("api/v1/applications", wanted)
         made = (name_of, project_of, stamp_of, self.place)
-        readable = self.sieve.readable("deployments", found, APPLICATION, *made)
+        readable = self.sieve.readable(APPLICATION, found, *made)
         self.is_listed_whole = len(readable) == len(found)
         return readable
 
@@ -218,7 +218,7 @@ class Argocd:
             self.warnings.append(f"{self.site.name}: the application {meta['name']} could not be read.")
             return None
         named = {"application": name_of(application)}
-        readable = self.sieve.readable("deployments", [found], APPLICATION, name_of, status_of, **named)
+        readable = self.sieve.readable(APPLICATION, [found], name_of, status_of, **named)
         return readable[0] if readable else None
 
     @cached_property
@@ -285,7 +285,7 @@ class Argocd:
 
         entries = status_of(application).get("history") or ()
         named = {"application": name_of(application)}
-        return self.sieve.readable("deployments", entries, SYNCHRONISATION, made, **named)
+        return self.sieve.readable(SYNCHRONISATION, entries, made, **named)
 
     def failures(self, application: Any, place: tuple[str, str]) -> list[Record]:
         """Its last operation, if that failed and can be read."""
@@ -295,7 +295,7 @@ class Argocd:
 
         states = [status_of(application).get("operationState") or {}]
         named = {"application": name_of(application)}
-        readable = self.sieve.readable("deployments", states, OPERATION, made, **named)
+        readable = self.sieve.readable(OPERATION, states, made, **named)
         return [row for state in readable for row in self.failure(application, place, state)]
 
     def failure(self, application: Any, place: tuple[str, str], state: Any) -> list[Record]:

@@ -13,7 +13,7 @@ first walked to its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Sieve, moment
+from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GithubSource
@@ -32,7 +32,6 @@ UNFINISHED = timedelta(days=30)  # a deployment that has no end by then gets non
 ENDED = {"SUCCESS": "succeeded", "FAILURE": "failed", "ERROR": "failed"}
 SEVERITIES = ("sev", "severity", "priority", "p0", "p1", "p2", "p3", "p4")
 REPOSITORY = "repository(owner: $owner, name: $name) { nameWithOwner"
-GAP = "a commit cannot be read, so that what is new on the main line meets nothing known; nothing of it was read."
 GIVEN = "$owner: String!, $name: String!, $after: String"
 DEPLOYMENTS = f"""
 query({GIVEN}) {{ {REPOSITORY}
@@ -68,19 +67,10 @@ query({GIVEN}, $labels: [String!], $since: DateTime) {{ {REPOSITORY}
 """
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What GitHub lists: the table that it feeds, and what is kept of a node that cannot be read."""
-
-    table: str
-    kept: tuple[str, ...]
-
-
 DEPLOYMENT = Kind("deployments", ("databaseId", "createdAt", "environment", "state"))
 COMMIT = Kind("changes", ("oid", "committedDate"))
 RELEASE = Kind("releases", ("tagName", "createdAt"))
 ISSUE = Kind("incidents", ("number", "createdAt", "updatedAt"))
-Made = Callable[[Any], object]
 
 
 @dataclass
@@ -169,7 +159,7 @@ class Github:
             after = found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
             if found["pageInfo"]["hasNextPage"] and not after:
                 raise AnswerUnusable(f"{self.site.name}: GitHub says that there is more, and not where.")
-            yield self.sieve.readable(kind.table, found["nodes"], kind.kept, *made), after
+            yield self.sieve.readable(kind, found["nodes"], *made), after
             if after is None:
                 return
 
@@ -242,7 +232,7 @@ class Github:
         base = mark.get("position", 0) if is_joined else 0
         changes, releases = [], []
         for position, commit in enumerate(reversed(line), start=base + 1):
-            if not self.sieve.readable(COMMIT.table, [commit], COMMIT.kept, self.placed):
+            if not self.sieve.readable(COMMIT, [commit], self.placed):
                 continue
             releases.append(self.commit(commit, position))
             if (change := self.change(commit, position)) is not None:

@@ -16,7 +16,7 @@ while it is so fresh that GitLab may not know yet which merge request it is of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -27,7 +27,7 @@ from urllib.parse import quote
 from shipcast.ingest.errors import AnswerUnusable, NothingThere
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Sieve, moment
+from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment
 from shipcast.ingest.remote.site import Reply, Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GitlabSource
@@ -36,7 +36,6 @@ PAGE = 100
 DETAILED = 50  # merge requests in one query
 OVERLAP = timedelta(minutes=10)  # a change is seen a little after it was made
 FRESH = timedelta(minutes=10)  # a merged commit whose merge request may not be marked as merged yet
-GAP = "a commit cannot be read, so that what is new on the main line meets nothing known; nothing of it was read."
 BEGINNING = "1970-01-01T00:00:00Z"
 ENDED = {"success": "succeeded", "failed": "failed", "canceled": "cancelled", "skipped": "cancelled"}
 UNDER_WAY = ("running", "canceling")
@@ -47,20 +46,11 @@ query($path: ID!, $iids: [String!]) {{ project(fullPath: $path) {{
 """
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What GitLab lists: the table that it feeds, and what is kept of an item that cannot be read."""
-
-    table: str
-    kept: tuple[str, ...]
-
-
 DEPLOYMENT = Kind("deployments", ("id", "status", "created_at", "updated_at"))
 COMMIT = Kind("changes", ("id", "committed_date"))
 MERGE_REQUEST = Kind("changes", ("iid", "created_at", "merged_at", "updated_at"))
 RELEASE = Kind("releases", ("tag_name", "created_at"))
 INCIDENT = Kind("incidents", ("iid", "state", "created_at", "closed_at", "updated_at"))
-Made = Callable[[Any], object]
 
 
 @dataclass
@@ -123,16 +113,13 @@ class Gitlab:
             raise AnswerUnusable(f"{self.site.name}: GitLab answers with something that is no list.")
         return reply.data
 
-    def readable(self, kind: Kind, nodes: Sequence[Any], *made: Made) -> list[Any]:
-        return self.sieve.readable(kind.table, nodes, kind.kept, *made)
-
     def walk(self, path: str, kind: Kind, made: Made, after: str, **parameters: Any) -> Iterator[list[Any]]:
         """What was changed at an instant or later, in that order, page by page, without what the page before had."""
         page, before = 1, list[Any]()
         while True:
             reply = self.asked(path, order_by="updated_at", sort="asc", updated_after=after, page=page, **parameters)
             given = self.rows(reply)
-            rows = self.readable(kind, given, lambda row: moment(row["updated_at"]), made)
+            rows = self.sieve.readable(kind, given, lambda row: moment(row["updated_at"]), made)
             yield [row for row in rows if row not in before]
             if reply.next_page is None or not given:
                 return
@@ -201,7 +188,7 @@ class Gitlab:
         if not self.branch or not self.has("repository"):
             return [], True, datetime.now(UTC)
         head = self.asked("repository/commits", ref_name=self.branch, per_page=1)
-        newest, found = self.readable(COMMIT, self.rows(head), lambda commit: commit["id"].lower()), list[Any]()
+        newest, found = self.sieve.readable(COMMIT, self.rows(head), lambda commit: commit["id"].lower()), list[Any]()
         if not newest or newest[0]["id"] == tip:
             return [], True, told_at(head)
         for commit in self.down_from(newest[0]["id"]):
@@ -218,7 +205,7 @@ class Gitlab:
             reply = self.asked(
                 "repository/commits", ref_name=head, first_parent="true", with_stats="true", since=since, page=page
             )
-            yield from self.readable(COMMIT, self.rows(reply), self.placed)
+            yield from self.sieve.readable(COMMIT, self.rows(reply), self.placed)
             page, is_over = page + 1, reply.next_page is None or self.recall.is_sample
 
     def merge_requests(self, line: Sequence[Any]) -> dict[str, dict[str, Any]]:
@@ -241,7 +228,7 @@ class Gitlab:
         for begin in range(0, len(numbers), DETAILED):
             wanted = {"path": self.project["path_with_namespace"], "iids": numbers[begin : begin + DETAILED]}
             nodes = self.queried(DETAILS, wanted)["mergeRequests"]["nodes"]
-            for node in self.readable(
+            for node in self.sieve.readable(
                 MERGE_REQUEST, nodes, lambda node: self.merged({**by_number[str(node["iid"])], "details": node})
             ):
                 by_number[str(node["iid"])]["details"] = node
@@ -325,7 +312,7 @@ class Gitlab:
         page, is_over = 1, False
         while not is_over:
             reply = self.asked("releases", order_by="created_at", sort="desc", page=page)
-            nodes = self.readable(
+            nodes = self.sieve.readable(
                 RELEASE, self.rows(reply), lambda node: moment(node["created_at"]), lambda node: self.release(node, {})
             )
             fresh = [node for node in nodes if stop is None or instant(node["created_at"]) >= stop]

@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Sieve
+from shipcast.ingest.remote.misfits import Kind, Sieve
 from shipcast.ingest.remote.site import Site
 from shipcast.settings.secrets import secret
 from shipcast.settings.sources import JenkinsSource
@@ -37,7 +37,7 @@ from shipcast.settings.sources import JenkinsSource
 PAGE = 100
 SHOWN = "actions[parameters[name,value],lastBuiltRevision[SHA1],remoteUrls,causes[userId]]"
 BUILD = f"number,timestamp,duration,building,result,{SHOWN}"
-KEPT = ("number", "timestamp", "duration", "building", "result")  # of a build that cannot be read
+LISTED = Kind("deployments", ("number", "timestamp", "duration", "building", "result"))
 BEGINNING: Mark = {"newest": 0, "at": None, "open": [], "walk": None}
 TOP: Mark = {"begin": 0, "last": None, "newest": 0, "at": None}
 RESULTS = {
@@ -166,7 +166,7 @@ class Jenkins:
         return self.readable(found), len(found) == PAGE
 
     def readable(self, builds: Sequence[Any]) -> list[Any]:
-        return self.sieve.readable("deployments", builds, KEPT, lambda build: index(build["number"]), self.deployment)
+        return self.sieve.readable(LISTED, builds, lambda build: index(build["number"]), self.deployment)
 
     def deployments(self, builds: Sequence[Any]) -> list[Record]:
         """The builds of which it is known what they deploy."""

@@ -7,7 +7,7 @@ quarantine, with the fields that its connector names. None of these is about peo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,27 @@ from shipcast.ingest.json_records import as_text, value_at
 RULE = "not_as_described"
 SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
 LONGEST = 200  # characters of a value that is kept
-KINDS = {type(None): "null", str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+GAP = "a commit cannot be read, so that what is new on the main line meets nothing known; nothing of it was read."
+WORDS = {type(None): "null", str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+
+
+Made = Callable[[Any], object]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a server lists.
+
+    Parameters
+    ----------
+    table
+        The one that it feeds.
+    kept
+        The paths of what is kept of an item that cannot be read, none of which names people.
+    """
+
+    table: str
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,42 +64,30 @@ class Sieve:
 
     waiting: list[Misfit] = field(default_factory=list)
 
-    def readable(
-        self, table: str, items: Iterable[Any], kept: Sequence[str], *made: Callable[[Any], object], **about: str
-    ) -> list[Any]:
+    def readable(self, kind: Kind, items: Iterable[Any], *made: Made, **about: Any) -> list[Any]:
         """The items of which all of `made` can be made; the others are set aside.
 
         Parameters
         ----------
-        kept
-            The paths of what is kept of a misfit, none of which names people.
         about
-            What else is to be kept, such as of what it is an item.
+            What else is to be kept of these, such as of what they are items.
         """
-        return [item for item in items if self.fits(table, item, kept, made, about)]
+        return [item for item in items if self.fits(kind, item, made, about)]
 
-    def fits(
-        self,
-        table: str,
-        item: Any,
-        kept: Sequence[str],
-        made: Iterable[Callable[[Any], object]],
-        about: Mapping[str, Any],
-    ) -> bool:
+    def fits(self, kind: Kind, item: Any, made: Iterable[Made], about: Mapping[str, Any]) -> bool:
         try:
             for make in made:
                 make(item)
         except SHAPELESS as error:
-            self.put_aside(table, item, kept, error, about)
+            self.put_aside(kind, item, error, **about)
             return False
         return True
 
-    def put_aside(
-        self, table: str, item: Any, kept: Sequence[str], error: Exception, about: Mapping[str, Any] | None = None
-    ) -> None:
-        known = {path: value_at(item, path) for path in kept} if isinstance(item, dict) else {"item": item}
-        row = {name: as_value(value) for name, value in {**(about or {}), **known}.items()}
-        self.waiting.append(Misfit(table, reason(item, error, row), as_text(json.dumps(row, ensure_ascii=False)) or ""))
+    def put_aside(self, kind: Kind, item: Any, error: Exception, **about: Any) -> None:
+        known = {path: value_at(item, path) for path in kind.kept} if isinstance(item, dict) else {"item": item}
+        row = {name: as_value(value) for name, value in {**about, **known}.items()}
+        text = as_text(json.dumps(row, ensure_ascii=False)) or ""
+        self.waiting.append(Misfit(kind.table, reason(item, error, row), text))
 
     def emptied(self) -> list[Misfit]:
         """What was set aside since the last time."""
@@ -101,7 +109,7 @@ def reason(item: Any, error: Exception, row: Mapping[str, Any]) -> str:
     'number 7: the server gives an item that is not what its description promises (null: at)'
     """
     if not isinstance(item, dict):
-        return f"the server gives {KINDS.get(type(item), 'something else')} in the place of an item"
+        return f"the server gives {WORDS.get(type(item), 'something else')} in the place of an item"
     which = next((f"{path} {clipped(str(value))}: " for path, value in row.items() if value is not None), "")
     if isinstance(error, KeyError) and isinstance(error.args[0], str):
         return f"{which}the server gives an item without {clipped(error.args[0])}"

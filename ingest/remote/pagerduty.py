@@ -24,7 +24,7 @@ from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingTh
 from shipcast.ingest.headers import clipped
 from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Sieve, moment
+from shipcast.ingest.remote.misfits import Kind, Sieve, moment
 from shipcast.ingest.remote.site import Reply, Site
 from shipcast.settings.sources import PagerdutySource
 
@@ -32,7 +32,7 @@ PAGE = 100
 DEEPEST = 10_000  # incidents behind which no page is given
 WINDOW = timedelta(days=90)
 OVERLAP = timedelta(hours=1)  # an incident may be listed a while after it began
-KEPT = ("id", "status", "created_at", "resolved_at")  # of an incident that cannot be read
+INCIDENT = Kind("incidents", ("id", "status", "created_at", "resolved_at"))
 SECOND = timedelta(seconds=1)  # what the times are told in
 ALL: Mapping[str, Any] = {"date_range": "all"}
 OPEN: Mapping[str, Any] = {**ALL, "statuses[]": ["triggered", "acknowledged"]}
@@ -168,7 +168,7 @@ class Pagerduty:
     def readable(self, found: Sequence[Any]) -> list[Any]:
         """The incidents that have an id and a time, and all else as it is described."""
         made = (lambda each: quote(each["id"]), lambda each: moment(each["created_at"]), is_merged, self.incident)
-        return self.sieve.readable("incidents", found, KEPT, *made)
+        return self.sieve.readable(INCIDENT, found, *made)
 
     def batch(self, mark: Mark, found: Sequence[Any], read: datetime | None = None) -> Batch:
         """The incidents' rows, and the mark behind them."""

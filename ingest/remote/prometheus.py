@@ -23,10 +23,11 @@ from shipcast.ingest.errors import AnswerUnusable, QueryRefused
 from shipcast.ingest.headers import clipped
 from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import SHAPELESS, Sieve
+from shipcast.ingest.remote.misfits import SHAPELESS, Kind, Sieve
 from shipcast.ingest.remote.site import Site
 from shipcast.settings.sources import PrometheusSource, name_here
 
+SERIES, SAMPLE = Kind("load", ("metric",)), Kind("load")
 FIRST = timedelta(days=90)  # how far back a first reading goes, unless the settings say; how much is kept, it finds out
 WINDOW = timedelta(days=7)  # of one request: at the shortest step 10,080 samples a series, of the 11,000 allowed
 SHORTEST = timedelta(days=1)  # of a request that is cut, where the server finds one too large
@@ -143,7 +144,7 @@ class Prometheus:
         for words in answer.get("warnings") or ():
             if (told := f"{self.site.name} says: {clipped(self.site.cleaned(str(words)), 200)}.") not in self.warnings:
                 self.warnings.append(told)
-        return self.sieve.readable("load", found, ("metric",), labels_of, samples_of)
+        return self.sieve.readable(SERIES, found, labels_of, samples_of)
 
     def rows(self, found: Sequence[Any], begin: datetime, end: datetime) -> list[Record]:
         """One row for each service, environment and interval from `begin` to `end` that has a number."""
@@ -184,7 +185,7 @@ class Prometheus:
             try:
                 at, value = datetime.fromtimestamp(float(sample[0]), UTC), float(sample[1])
             except SHAPELESS as error:
-                self.sieve.put_aside("load", sample, (), error, {"metric": labels_of(series)})
+                self.sieve.put_aside(SAMPLE, sample, error, metric=labels_of(series))
                 continue
             if math.isfinite(value):
                 yield at, value

@@ -17,7 +17,7 @@ import test_pagerduty
 import test_prometheus
 from vendor import TOKEN, Answering, Asked, Reader, Told, Vendor, serving
 
-from shipcast.ingest.remote.misfits import Misfit, Sieve
+from shipcast.ingest.remote.misfits import Kind, Misfit, Sieve
 from shipcast.ingest.report import LoadReport
 
 TABLES = ("deployments", "changes", "releases", "incidents", "load")
@@ -197,10 +197,10 @@ def test_a_sample_that_is_none_is_set_aside_and_the_others_of_its_series_count(t
 
 def test_of_a_misfit_nothing_is_kept_but_what_may_be():
     sieve = Sieve()
-    assert sieve.readable("deployments", ["x" * 5_000], (), len) == ["x" * 5_000]
-    assert sieve.readable("deployments", ["x" * 5_000], (), lambda item: item["at"]) == []
+    assert sieve.readable(Kind("deployments"), ["x" * 5_000], len) == ["x" * 5_000]
+    assert sieve.readable(Kind("deployments"), ["x" * 5_000], lambda item: item["at"]) == []
     assert [len(each.row) for each in sieve.emptied()] == [len('{"item": ""}') + 200]
-    sieve.readable("deployments", [{"id": 7, "user": "ada"}], ("id", "at"), lambda item: item["at"], of="pay")
+    sieve.readable(Kind("deployments", ("id", "at")), [{"id": 7, "user": "ada"}], lambda item: item["at"], of="pay")
 
     [found] = sieve.emptied()
     assert found == Misfit(
