@@ -78,13 +78,26 @@ def read_sealed(path: Path) -> dict[str, Any]:
     ValueError
         It is no such file, or a byte of it has changed.
     """
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    facts = read_json(path)
     if not isinstance(facts, dict) or facts.pop(SEAL, None) != seal(facts):
         raise ValueError("its seal does not fit its content")
     return facts
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError("it is no JSON") from error
 
 
 def seal(facts: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import duckdb
 
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
-from shipcast.settings.files import UNFINISHED, fsync, put_in_place, read_sealed, write_sealed
+from shipcast.settings.files import UNFINISHED, fsync, put_in_place, read_json, read_sealed, write_sealed
 from shipcast.warehouse.connection import MARTS_FILE, open_built, open_read_only, open_work
 from shipcast.warehouse.damage import REPAIR, told
 from shipcast.warehouse.errors import DamagedFile, NothingPublished
@@ -85,7 +84,7 @@ def pointer_facts(pointer: Path) -> dict[str, Any]:
     try:
         return read_sealed(pointer)
     except ValueError:
-        facts = json.loads(pointer.read_text(encoding="utf-8"))
+        facts = read_json(pointer)
         if isinstance(facts, dict) and set(facts) == FIRST_POINTER:
             return facts
         raise
