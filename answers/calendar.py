@@ -237,7 +237,10 @@ def lifting(entry: Entry[Any], rules: Sequence[str]) -> Lifting:
 def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
     if files or calendar.ids:
         return calendar.notes
-    return (f"There is no {FILE_NAME} in the home or in this folder: nothing is forbidden.",)
+    return (
+        *calendar.notes,
+        f"There is no {FILE_NAME} in the home or in this folder: nothing is forbidden.",
+    )
 
 
 def subject_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:

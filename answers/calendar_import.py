@@ -154,13 +154,12 @@ def keep_sync_windows(settings: Settings, source: ArgocdSource, windows: Sequenc
     found = understood(source.label, ((one.project, one.number, one.given) for one in windows), STAY)
     made, said = of_server(name, found, windows, names_project=source.project is None)
     path = path_of(settings.home, source)
-    if made or path.exists():
-        try:
-            with told(path):
-                keep(settings, path, made)
-        except (CalendarError, StorageError) as error:
-            detail = f"{source.label}: its sync windows were not taken. {error.detail}"
-            raise CalendarError(detail, next_step=STAY, lines=error.lines) from error
+    try:
+        with told(path):
+            keep(settings, path, made)  # though there be none, so that it is known that they were read
+    except (CalendarError, StorageError) as error:
+        detail = f"{source.label}: its sync windows were not taken. {error.detail}"
+        raise CalendarError(detail, next_step=STAY, lines=error.lines) from error
     return [f"{source.label}: {each}" for each in said]
 
 

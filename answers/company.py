@@ -16,7 +16,7 @@ from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.words import local_time, sentence_case
 from shipcast.features.history import History
 from shipcast.scheduling.calendar.calendar import Calendar, strange_regions, unknown_regions, vain_regions
-from shipcast.scheduling.calendar.files import calendar_files
+from shipcast.scheduling.calendar.files import calendar_files, unread
 from shipcast.scheduling.calendar.meetings import Meeting
 from shipcast.scheduling.calendar.questions import Question
 from shipcast.scheduling.calendar.scope import Subject, is_about
@@ -138,7 +138,9 @@ def company_rules(settings: Settings, as_of: datetime, calendar_file: Path | Non
     """
     state = ledger_state(settings, as_of)
     files = tuple(calendar_files(settings, calendar_file))
-    return Rules(combined(files, state), state, files)
+    calendar = combined(files, state)
+    said = unread(settings) if calendar_file is None else []
+    return Rules(replace(calendar, notes=(*calendar.notes, *said)), state, files)
 
 
 def region_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:

@@ -26,6 +26,7 @@ from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
 from shipcast.answers.words import age, listing, plural, share
 from shipcast.ingest.health import Health, health
 from shipcast.scheduling.calendar.errors import CalendarError
+from shipcast.scheduling.calendar.files import unread
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import ConfigurationError, Locked, StorageError
 from shipcast.settings.secrets import Reference, needed
@@ -217,6 +218,8 @@ def calendar_findings(settings: Settings, as_of: datetime) -> Iterator[Finding]:
         if rules.files:
             said = f"{plural(len(rules.files), 'file')} in force: {listing([str(path) for path in rules.files])}"
             yield Finding(subject="calendar", state="good", finding=said, remedy=None)
+        for said in unread(settings):
+            yield Finding(subject="calendar", state="missing", finding=said, remedy="shipcast run")
 
 
 def storage_findings(settings: Settings) -> Iterator[Finding]:

@@ -88,7 +88,7 @@ class Origins(CORSMiddleware):
         if found.status_code < 400:
             return found
         kept = {name: value for name, value in found.headers.items() if not name.startswith("content-")}
-        said = problems.bad_request(f"{bytes(found.body).decode()}.")
+        said = problems.bad_request(f"{bytes(found.body).decode()}: `shipcast serve --allow-origin` names none such.")
         return Response(said, found.status_code, kept, problems.MEDIA_TYPE)
 
 

@@ -8,7 +8,8 @@ import logging
 import re
 import time
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -40,7 +41,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, hosts: Collection[str], gauges: Gauges) -> None:
         self.app, self.hosts, self.gauges = app, frozenset(hosts), gauges
-        self.asked = 0
+        self.in_hand = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,11 +49,9 @@ class Guard:
             return
         answer = Answer(send)
         began = time.perf_counter()
-        self.asked += 1
         try:
             await self.guarded(scope, receive, answer)
         finally:
-            self.asked -= 1
             route = getattr(scope.get("route"), "path", UNKNOWN)
             self.gauges.count(known_method(scope["method"]), route, answer.status, time.perf_counter() - began)
 
@@ -60,10 +59,9 @@ class Guard:
         request = Request(scope)
         try:
             check_host(request, self.hosts)
-            if self.asked > MOST_REQUESTS:
-                raise too_many()
             body = await whole_body(request, receive)
-            await self.app(scope, replayed(body, receive), answer)
+            with self.room():
+                await self.app(scope, replayed(body, receive), answer)
         except ShipcastError as error:
             await problems.of_error(request, error)(scope, receive, answer)
         except Exception as error:
@@ -71,6 +69,22 @@ class Guard:
                 raise
             tell_bug(request, error)
             await problems.of_status(request, 500)(scope, receive, answer)
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Within the block, one request more is answered: a whole one, so that half of one keeps nobody out.
+
+        Raises
+        ------
+        TooBusy
+        """
+        if self.in_hand >= MOST_REQUESTS:
+            raise too_many()
+        self.in_hand += 1
+        try:
+            yield
+        finally:
+            self.in_hand -= 1
 
 
 def known_method(method: str) -> str:

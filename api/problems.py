@@ -127,7 +127,7 @@ def of_faults(request: Request, faults: Sequence[Mapping[str, Any]]) -> Response
     from shipcast.scheduling.faults import worded
 
     unknown_first = sorted(faults, key=lambda fault: fault["type"] != "extra_forbidden")
-    told = [f"{place(fault['loc'])} {worded(fault)}{meant(request, fault)}" for fault in unknown_first]
+    told = [f"{place(located(fault))} {worded(fault)}{meant(request, fault)}" for fault in unknown_first]
     detail = f"{told[0]}." if len(told) == 1 else f"{told[0]}, and {len(told) - 1} more."
     kind = f"{URN}{UsageError.__name__.lower()}"
     return problem(request, 422, kind, UsageError.title, detail, headers={}, errors=told)
@@ -160,6 +160,12 @@ def resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[s
         if "$ref" in one:
             schema = one
     return schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def located(fault: Mapping[str, Any]) -> Sequence[int | str]:
+    """Where a fault lies: of what is no JSON the whole body, and not a letter of it."""
+    where: Sequence[int | str] = fault["loc"]
+    return where[:1] if fault["type"] == "json_invalid" else where
 
 
 def place(parts: Sequence[int | str]) -> str:

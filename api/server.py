@@ -29,8 +29,8 @@ EVERYWHERE = ("0.0.0.0", "::")
 class Impatient(H11Protocol):
     """Closes a connection on which no request has come whole, head and all, after some seconds.
 
-    Where there are many connections, one on which nothing is asked gives way to each that comes: whoever keeps silent,
-    on however many, keeps nobody out.
+    Where there are many connections, one on which nothing is asked, or else not all of it has come, gives way to each
+    that comes: whoever keeps silent, on however many, keeps nobody out.
     """
 
     waiting: asyncio.TimerHandle | None = None
@@ -43,17 +43,23 @@ class Impatient(H11Protocol):
         self.waiting = self.loop.call_later(HEADER_SECONDS, self.give_up)
 
     def make_room(self) -> None:
-        """Close the oldest connection on which nothing is asked, if there are as many as there may be."""
+        """Close the oldest connection that nothing was asked on, or else not all, if there are as many as may be."""
         if len(self.connections) < MOST_CONNECTIONS:
             return
-        silent = [one for one in self.connections if isinstance(one, Impatient) and one.is_silent]
-        if silent:
-            min(silent, key=lambda one: one.began).give_up()
+        ours = [one for one in self.connections if isinstance(one, Impatient)]
+        idle = [one for one in ours if one.is_silent] or [one for one in ours if one.is_half_asked]
+        if idle:
+            min(idle, key=lambda one: one.began).give_up()
 
     @property
     def is_silent(self) -> bool:
         """Whether no request on it waits for its answer."""
         return not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete)
+
+    @property
+    def is_half_asked(self) -> bool:
+        """Whether the body of a request on it has not come whole."""
+        return not self.transport.is_closing() and self.cycle is not None and self.cycle.more_body
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle

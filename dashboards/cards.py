@@ -152,7 +152,8 @@ def table(
     if not rows:
         return
     shown = rows[:LONGEST_TABLE]
-    said = caption if len(shown) == len(rows) else f"{caption}: the first {len(shown)} of {len(rows):,}"
+    some = f"{caption.removesuffix('.')}: the first {len(shown)} of {len(rows):,}"
+    said = caption if len(shown) == len(rows) else some
     st.html(table_html(columns, shown, said, numbers))
     if download:
         csv_button(columns, rows, download)

@@ -155,7 +155,7 @@ def no_value(column: Column, value: str) -> str | None:
     if column.choices and text.lower() not in column.choices:
         return f"{column.name} is one of {', '.join(column.choices)}.{nearest(text, column.choices, else_all=False)}"
     for kind, pattern, words in FORMS:
-        if column.kind == kind and not re.fullmatch(pattern, text):
+        if column.kind == kind and not re.fullmatch(pattern, text, re.ASCII):
             return f"{column.name} is {words}."
     return None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -61,13 +60,16 @@ def narrowed(place: str, branch: str | None, service: str | None) -> str:
 def key_of(names: Mapping[str, str], name: str) -> str | None:
     """The key of a table of names that a source's own name falls under; None: none does.
 
-    Itself, else the first key that holds a `*`, which stands for any letters, and fits it.
+    Itself, else the longest key that holds a `*`, which stands for any letters, and fits it.
 
-    >>> names = {"review-*": "", "review-1": "demo"}
-    >>> [key_of(names, name) for name in ("review-1", "review-12", "prod")]
-    ['review-1', 'review-*', None]
+    >>> names = {"*": "", "[b]-*": "beta", "[b]-1": "demo"}
+    >>> [key_of(names, name) for name in ("[b]-1", "[b]-12", "b-1")]
+    ['[b]-1', '[b]-*', '*']
     """
-    return name if name in names else next((key for key in names if "*" in key and fnmatchcase(name, key)), None)
+    if name in names:
+        return name
+    fits = [key for key in names if "*" in key and re.fullmatch(".*".join(map(re.escape, key.split("*"))), name, re.S)]
+    return max(fits, key=len, default=None)
 
 
 def name_here(names: Mapping[str, str], name: str) -> str:
@@ -228,7 +230,7 @@ class RemoteSource(BaseModel):
         The first day whose records are read; None: all there are.
     environments, services
         What the source calls them, to the names they have here; an empty name leaves its records out. A `*` in a key
-        stands for any letters.
+        stands for any letters; the longest key that fits counts.
     production
         The environments, by their names here, that are production, where their names do not say so.
     names

@@ -24,10 +24,24 @@ def calendar_files(settings: Settings, given: Path | None = None) -> tuple[Path,
         return (given,)
     home = settings.home
     own = next((path for path in (home / FILE_NAME, Path(FILE_NAME).absolute()) if path.is_file()), None)
-    wanted = [each for each in settings.sources if isinstance(each, ArgocdSource) and each.sync_windows]
-    read = [path for each in wanted if (path := path_of(home, each)).is_file()]
+    read = [path for each in wanted(settings) if (path := path_of(home, each)).is_file()]
     imported = [*(home / IMPORTED).glob("*.json"), *read]
     return (*([own] if own else []), *sorted(imported))
+
+
+def wanted(settings: Settings) -> list[ArgocdSource]:
+    """The sources whose sync windows the settings want."""
+    return [each for each in settings.sources if isinstance(each, ArgocdSource) and each.sync_windows]
+
+
+def unread(settings: Settings) -> list[str]:
+    """Those of them that were not read yet, by the name that they have now, each in a sentence."""
+    return [
+        f"The sync windows of {each.label} were not read yet: what they forbid is not known before the next "
+        "`shipcast run`."
+        for each in wanted(settings)
+        if not path_of(settings.home, each).is_file()
+    ]
 
 
 def path_of(home: Path, source: ArgocdSource) -> Path:

@@ -72,6 +72,28 @@ def kept(tmp_path):
     return path
 
 
+def test_what_was_not_read_yet_under_its_present_name_is_said(read, argocd, server, tmp_path, capsys):
+    def warned(*words):
+        capsys.readouterr()
+        run(["--json", *words])
+        return "were not read yet" in capsys.readouterr().out
+
+    asked = ("calendar", "check", "pay", *MORNING)
+    server.projects["bank"] = None
+    configured(tmp_path, argocd)
+    assert warned(*asked)
+    assert warned("doctor")
+
+    read()
+    assert not warned(*asked)
+    assert not warned("doctor")
+
+    configured(tmp_path, argocd, others='project = "bank"\n')
+    assert warned(*asked)
+    configured(tmp_path, argocd, wanted="")
+    assert not warned(*asked)
+
+
 def test_a_window_blocks_what_it_matches_until_it_is_changed_or_gone(read, check, server, tmp_path):
     read()
     assert check("pay") == ("blocked", "stock")
@@ -124,11 +146,11 @@ def test_what_was_imported_by_hand_holds_whatever_the_sources_are(read, check, a
     assert check("pay") == ("blocked", "by hand")
 
 
-def test_a_server_without_windows_leaves_no_file(read, server, tmp_path):
+def test_of_a_server_without_windows_it_is_known_that_it_has_none(read, server, tmp_path):
     server.projects["bank"] = []
     read()
 
-    assert not (tmp_path / ".shipcast" / "calendars").exists()
+    assert json.loads(kept(tmp_path).read_text()) == {"window": []}
 
 
 def test_what_did_not_change_is_not_written_and_ids_stay(read, server, tmp_path):
