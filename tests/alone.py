@@ -5,8 +5,12 @@ Every worker has a core of its own: matrices on several threads waited longer th
 
 import gc
 import os
+import sys
 
 from shipcast.__main__ import GARBAGE, ONE_THREAD
 
 os.environ.update(ONE_THREAD, OMP_NUM_THREADS="1")
 gc.set_threshold(GARBAGE)  # as a command does
+# Hundreds of processes start: each would compile us anew, and each worker the assertions of every test.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from shipcast.warehouse.connection import MARTS_FILE, open_work
+from shipcast.warehouse.connection import MARTS_FILE
 from shipcast.warehouse.migration import written_by
 
 NOTE = "built"
@@ -80,10 +80,9 @@ def forget_built(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("delete from raw._facts where name = ?", [NOTE])
 
 
-def remove_marts(home: Path) -> None:
-    """Remove the marts; the next build makes them again."""
-    with open_work(home) as connection:
-        forget_built(connection)
+def remove_marts(connection: duckdb.DuckDBPyConnection, home: Path) -> None:
+    """Remove the marts, which are not attached; the next build makes them again."""
+    forget_built(connection)
     for path in (home / MARTS_FILE, home / f"{MARTS_FILE}.wal"):
         path.unlink(missing_ok=True)
 

@@ -66,7 +66,7 @@ def dropped_marts(home: Path) -> Iterator[str]:
             for schema in BUILT_SCHEMAS:
                 connection.execute(f"drop schema if exists {schema} cascade")
             connection.execute("checkpoint")
-        remove_marts(home)
+            remove_marts(connection, home)
         if "marts" in kinds:
             yield "dropped the damaged marts"
 

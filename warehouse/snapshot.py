@@ -15,7 +15,7 @@ import duckdb
 from shipcast.settings import Settings
 from shipcast.settings.errors import StorageError
 from shipcast.settings.files import UNFINISHED, fsync, put_in_place, read_json, read_sealed, write_sealed
-from shipcast.warehouse.connection import MARTS_FILE, open_built, open_read_only, open_work
+from shipcast.warehouse.connection import MARTS_FILE, open_built, open_read_only
 from shipcast.warehouse.damage import REPAIR, told
 from shipcast.warehouse.errors import DamagedFile, NothingPublished
 from shipcast.warehouse.migration import FIRST_FORMAT, FORMAT, newer, written_by
@@ -157,10 +157,10 @@ def publish(home: Path, keep: int) -> Snapshot:
     folder = home / FOLDER
     with told(folder):
         folder.mkdir(exist_ok=True)
-        snapshot = next_snapshot(home)
+        snapshot = next_snapshot(home, checkpoint_marts(home))
         unfinished = folder / f"{snapshot.file}{UNFINISHED}"
         try:
-            copy_marts(home, unfinished)
+            shutil.copyfile(home / MARTS_FILE, unfinished)
             fsync(unfinished)
             put_in_place(unfinished, folder / snapshot.file)
             point_to(home, snapshot)
@@ -171,15 +171,13 @@ def publish(home: Path, keep: int) -> Snapshot:
     return snapshot
 
 
-def next_snapshot(home: Path) -> Snapshot:
+def next_snapshot(home: Path, load_id: int | None) -> Snapshot:
     """A snapshot that comes after all there are, even where the clock was set back."""
     now = datetime.now(UTC)
     after = [stamp + timedelta(microseconds=1) for path in snapshots(home) if (stamp := stamped(path)) is not None]
     snapshot_id = max([now, *after]).strftime(STAMP)
     published_at = now.isoformat().replace("+00:00", "Z")
-    with open_work(home) as connection:
-        newest = connection.execute("select max(load_id) from raw._loads").fetchall()
-    return Snapshot(snapshot_id, f"{snapshot_id}.duckdb", published_at, newest[0][0], FORMAT, written_by())
+    return Snapshot(snapshot_id, f"{snapshot_id}.duckdb", published_at, load_id, FORMAT, written_by())
 
 
 def snapshots(home: Path) -> list[Path]:
@@ -209,11 +207,12 @@ def point_to(home: Path, snapshot: Snapshot) -> None:
     write_sealed(home / POINTER, asdict(snapshot))
 
 
-def copy_marts(home: Path, target: Path) -> None:
-    """Copy the file of the marts, with nothing left in its log."""
+def checkpoint_marts(home: Path) -> int | None:
+    """Leave nothing of the marts in their log, so that their file can be copied; the newest load."""
     with open_built(home) as connection:
         connection.execute("checkpoint marts")
-    shutil.copyfile(home / MARTS_FILE, target)
+        newest: int | None = connection.execute("select max(load_id) from raw._loads").fetchall()[0][0]
+    return newest
 
 
 def prune(folder: Path, keep: int, named: str) -> None:

@@ -111,9 +111,9 @@ def built_before(settings: Settings) -> int | None:
 
 def prepare_build(settings: Settings, since: int | None) -> int:
     """Hand the settings to the models as a table, and clear away what they are not to add to; the newest load."""
-    if since is None:
-        remove_marts(settings.home)
     with open_work(settings.home) as connection:
+        if since is None:
+            remove_marts(connection, settings.home)
         forget_built(connection)
         connection.execute("create or replace table raw._settings (name varchar, value varchar)")
         rows = [*setting_rows(settings), *([] if since is None else [("built_load_id", str(since))])]

@@ -95,7 +95,8 @@ def test_it_trains_when_the_model_is_old_and_says_so(home, ran):
     assert windows["model"]["version"] == 2
 
 
-def test_what_is_wrong_with_how_a_repository_is_configured_is_said(home, tmp_path):
+def test_what_is_wrong_with_how_a_repository_is_configured_is_said(home, parsed, tmp_path):
+    parsed(tmp_path)
     shutil.copytree(home / "shop", tmp_path / "shop")
     (tmp_path / "shipcast.toml").write_text(f'{REPOSITORY}tags = "v"\n')
     code, answer = ask(tmp_path, "run")
