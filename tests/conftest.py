@@ -1,8 +1,6 @@
 """Fixtures that several parts of the tests share: data on disk, and homes built from it."""
 
-import atexit
 import csv
-import gc
 import os
 import shutil
 import subprocess
@@ -48,11 +46,6 @@ def pytest_xdist_auto_num_workers(config):
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(DEAREST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
-
-
-def pytest_collection_finish():
-    gc.freeze()  # what was imported and collected stays: pytest looks through it for garbage twice at the end
-    atexit.register(gc.unfreeze)
 
 
 def write_tables(folder, tables):
