@@ -30,6 +30,7 @@ PAGE = 100
 OVERLAP = timedelta(days=1)  # a deployment that has ended may get another status
 UNFINISHED = timedelta(days=30)  # a deployment that has no end by then gets none
 ENDED = {"SUCCESS": "succeeded", "FAILURE": "failed", "ERROR": "failed"}
+NAMELESS = ""  # in the place of the name of a commit that has none
 SEVERITIES = ("sev", "severity", "priority", "p0", "p1", "p2", "p3", "p4")
 REPOSITORY = "repository(owner: $owner, name: $name) { nameWithOwner"
 GIVEN = "$owner: String!, $name: String!, $after: String"
@@ -220,8 +221,8 @@ class Github:
     def mainline(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `tip`, the newest commit of the main line that was read, and `position`, its place on it."""
         mark = mark or {}
-        line, is_joined = self.line(mark.get("tip"))
-        if mark.get("tip") and not is_joined and self.sieve.waiting:
+        line, is_joined, is_cut = self.line(mark.get("tip"))
+        if is_cut:
             self.warnings.append(f"{self.site.name}: {GAP}")
             return
         is_anew = bool(mark.get("tip")) and not is_joined
@@ -244,23 +245,32 @@ class Github:
                 is_anew,
             )
 
-    def line(self, tip: str | None) -> tuple[list[Any], bool]:
-        """The main line's commits, newest first, down to a commit that is known; and whether it was met."""
+    def line(self, tip: str | None) -> tuple[list[Any], bool, bool]:
+        """The main line's commits, newest first, down to one that is known; whether that was met, and whether it is cut.
+
+        It is cut where the next commit cannot be read so far as to say what lies behind it, or may be such a one.
+        """
         begin = self.source.begins_at
         commits: dict[str, Any] = {}
+        hidden: set[str] = set()
         line: list[Any] = []
         wanted: str | None = None
         branch = self.source.branch or "HEAD"
-        made = (lambda node: node["oid"].lower(), parent_of)
-        for nodes, _ in self.pages(HISTORY, COMMIT, made, branch=branch, since=begin.isoformat() if begin else None):
-            wanted = wanted or (nodes[0]["oid"] if nodes else None)
-            commits.update((node["oid"], node) for node in nodes)
+        for nodes, _ in self.pages(HISTORY, COMMIT, (), branch=branch, since=begin.isoformat() if begin else None):
+            wanted = name_of(nodes[0]) if nodes and wanted is None else wanted
+            for node in nodes:
+                if self.sieve.fits(COMMIT, node, (lambda each: each["oid"].lower(), parent_of), {}):
+                    commits[node["oid"]] = node
+                else:
+                    hidden.add(name_of(node))
             while wanted is not None and wanted != tip and wanted in commits:
                 line.append(commits.pop(wanted))
                 wanted = parent_of(line[-1])
-            if wanted is None or wanted == tip or self.recall.is_sample:
+            if wanted is None or wanted == tip or wanted in hidden or self.recall.is_sample:
                 break
-        return line, tip is not None and wanted == tip
+        is_joined = tip is not None and wanted == tip
+        is_cut = wanted in hidden or (NAMELESS in hidden and not self.recall.is_sample)
+        return line, is_joined, wanted is not None and not is_joined and is_cut
 
     def placed(self, commit: Any) -> object:
         """The rows of a commit, wherever it stands."""
@@ -364,6 +374,12 @@ class Github:
             "resolved_at": node["closedAt"],
             "severity": severity_of(labels),
         }
+
+
+def name_of(commit: Any) -> str:
+    """A commit's name; `NAMELESS`, if it has none that can be read."""
+    found = commit.get("oid") if isinstance(commit, dict) else None
+    return found if isinstance(found, str) else NAMELESS
 
 
 def parent_of(commit: Any) -> str | None:

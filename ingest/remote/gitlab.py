@@ -164,7 +164,7 @@ class Gitlab:
         """Mark: `tip`, the newest commit of the main line that was read, and `position`, its place on it."""
         mark = mark or {}
         line, is_joined, now = self.line(mark.get("tip"))
-        if mark.get("tip") and not is_joined and self.sieve.waiting:
+        if not is_joined and self.sieve.waiting and (mark.get("tip") or not line):
             self.warnings.append(f"{self.site.name}: {GAP}")
             return
         requests = self.merge_requests(line)
@@ -190,7 +190,7 @@ class Gitlab:
         head = self.asked("repository/commits", ref_name=self.branch, per_page=1)
         newest, found = self.sieve.readable(COMMIT, self.rows(head), lambda commit: commit["id"].lower()), list[Any]()
         if not newest or newest[0]["id"] == tip:
-            return [], True, told_at(head)
+            return [], not self.sieve.waiting, told_at(head)
         for commit in self.down_from(newest[0]["id"]):
             if commit["id"] == tip:
                 return found[::-1], True, told_at(head)

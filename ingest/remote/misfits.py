@@ -18,7 +18,10 @@ from shipcast.ingest.json_records import as_text, value_at
 RULE = "not_as_described"
 SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
 LONGEST = 200  # characters of a value that is kept
-GAP = "a commit cannot be read, so that what is new on the main line meets nothing known; nothing of it was read."
+GAP = (
+    "a commit of the main line cannot be read, so that what lies behind it is not known; nothing of the line was read, "
+    "which waits until it can."
+)
 WORDS = {type(None): "null", str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
 
 

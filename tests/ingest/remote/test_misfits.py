@@ -164,9 +164,53 @@ def test_a_commit_that_hides_what_is_known_lets_the_main_line_wait(tmp_path: Pat
         reader.read(test_github.source(vendor))
 
     assert waiting == before
-    assert any("meets nothing known" in warning for warning in report.warnings)
+    assert any("waits until it can" in warning for warning in report.warnings)
     assert not any("was rewritten" in warning for warning in report.warnings)
     assert len(contents(reader)["changes"]) == len(before) + 2
+
+
+@pytest.mark.parametrize("place", [0, 2], ids=["the newest", "one behind it"])
+@pytest.mark.parametrize("broken", [{"parents": None}, {"oid": None}], ids=["without parents", "without a name"])
+def test_a_first_reading_waits_for_a_commit_behind_which_nothing_is_known(
+    tmp_path: Path, place: int, broken: dict[str, None]
+):
+    repository, reader = test_github.shop(), Reader(tmp_path / "home")
+    whole = repository.commits[place]
+    repository.commits[place] = {**whole, **broken}
+    with serving(Vendor(repository.answer)) as vendor:
+        first = reader.read(test_github.source(vendor))
+        waiting = contents(reader)["changes"]
+        repository.commits[place] = whole
+        reader.read(test_github.source(vendor))
+
+    assert waiting == []
+    assert any("waits until it can" in warning for warning in first.warnings)
+    assert reader.rows("select position from raw.changes order by 1") == [(1,), (2,), (3,)]
+
+
+def test_a_commit_that_names_its_parent_costs_its_own_row_alone(tmp_path: Path):
+    repository, reader = test_github.shop(), Reader(tmp_path / "home")
+    repository.commits[2]["associatedPullRequests"] = None
+    with serving(Vendor(repository.answer)) as vendor:
+        report = reader.read(test_github.source(vendor))
+
+    assert reader.rows("select position from raw.changes order by 1") == [(1,), (3,)]
+    assert not any("waits until it can" in warning for warning in report.warnings)
+
+
+def test_a_newest_commit_of_gitlab_that_cannot_be_read_is_said_to_hold_up_the_line(tmp_path: Path):
+    project, reader = test_gitlab.shop(), Reader(tmp_path / "home")
+    name = project.commits[0]["id"]
+    with serving(Vendor(project.answer)) as vendor:
+        project.commits[0]["id"] = None
+        report = reader.read(test_gitlab.source(vendor))
+        waiting = contents(reader)["changes"]
+        project.commits[0]["id"] = name
+        reader.read(test_gitlab.source(vendor))
+
+    assert waiting == []
+    assert any("waits until it can" in warning for warning in report.warnings)
+    assert contents(reader)["changes"]
 
 
 def test_an_application_that_cannot_be_read_lets_the_last_sync_windows_stay(tmp_path: Path):
