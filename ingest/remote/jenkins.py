@@ -118,8 +118,8 @@ class Jenkins:
         begin, last, running, is_over = walk["begin"], walk["last"], [*mark["open"]], False
         top = (walk["newest"], walk.get("at"))
         while not is_over:
-            page, is_full = self.page(begin)
-            if begin and last and (page[0]["number"] < last if page else not is_full):
+            page, given = self.page(begin)
+            if begin and last and is_apart(page, given, last):
                 begin = max(0, begin - PAGE)
                 continue
             mark = self.recognised(mark, page)
@@ -128,7 +128,7 @@ class Jenkins:
             running += [build["number"] for build in fresh if build["building"]]
             top = max([top, *((build["number"], build["timestamp"]) for build in fresh)], key=itemgetter(0))
             last = fresh[-1]["number"] if fresh else last
-            begin, is_over = begin + PAGE - 1, not is_full or any(self.is_known(build, mark) for build in page[-1:])
+            begin, is_over = begin + PAGE - 1, len(given) < PAGE or any(self.is_known(build, mark) for build in page[-1:])
             newest, at = max((mark["newest"], mark["at"]), top, key=itemgetter(0))
             known = {"newest": newest, "at": at, "open": [*running], "walk": None}
             rest = {"begin": begin, "last": last, "newest": top[0], "at": top[1]}
@@ -159,11 +159,11 @@ class Jenkins:
         if len(running) < len(mark["open"]):
             yield Batch({"deployments": self.deployments(builds)}, {**mark, "open": running})
 
-    def page(self, begin: int) -> tuple[list[Any], bool]:
-        """The builds at these places of Jenkins' list that can be read, newest first; whether there is one at each."""
+    def page(self, begin: int) -> tuple[list[Any], list[Any]]:
+        """The builds at these places of Jenkins' list that can be read, newest first, and all that it gives there."""
         builds = self.asked("", f"allBuilds[{BUILD}]{{{begin},{begin + PAGE}}}").get("allBuilds")
         found = builds if isinstance(builds, list) else []
-        return self.readable(found), len(found) == PAGE
+        return self.readable(found), found
 
     def readable(self, builds: Sequence[Any]) -> list[Any]:
         return self.sieve.readable(LISTED, builds, lambda build: index(build["number"]), self.deployment)
@@ -203,6 +203,11 @@ class Jenkins:
             and any(url.removesuffix(".git").endswith(end) for url in action.get("remoteUrls") or [""])
         }
         return commits.pop() if len(commits) == 1 else None
+
+
+def is_apart(page: Sequence[Any], given: Sequence[Any], last: int) -> bool:
+    """Whether a page does not reach up to the last build that was read; where its first cannot be read, it does."""
+    return page[0]["number"] < last if page and page[0] is given[0] else not given
 
 
 def said(given: Mapping[str, Any], parameter: str | None) -> str | None:

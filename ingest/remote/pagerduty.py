@@ -69,19 +69,26 @@ class Pagerduty:
     def incidents(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `read`, up to when incidents have been read; `open`, the ids of those that have no end yet."""
         if mark is None:
-            first, given, _ = self.page(0, limit=1, **ALL)
-            if given and not first:
-                first, _, _ = self.page(0, **ALL)
-            if not first:
+            if (oldest := self.oldest()) is None:
                 yield Batch({"incidents": []}, {})
                 return
-            mark = {"read": text_of(self.not_before(instant(first[0]))), "open": []}
+            mark = {"read": text_of(self.not_before(instant(oldest))), "open": []}
         else:
             mark = {**mark, "read": text_of(self.clocks.pulled_back(datetime.fromisoformat(mark["read"])))}
             for batch in self.unresolved(mark):
                 mark = batch.mark
                 yield batch
         yield from self.walked(mark)
+
+    def oldest(self) -> Any | None:
+        """The oldest incident that can be read; None: there is none."""
+        offset, limit, has_more = 0, 1, True
+        while has_more and offset + limit <= DEEPEST:
+            found, given, has_more = self.page(offset, limit=limit, **ALL)
+            if found:
+                return found[0]
+            offset, limit, has_more = offset + given, PAGE, has_more and given > 0
+        return None
 
     def walked(self, mark: Mark) -> Iterator[Batch]:
         """All that began from a little before `read` on, oldest first."""

@@ -151,6 +151,32 @@ def test_a_running_build_that_cannot_be_read_is_asked_for_again(tmp_path: Path):
     assert reader.rows("select status from raw.deployments") == [("succeeded",)]
 
 
+@pytest.mark.parametrize(
+    "broken", [range(1, 3), range(1, 102), range(51, 53), range(101, 103)], ids=["end", "page", "seam", "all but seam"]
+)
+def test_builds_that_cannot_be_read_lead_in_no_circle(tmp_path: Path, broken: range):
+    job, reader = test_jenkins.Job(), Reader(tmp_path / "home")
+    for number in range(1, 152):
+        build = test_jenkins.build(number, "SUCCESS")
+        job.take({**build, "timestamp": None} if number in broken else build)
+    with serving(Vendor(job.answer)) as vendor:
+        reader.read(test_jenkins.source(vendor))
+        reader.read(test_jenkins.source(vendor))
+
+    assert test_jenkins.numbers(reader) == [number for number in range(1, 152) if number not in broken]
+
+
+def test_a_hundred_oldest_incidents_that_cannot_be_read_hide_no_later_one(tmp_path: Path):
+    old = [test_pagerduty.incident(f"Q{day:03}", test_pagerduty.ago(days=400 - day)) for day in range(130)]
+    account = test_pagerduty.Account([{**each, "service": "text"} for each in old])
+    account.incidents.append(test_pagerduty.incident("P1", test_pagerduty.ago(days=2)))
+    reader = Reader(tmp_path / "home")
+    with serving(Vendor(account.answer)) as vendor:
+        reader.read(test_pagerduty.source(vendor))
+
+    assert len(reader.rows("from raw.incidents")) == 1
+
+
 def test_a_commit_that_hides_what_is_known_lets_the_main_line_wait(tmp_path: Path):
     repository, reader = test_github.shop(), Reader(tmp_path / "home")
     with serving(Vendor(repository.answer)) as vendor:
