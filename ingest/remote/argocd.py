@@ -24,13 +24,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
-from operator import index
 from typing import Any
 from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Kind, Sieve, moment
+from shipcast.ingest.remote.misfits import Kind, Sieve, moment, number_of
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.remote.sync_windows import SyncWindow, Target
 from shipcast.ingest.version_history import ROLLBACK_DAYS
@@ -281,7 +280,7 @@ class Argocd:
 
         def made(entry: Any) -> object:
             row = self.synchronisation(application, place, entry)
-            return index(entry["id"]), moment(row["started_at"]), moment(row["finished_at"]), kind_of(entry)
+            return number_of(entry["id"]), moment(row["started_at"]), moment(row["finished_at"]), kind_of(entry)
 
         entries = status_of(application).get("history") or ()
         named = {"application": name_of(application)}

@@ -246,7 +246,7 @@ class Github:
             )
 
     def line(self, tip: str | None) -> tuple[list[Any], bool, bool]:
-        """The main line's commits, newest first, down to one that is known; whether that was met, and whether it is cut.
+        """The main line's commits, newest first, down to a known one; whether that was met, and whether it is cut.
 
         It is cut where the next commit cannot be read so far as to say what lies behind it, or may be such a one.
         """

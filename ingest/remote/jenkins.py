@@ -23,13 +23,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from operator import index, itemgetter
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Kind, Sieve
+from shipcast.ingest.remote.misfits import Kind, Sieve, moment, number_of
 from shipcast.ingest.remote.site import Site
 from shipcast.settings.secrets import secret
 from shipcast.settings.sources import JenkinsSource
@@ -90,7 +90,7 @@ class Jenkins:
     def checked(self, mark: Mark) -> Mark:
         """The mark, or that of a beginning where the job was made anew and counts from 1 again."""
         following = self.asked("", "nextBuildNumber").get("nextBuildNumber")
-        if not isinstance(following, int) or following > mark["newest"]:
+        if isinstance(following, bool) or not isinstance(following, int) or following > mark["newest"]:
             return mark
         return self.beginning()
 
@@ -128,7 +128,10 @@ class Jenkins:
             running += [build["number"] for build in fresh if build["building"]]
             top = max([top, *((build["number"], build["timestamp"]) for build in fresh)], key=itemgetter(0))
             last = fresh[-1]["number"] if fresh else last
-            begin, is_over = begin + PAGE - 1, len(given) < PAGE or any(self.is_known(build, mark) for build in page[-1:])
+            begin, is_over = (
+                begin + PAGE - 1,
+                len(given) < PAGE or any(self.is_known(build, mark) for build in page[-1:]),
+            )
             newest, at = max((mark["newest"], mark["at"]), top, key=itemgetter(0))
             known = {"newest": newest, "at": at, "open": [*running], "walk": None}
             rest = {"begin": begin, "last": last, "newest": top[0], "at": top[1]}
@@ -166,7 +169,12 @@ class Jenkins:
         return self.readable(found), found
 
     def readable(self, builds: Sequence[Any]) -> list[Any]:
-        return self.sieve.readable(LISTED, builds, lambda build: index(build["number"]), self.deployment)
+        made = (
+            lambda build: number_of(build["number"]),
+            lambda build: moment(instant(build["timestamp"])),
+            self.deployment,
+        )
+        return self.sieve.readable(LISTED, builds, *made)
 
     def deployments(self, builds: Sequence[Any]) -> list[Record]:
         """The builds of which it is known what they deploy."""

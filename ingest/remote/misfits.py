@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import index
 from typing import Any
 
 from shipcast.ingest.headers import clipped
+from shipcast.ingest.instants import EARLIEST, latest
 from shipcast.ingest.json_records import as_text, value_at
 
 RULE = "not_as_described"
 SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
+NUMBERS = 2**31  # where counting ends
 LONGEST = 200  # characters of a value that is kept
 GAP = (
     "a commit of the main line cannot be read, so that what lies behind it is not known; nothing of the line was read, "
@@ -127,9 +130,24 @@ def moment(text: Any) -> datetime:
     Raises
     ------
     ValueError, TypeError
-        It is none, or says no offset.
+        It is none, says no offset, or is one that no table takes, such as the year 1 that stands for none.
     """
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError("it says no offset")
+    if not EARLIEST <= found.timestamp() <= latest(datetime.now(UTC)):
+        raise ValueError("no table takes it")
     return found
+
+
+def number_of(value: Any) -> int:
+    """The number of a thing that a server counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is none, or beyond all that are counted.
+    """
+    if isinstance(value, bool) or not 0 <= index(value) < NUMBERS:
+        raise ValueError("it is no number of a thing")
+    return index(value)

@@ -174,7 +174,7 @@ class Pagerduty:
 
     def readable(self, found: Sequence[Any]) -> list[Any]:
         """The incidents that have an id and a time, and all else as it is described."""
-        made = (lambda each: quote(each["id"]), lambda each: moment(each["created_at"]), is_merged, self.incident)
+        made = (name_of, lambda each: moment(each["created_at"]), is_merged, self.incident)
         return self.sieve.readable(INCIDENT, found, *made)
 
     def batch(self, mark: Mark, found: Sequence[Any], read: datetime | None = None) -> Batch:
@@ -209,6 +209,19 @@ class Pagerduty:
     def not_before(self, moment: datetime) -> datetime:
         """The moment, or the first that is wanted."""
         return max(moment, self.source.begins_at or moment)
+
+
+def name_of(found: Any) -> str:
+    """What PagerDuty calls an incident.
+
+    Raises
+    ------
+    TypeError
+        It is no text, or an empty one.
+    """
+    if not isinstance(found["id"], str) or not found["id"].strip():
+        raise TypeError("its id is no text")
+    return str(found["id"])
 
 
 def is_merged(found: Any) -> bool:

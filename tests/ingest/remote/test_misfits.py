@@ -177,6 +177,63 @@ def test_a_hundred_oldest_incidents_that_cannot_be_read_hide_no_later_one(tmp_pa
     assert len(reader.rows("from raw.incidents")) == 1
 
 
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_an_instant_that_is_none_shuts_no_source(tmp_path: Path, when: str):
+    days = [test_pagerduty.ago(days=day) for day in (9, 8, 5)]
+    account = test_pagerduty.Account([test_pagerduty.incident(f"P{place}", day) for place, day in enumerate(days)])
+    account.incidents.append(test_pagerduty.incident("P9", when))
+    repository = test_github.shop()
+    repository.deployments.insert(0, {**repository.deployments[0], "databaseId": 99, "createdAt": when})
+    reader = Reader(tmp_path / "home")
+    with serving(Vendor(account.answer)) as pagerduty, serving(Vendor(repository.answer)) as github:
+        for _ in range(2):
+            reader.read(test_pagerduty.source(pagerduty))
+            reader.read(test_github.source(github))
+        repository.deployments.insert(0, test_github.deployment(6, "2025-03-06T10:00:00Z"))
+        reader.read(test_github.source(github))
+
+    assert len(reader.rows("from raw.incidents where severity = 'high'")) == 3
+    assert len(reader.rows("from raw.deployments")) == 6
+
+
+def test_what_begins_at_no_sensible_instant_hides_no_build(tmp_path: Path):
+    job, reader = test_jenkins.Job(), Reader(tmp_path / "home")
+    job.take(test_jenkins.build(1, "SUCCESS"), {**test_jenkins.build(2, "SUCCESS"), "timestamp": 0})
+    job.take(test_jenkins.build(3, "SUCCESS"))
+    with serving(Vendor(job.answer)) as vendor:
+        reader.read(test_jenkins.source(vendor, since="2025-01-01"))
+
+    assert test_jenkins.numbers(reader) == [1, 3]
+
+
+@pytest.mark.parametrize("wrong", [True, 10**30, -4, 2**31, 4.0])
+def test_a_number_that_counts_nothing_moves_no_mark(tmp_path: Path, wrong: object):
+    job, reader = test_jenkins.Job(), Reader(tmp_path / "home")
+    job.take(test_jenkins.build(1, "SUCCESS"), test_jenkins.build(2, "SUCCESS"))
+    job.builds[3] = {**test_jenkins.build(3, "SUCCESS"), "number": wrong}
+    with serving(Vendor(job.answer)) as vendor:
+        reader.read(test_jenkins.source(vendor))
+        job.take(test_jenkins.build(4, "SUCCESS"))
+        report = reader.read(test_jenkins.source(vendor))
+
+    assert test_jenkins.numbers(reader) == [1, 2, 4]
+    assert not any("from 1 again" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("name", ["", " ", None, ["P2"]])
+def test_an_incident_without_a_name_is_a_misfit(tmp_path: Path, name: object):
+    account, reader = (
+        test_pagerduty.Account([test_pagerduty.incident("P1", test_pagerduty.ago(days=9))]),
+        Reader(tmp_path / "home"),
+    )
+    account.incidents.append({**test_pagerduty.incident("P2", test_pagerduty.ago(days=8)), "id": name})
+    with serving(Vendor(account.answer)) as vendor:
+        reader.read(test_pagerduty.source(vendor))
+
+    assert len(reader.rows("from raw.incidents")) == 1
+    assert reader.rows("select rule from raw._quarantine") == [("not_as_described",)]
+
+
 def test_a_commit_that_hides_what_is_known_lets_the_main_line_wait(tmp_path: Path):
     repository, reader = test_github.shop(), Reader(tmp_path / "home")
     with serving(Vendor(repository.answer)) as vendor:
