@@ -229,7 +229,7 @@ class Gitlab:
             wanted = {"path": self.project["path_with_namespace"], "iids": numbers[begin : begin + DETAILED]}
             nodes = self.queried(DETAILS, wanted)["mergeRequests"]["nodes"]
             for node in self.sieve.readable(
-                MERGE_REQUEST, nodes, lambda node: self.merged({**by_number[str(node["iid"])], "details": node})
+                MERGE_REQUEST, nodes, lambda node: self.merged({**by_number[str(int(node["iid"]))], "details": node})
             ):
                 by_number[str(node["iid"])]["details"] = node
 

@@ -20,12 +20,20 @@ from shipcast.ingest.json_records import as_text, value_at
 RULE = "not_as_described"
 SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
 NUMBERS = 2**31  # where counting ends
-LONGEST = 200  # characters of a value that is kept
+LONGEST = 80  # characters of a text that is kept
 GAP = (
     "a commit of the main line cannot be read, so that what lies behind it is not known; nothing of the line was read, "
     "which waits until it can."
 )
-WORDS = {type(None): "null", str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+WORDS = {
+    type(None): "null",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
 
 
 Made = Callable[[Any], object]
@@ -66,9 +74,16 @@ class Misfit:
 
 @dataclass
 class Sieve:
-    """What one connector sets aside, until it is stored."""
+    """What one connector sets aside, until it is stored.
+
+    Parameters
+    ----------
+    cleaned
+        Takes the token out of a text; before the text is cut or written as JSON, since a part of it would not be found.
+    """
 
     waiting: list[Misfit] = field(default_factory=list)
+    cleaned: Callable[[str], str] = str
 
     def readable(self, kind: Kind, items: Iterable[Any], *made: Made, **about: Any) -> list[Any]:
         """The items of which all of `made` can be made; the others are set aside.
@@ -90,10 +105,17 @@ class Sieve:
         return True
 
     def put_aside(self, kind: Kind, item: Any, error: Exception, **about: Any) -> None:
-        known = {path: value_at(item, path) for path in kind.kept} if isinstance(item, dict) else {"item": item}
-        row = {name: as_value(value) for name, value in {**about, **known}.items()}
+        known = {path: value_at(item, path) for path in kind.kept} if isinstance(item, dict) else {"item": word(item)}
+        row = {name: self.as_value(value) for name, value in {**about, **known}.items()}
         text = as_text(json.dumps(row, ensure_ascii=False)) or ""
-        self.waiting.append(Misfit(kind.table, reason(item, error, row), text))
+        self.waiting.append(Misfit(kind.table, self.cleaned(reason(item, error, row)), text))
+
+    def as_value(self, found: Any) -> Any:
+        """What is kept: numbers and short texts; of all else what kind of thing it is, since it may hold names."""
+        if found is None or isinstance(found, (bool, int, float)):
+            return found
+        text = self.cleaned(found) if isinstance(found, str) else word(found)
+        return clipped(text, LONGEST) if len(text) <= LONGEST else "a long text"
 
     def emptied(self) -> list[Misfit]:
         """What was set aside since the last time."""
@@ -101,9 +123,9 @@ class Sieve:
         return found
 
 
-def as_value(found: Any) -> Any:
-    """What is kept: a number as it is, and of a text, a list or an object as much as is fit to be shown."""
-    return found if found is None or isinstance(found, (bool, int, float)) else clipped(str(found), LONGEST)
+def word(found: Any) -> str:
+    """What kind of thing a value is."""
+    return WORDS.get(type(found), "something else")
 
 
 def reason(item: Any, error: Exception, row: Mapping[str, Any]) -> str:
@@ -115,10 +137,10 @@ def reason(item: Any, error: Exception, row: Mapping[str, Any]) -> str:
     'number 7: the server gives an item that is not what its description promises (null: at)'
     """
     if not isinstance(item, dict):
-        return f"the server gives {WORDS.get(type(item), 'something else')} in the place of an item"
+        return f"the server gives {word(item)} in the place of an item"
     which = next((f"{path} {clipped(str(value))}: " for path, value in row.items() if value is not None), "")
-    if isinstance(error, KeyError) and isinstance(error.args[0], str):
-        return f"{which}the server gives an item without {clipped(error.args[0])}"
+    if isinstance(error, KeyError) and str(error.args[0]).isidentifier():
+        return f"{which}the server gives an item without {error.args[0]}"
     nulls = ", ".join(path for path, value in row.items() if value is None)
     told = f" (null: {nulls})" if nulls else ""
     return f"{which}the server gives an item that is not what its description promises{told}"

@@ -257,9 +257,7 @@ class RemoteReading:
     def misfits(self, listing: Listing) -> list[Misfit]:
         """What the connector set aside, but what was set aside before: the same is listed again and again."""
         fresh = list[Misfit]()
-        for one in self.connector.sieve.emptied():
-            cleaned = self.connector.site.cleaned
-            found = replace(one, row=cleaned(one.row), reason=cleaned(one.reason))
+        for found in self.connector.sieve.emptied():
             known = (found.table, self.name(listing), found.row)
             if known not in self.set_aside:
                 self.set_aside.add(known)

@@ -325,8 +325,8 @@ def test_a_sample_that_is_none_is_set_aside_and_the_others_of_its_series_count(t
 def test_of_a_misfit_nothing_is_kept_but_what_may_be():
     sieve = Sieve()
     assert sieve.readable(Kind("deployments"), ["x" * 5_000], len) == ["x" * 5_000]
-    assert sieve.readable(Kind("deployments"), ["x" * 5_000], lambda item: item["at"]) == []
-    assert [len(each.row) for each in sieve.emptied()] == [len('{"item": ""}') + 200]
+    assert sieve.readable(Kind("deployments"), ["Ada", ["Ada"]], lambda item: item["at"]) == []
+    assert [each.row for each in sieve.emptied()] == ['{"item": "text"}', '{"item": "a list"}']
     sieve.readable(Kind("deployments", ("id", "at")), [{"id": 7, "user": "ada"}], lambda item: item["at"], of="pay")
 
     [found] = sieve.emptied()
@@ -334,3 +334,43 @@ def test_of_a_misfit_nothing_is_kept_but_what_may_be():
         "deployments", "of pay: the server gives an item without at", '{"of": "pay", "id": 7, "at": null}'
     )
     assert sieve.emptied() == []
+
+
+@pytest.mark.parametrize("kept", [["Ada"], {"name": "Ada"}, "Ada " * 40])
+def test_of_a_field_that_is_kept_no_more_is_told_than_what_kind_it_is(kept: object):
+    sieve = Sieve()
+    sieve.readable(Kind("deployments", ("at",)), [{"at": kept}], lambda item: item["id"])
+
+    assert "Ada" not in repr(sieve.emptied())
+
+
+@pytest.mark.parametrize("before", ["", "x" * 74])
+def test_no_part_of_a_token_is_kept(before: str):
+    token = 'ca"na\\ry-secret'
+    sieve = Sieve(cleaned=lambda text: text.replace(token, "…"))
+    sieve.readable(Kind("deployments", ("at",)), [{"at": before + token}], lambda item: item["id"], of=before + token)
+
+    assert "ca" not in repr(sieve.emptied())
+
+
+def test_of_a_series_only_the_labels_that_name_its_place_are_kept(tmp_path: Path):
+    reader = Reader(tmp_path / "home")
+    series = [{"metric": {"service": "checkout", "owner": "Ada"}, "values": None}]
+    series.append({"metric": {"service": "pay", "owner": "Ada"}, "values": [["Ada" * 40, "x"]]})
+    told = Told({"status": "success", "data": {"resultType": "matrix", "result": series}})
+    with serving(Vendor(lambda _: told)) as vendor:
+        report = reader.read(test_prometheus.source(vendor, 1))
+
+    rows = reader.rows("select row, reason from raw._quarantine")
+    assert {json.loads(row)["metric.service"] for row, _ in rows} == {"checkout", "pay"}
+    assert "Ada" not in repr(rows) + repr(report)
+
+
+def test_a_token_in_the_place_of_an_instant_reaches_no_quarantine(tmp_path: Path):
+    job, reader = test_jenkins.Job(), Reader(tmp_path / "home")
+    for number in range(1, 90):
+        job.take({**test_jenkins.build(number, "SUCCESS"), "timestamp": "x" * number + TOKEN})
+    with serving(Vendor(job.answer)) as vendor:
+        report = reader.read(test_jenkins.source(vendor))
+
+    assert TOKEN[:4] not in repr(reader.rows("select row, reason from raw._quarantine")) + repr(report)
