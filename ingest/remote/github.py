@@ -21,7 +21,7 @@ from typing import Any
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment
+from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment, named
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GithubSource
@@ -69,7 +69,7 @@ query({GIVEN}, $labels: [String!], $since: DateTime) {{ {REPOSITORY}
 
 
 DEPLOYMENT = Kind("deployments", ("databaseId", "createdAt", "environment", "state"))
-COMMIT = Kind("changes", ("oid", "committedDate"))
+COMMIT = Kind("releases", ("oid", "committedDate"))
 RELEASE = Kind("releases", ("tagName", "createdAt"))
 ISSUE = Kind("incidents", ("number", "createdAt", "updatedAt"))
 
@@ -147,7 +147,13 @@ class Github:
                 self.warnings.append(warning)
 
     def pages(
-        self, query: str, kind: Kind, made: Sequence[Made], after: str | None = None, **variables: Any
+        self,
+        query: str,
+        kind: Kind,
+        made: Sequence[Made],
+        after: str | None = None,
+        about: Mapping[str, Any] | None = None,
+        **variables: Any,
     ) -> Iterator[tuple[list[Any], str | None]]:
         """Each page's nodes of which all of `made` can be made, with the cursor behind it; None: it is the last."""
         while True:
@@ -160,7 +166,7 @@ class Github:
             after = found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
             if found["pageInfo"]["hasNextPage"] and not after:
                 raise AnswerUnusable(f"{self.site.name}: GitHub says that there is more, and not where.")
-            yield self.sieve.readable(kind, found["nodes"], *made), after
+            yield self.sieve.readable(kind, found["nodes"], *made, **(about or {})), after
             if after is None:
                 return
 
@@ -180,7 +186,7 @@ class Github:
         """One walk from the newest deployment, or from where it was cut off, down to what is known and has ended."""
         walk = walk or {"after": None, "newest": None, "open": None, "stop": stop_of(mark, self.source.begins_at)}
         made = (lambda node: moment(node["createdAt"]), self.deployment)
-        for nodes, after in self.pages(DEPLOYMENTS, DEPLOYMENT, made, walk["after"]):
+        for nodes, after in self.pages(DEPLOYMENTS, DEPLOYMENT, made, walk["after"], {"deployment_id": self.identity}):
             fresh = [node for node in nodes if walk["stop"] is None or node["createdAt"] >= walk["stop"]]
             rows = [self.deployment(node) for node in fresh]
             running = [node["createdAt"] for node, row in zip(fresh, rows, strict=True) if row["status"] == "running"]
@@ -196,6 +202,9 @@ class Github:
             if is_over:
                 return
 
+    def identity(self, node: Any) -> str:
+        return f"{self.source.prefix}-{named(node['databaseId'])}"
+
     def deployment(self, node: Any) -> Record:
         statuses = sorted(node["statuses"]["nodes"], key=lambda status: status["createdAt"])
         ends = [status for status in statuses if status["state"] in ENDED]
@@ -207,7 +216,7 @@ class Github:
         ref = node.get("ref") or {}
         ended_by = "failed" if "failed" in outcomes else "succeeded" if outcomes else None
         return {
-            "deployment_id": f"{self.source.prefix}-{node['databaseId']}",
+            "deployment_id": self.identity(node),
             "service": self.source.owned_service,
             "environment": node["environment"],
             "started_at": begins[0] if begins else node["createdAt"],
@@ -233,7 +242,7 @@ class Github:
         base = mark.get("position", 0) if is_joined else 0
         changes, releases = [], []
         for position, commit in enumerate(reversed(line), start=base + 1):
-            if not self.sieve.readable(COMMIT, [commit], self.placed):
+            if not self.sieve.readable(COMMIT, [commit], self.placed, **self.released("oid")):
                 continue
             releases.append(self.commit(commit, position))
             if (change := self.change(commit, position)) is not None:
@@ -259,7 +268,7 @@ class Github:
         for nodes, _ in self.pages(HISTORY, COMMIT, (), branch=branch, since=begin.isoformat() if begin else None):
             wanted = name_of(nodes[0]) if nodes and wanted is None else wanted
             for node in nodes:
-                if self.sieve.fits(COMMIT, node, (lambda each: each["oid"].lower(), parent_of), {}):
+                if self.sieve.fits(COMMIT, node, (lambda each: each["oid"].lower(), parent_of), self.released("oid")):
                     commits[node["oid"]] = node
                 else:
                     hidden.add(name_of(node))
@@ -271,6 +280,10 @@ class Github:
         is_joined = tip is not None and wanted == tip
         is_cut = wanted in hidden or (NAMELESS in hidden and not self.recall.is_sample)
         return line, is_joined, wanted is not None and not is_joined and is_cut
+
+    def released(self, field: str) -> dict[str, Made]:
+        """The key of a release that a field names."""
+        return {"service": lambda _: self.source.owned_service, "version": lambda each: named(each[field])}
 
     def placed(self, commit: Any) -> object:
         """The rows of a commit, wherever it stands."""
@@ -332,7 +345,7 @@ class Github:
         stop, newest = stop_of(mark or {}, self.source.begins_at), None
         found: list[Any] = []
         made = (lambda node: moment(node["createdAt"]), lambda node: self.release(node, {}))
-        for nodes, _ in self.pages(RELEASES, RELEASE, made):
+        for nodes, _ in self.pages(RELEASES, RELEASE, made, about=self.released("tagName")):
             newest = newest or (nodes[0]["createdAt"] if nodes else None)
             fresh = [node for node in nodes if stop is None or node["createdAt"] >= stop]
             found += [node for node in fresh if not node["isDraft"]]
@@ -360,15 +373,18 @@ class Github:
         since = mark.get("updated") or (begin.isoformat() if begin else None)
         labels = list(self.source.incident_labels)
         made = (lambda node: moment(node["updatedAt"]), self.incident)
-        for nodes, _ in self.pages(ISSUES, ISSUE, made, labels=labels, since=since):
+        for nodes, _ in self.pages(ISSUES, ISSUE, made, about={"incident_id": self.issue}, labels=labels, since=since):
             if nodes:
                 since = nodes[-1]["updatedAt"]
             yield Batch({"incidents": [self.incident(node) for node in nodes]}, {"updated": since})
 
+    def issue(self, node: Any) -> str:
+        return f"{self.source.repository}#{named(node['number'])}"
+
     def incident(self, node: Any) -> Record:
         labels = [label["name"] for label in node["labels"]["nodes"]]
         return {
-            "incident_id": f"{self.source.repository}#{node['number']}",
+            "incident_id": self.issue(node),
             "service": self.source.owned_service,
             "started_at": node["createdAt"],
             "resolved_at": node["closedAt"],

@@ -174,7 +174,10 @@ class Jenkins:
             lambda build: moment(instant(build["timestamp"])),
             self.deployment,
         )
-        return self.sieve.readable(LISTED, builds, *made)
+        return self.sieve.readable(LISTED, builds, *made, deployment_id=self.identity)
+
+    def identity(self, build: Any) -> str:
+        return f"{self.source.prefix}/{self.source.job}#{number_of(build['number'])}"
 
     def deployments(self, builds: Sequence[Any]) -> list[Record]:
         """The builds of which it is known what they deploy."""
@@ -190,7 +193,7 @@ class Jenkins:
         users = [cause["userId"] for action in actions for cause in action.get("causes") or () if cause.get("userId")]
         status = "running" if build["building"] else RESULTS.get(build["result"], "cancelled")
         return {
-            "deployment_id": f"{source.prefix}/{source.job}#{build['number']}",
+            "deployment_id": self.identity(build),
             "service": said(given, source.service_parameter) or source.owned_service,
             "environment": said(given, source.environment_parameter) or source.environment,
             "started_at": instant(build["timestamp"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import index
@@ -21,6 +22,7 @@ RULE = "not_as_described"
 SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
 NUMBERS = 2**31  # where counting ends
 LONGEST = 80  # characters of a text that is kept
+LONGEST_KEY = 300
 GAP = (
     "a commit of the main line cannot be read, so that what lies behind it is not known; nothing of the line was read, "
     "which waits until it can."
@@ -91,7 +93,9 @@ class Sieve:
         Parameters
         ----------
         about
-            What else is to be kept of these, such as of what they are items.
+            What else is to be kept of these, such as of what they are items. What is a function of an item is a column
+            of its row's key, by which what the source tells of it later takes the place of what was refused; it is left
+            out where it cannot be made.
         """
         return [item for item in items if self.fits(kind, item, made, about)]
 
@@ -106,9 +110,21 @@ class Sieve:
 
     def put_aside(self, kind: Kind, item: Any, error: Exception, **about: Any) -> None:
         known = {path: value_at(item, path) for path in kind.kept} if isinstance(item, dict) else {"item": word(item)}
-        row = {name: self.as_value(value) for name, value in {**about, **known}.items()}
-        text = as_text(json.dumps(row, ensure_ascii=False)) or ""
+        told = {name: value for name, value in about.items() if not callable(value)}
+        row = {name: self.as_value(value) for name, value in {**told, **known}.items()}
+        text = as_text(json.dumps({**row, **self.keys(item, about)}, ensure_ascii=False)) or ""
         self.waiting.append(Misfit(kind.table, self.cleaned(reason(item, error, row)), text))
+
+    def keys(self, item: Any, about: Mapping[str, Any]) -> dict[str, str]:
+        """The columns of its row's key that can be made."""
+        found = dict[str, str]()
+        for column, make in about.items():
+            if callable(make):
+                with suppress(*SHAPELESS):
+                    found[column] = str(make(item))
+        return {
+            column: text for column, text in found.items() if len(text) <= LONGEST_KEY and self.cleaned(text) == text
+        }
 
     def as_value(self, found: Any) -> Any:
         """What is kept: numbers and short texts; of all else what kind of thing it is, since it may hold names."""
@@ -160,6 +176,19 @@ def moment(text: Any) -> datetime:
     if not EARLIEST <= found.timestamp() <= latest(datetime.now(UTC)):
         raise ValueError("no table takes it")
     return found
+
+
+def named(value: Any) -> str:
+    """What a server calls a thing: a text, or a whole number.
+
+    Raises
+    ------
+    TypeError
+        It is neither, or empty.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or not str(value).strip():
+        raise TypeError("it is no name of a thing")
+    return str(value)
 
 
 def number_of(value: Any) -> int:

@@ -175,7 +175,7 @@ class Pagerduty:
     def readable(self, found: Sequence[Any]) -> list[Any]:
         """The incidents that have an id and a time, and all else as it is described."""
         made = (name_of, lambda each: moment(each["created_at"]), is_merged, self.incident)
-        return self.sieve.readable(INCIDENT, found, *made)
+        return self.sieve.readable(INCIDENT, found, *made, incident_id=lambda each: self.key(name_of(each)))
 
     def batch(self, mark: Mark, found: Sequence[Any], read: datetime | None = None) -> Batch:
         """The incidents' rows, and the mark behind them."""

@@ -133,9 +133,37 @@ def test_a_build_without_actions_is_read_and_one_without_a_time_is_named(tmp_pat
 
     assert test_jenkins.numbers(reader) == [1, 3]
     [(row,)] = reader.rows("select row from raw._quarantine")
-    assert json.loads(row) == {
-        "number": 2, "timestamp": None, "duration": 90_250, "building": False, "result": "SUCCESS"
-    }  # fmt: skip
+    kept = {"number": 2, "timestamp": None, "duration": 90_250, "building": False, "result": "SUCCESS"}
+    assert json.loads(row).items() > kept.items()
+
+
+def test_a_misfit_that_changes_is_one_and_is_gone_once_it_can_be_read(tmp_path: Path):
+    job, reader, counts = test_jenkins.Job(), Reader(tmp_path / "home"), []
+    with serving(Vendor(job.answer)) as vendor:
+        for duration in (5, 6, 6):
+            job.take(test_jenkins.build(1, None), {**test_jenkins.build(2, None), "actions": 7, "duration": duration})
+            counts.append(sum(item.quarantined for item in reader.read(test_jenkins.source(vendor)).items))
+        waiting = reader.rows("select row from raw._quarantine")
+        job.take(test_jenkins.build(2, None))
+        reader.read(test_jenkins.source(vendor))
+
+    assert counts == [1, 1, 0]
+    assert [json.loads(row)["duration"] for (row,) in waiting] == [6]
+    assert reader.rows("from raw._quarantine") == []
+
+
+def test_a_commit_that_is_mended_leaves_the_quarantine(tmp_path: Path):
+    repository, reader = test_github.shop(), Reader(tmp_path / "home")
+    whole = repository.commits[0]
+    repository.commits[0] = {**whole, "parents": None}
+    with serving(Vendor(repository.answer)) as vendor:
+        reader.read(test_github.source(vendor))
+        waiting = reader.rows("from raw._quarantine")
+        repository.commits[0] = whole
+        reader.read(test_github.source(vendor))
+
+    assert len(waiting) == 1
+    assert reader.rows("from raw._quarantine") == []
 
 
 def test_a_running_build_that_cannot_be_read_is_asked_for_again(tmp_path: Path):
@@ -368,7 +396,7 @@ def test_of_a_series_only_the_labels_that_name_its_place_are_kept(tmp_path: Path
 
 def test_a_token_in_the_place_of_an_instant_reaches_no_quarantine(tmp_path: Path):
     job, reader = test_jenkins.Job(), Reader(tmp_path / "home")
-    for number in range(1, 90):
+    for number in range(150, 215):
         job.take({**test_jenkins.build(number, "SUCCESS"), "timestamp": "x" * number + TOKEN})
     with serving(Vendor(job.answer)) as vendor:
         report = reader.read(test_jenkins.source(vendor))
