@@ -224,6 +224,25 @@ def test_an_instant_that_is_none_shuts_no_source(tmp_path: Path, when: str):
     assert len(reader.rows("from raw.deployments")) == 6
 
 
+def test_misfits_of_several_stretches_are_told_as_one_sum(tmp_path: Path):
+    began = [test_pagerduty.ago(days=80, minutes=-minute) for minute in range(5_400)]
+    account = test_pagerduty.Account(
+        [
+            test_pagerduty.incident(
+                f"P{place:04}", at, None if place % 2 else at, **({} if place % 2 else {"service": 7})
+            )
+            for place, at in enumerate(began)
+        ]
+    )
+    reader = Reader(tmp_path / "home")
+    with serving(Vendor(account.answer)) as vendor:
+        report = reader.read(test_pagerduty.source(vendor))
+
+    assert len(reader.rows("select distinct load_id from raw._loads")) == 2
+    [told] = [warning for warning in report.warnings if " quarantined, the first: " in warning]
+    assert ": 2,700 of 5,400 rows quarantined, the first: " in told
+
+
 def test_what_begins_at_no_sensible_instant_hides_no_build(tmp_path: Path):
     job, reader = test_jenkins.Job(), Reader(tmp_path / "home")
     job.take(test_jenkins.build(1, "SUCCESS"), {**test_jenkins.build(2, "SUCCESS"), "timestamp": 0})
