@@ -142,7 +142,7 @@ def connect_answer(
                 *wrote(str(written) if written else None, is_new=is_new, is_open=is_open),
             ]
         ),
-        warnings=(*look.warnings, *vain_keys(source, look), *([] if rows else nothing_said(source))),
+        warnings=(*look.warnings, *vain_keys(source, look), *misfits_said(source, look), *nothing_said(source, look)),
     )
 
 
@@ -196,8 +196,19 @@ def shortened(names: Sequence[str]) -> str:
     return listing([*names[:SHOWN_KEYS], *([f"{more:,} more"] if more > 0 else [])])
 
 
-def nothing_said(source: RemoteSource) -> list[str]:
-    """What was asked that nothing came of, and what to look at."""
+def misfits_said(source: RemoteSource, look: Look) -> list[str]:
+    """How much of what was read first could not be read, and why the first could not."""
+    if not look.misfits:
+        return []
+    count = plural(len(look.misfits), "item")
+    told = f"{count} could not be read, the first: {look.misfits[0].reason}"
+    return [f"{source.label}: {told}. They would be set aside, and the others read."]
+
+
+def nothing_said(source: RemoteSource, look: Look) -> list[str]:
+    """What was asked that nothing came of, and what to look at; nothing where something did, if only misfits."""
+    if any(look.rows.values()) or look.misfits:
+        return []
     since = f" from {source.since} on" if source.since else ""
     return [
         f"{source.label}: nothing was found{since}, though nothing was refused. If there should be something, check "

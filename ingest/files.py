@@ -282,11 +282,17 @@ def warn_of_rows(report: LoadReport, offences: dict[int, list[str]], strict: boo
             )
     bad = [item for item in report.items if item.quarantined]
     for item, reasons in zip(bad, offences.values(), strict=True):
+        item.reason = reasons[0]
+    report.warnings += quarantine_told(report.items)
+
+
+def quarantine_told(items: Sequence[FileLoad]) -> Iterator[str]:
+    """How many rows of each were quarantined, why the first was, and what mends them."""
+    bad = [item for item in items if item.quarantined]
+    for item in bad:
         share = "all" if item.is_all_quarantined else f"{item.quarantined:,} of"
-        report.warnings.append(
-            f"{item.file}: {share} {counted(item.read, 'row')} quarantined, the first: {reasons[0]}."
-        )
-    report.warnings += ways_out(item.path for item in bad)
+        yield f"{item.file}: {share} {counted(item.read, 'row')} quarantined, the first: {item.reason}."
+    yield from ways_out(item.path for item in bad)
 
 
 def counted(count: int, noun: str) -> str:

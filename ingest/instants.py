@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from shipcast.ingest.rules import FIRST_INSTANT
+from shipcast.ingest.rules import AHEAD, FIRST_INSTANT
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = int((datetime.fromisoformat(FIRST_INSTANT).replace(tzinfo=UTC) - EPOCH).total_seconds())
@@ -12,7 +12,7 @@ EARLIEST = int((datetime.fromisoformat(FIRST_INSTANT).replace(tzinfo=UTC) - EPOC
 
 def latest(now: datetime) -> int:
     """The last second that the rules allow, by the wall clock."""
-    return int((now + timedelta(days=1) - EPOCH).total_seconds())
+    return int((now + AHEAD - EPOCH).total_seconds())
 
 
 def instant(seconds: int) -> str:

@@ -12,7 +12,10 @@ BY_HAND = "; or correct what `shipcast quarantine export DIR` writes, then: ship
 IN_FILES = "Correct the rows in their files, then: shipcast quarantine retry"
 IN_EXPORTS = "Correct the mapping (its columns, values, zone, time_format) or the export, and load it again"
 BY_SENDER = "Let the sender send them again, corrected: the next `shipcast run` puts them in the place of these"
-AT_SOURCE = "Correct them at the source, whose next reading puts them in the place of these"
+AT_SOURCE = (
+    "Correct them at the source: what its next reading still comes upon takes the place of these; what lies behind "
+    "comes again where its entry is changed (such as its since), by which all is read anew"
+)
 
 
 def is_file(name: str) -> bool:

@@ -32,6 +32,8 @@ class FileLoad:
         Whether only what is new was read, so that nothing new is no surprise.
     settled
         Bad rows that were corrected in an export since they were first refused; they count as unchanged.
+    reason
+        Why the first of its bad rows is one; None: none is.
     """
 
     table: str
@@ -49,6 +51,7 @@ class FileLoad:
     near: dict[str, str] = field(default_factory=dict)
     is_addition: bool = False
     settled: int = 0
+    reason: str | None = None
 
     @property
     def is_all_quarantined(self) -> bool:

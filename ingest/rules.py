@@ -26,6 +26,7 @@ from shipcast.ingest.piece import ORIGIN
 from shipcast.warehouse.tables import Column, Table
 
 FIRST_INSTANT = "2000-01-01"
+AHEAD = timedelta(days=1)  # of the wall clock, that an instant may be
 OFFSET = r"(?:[Zz]|[+-](?:0\d|1[0-8])(?::?[0-5]\d)?)"
 # What DuckDB's cast reads correctly; anything else is rewritten or refused, as the cast also takes 'infinity',
 # 'epoch', names of zones and offsets of 25 hours.
@@ -134,7 +135,7 @@ def column_checks(column: Column, now: datetime) -> Iterator[Check]:
 
 def year_checks(column: Column, now: datetime) -> Iterator[Check]:
     name = column.name
-    last = (now + timedelta(days=1)).isoformat(sep=" ")
+    last = (now + AHEAD).isoformat(sep=" ")
     early = said(name, "is before the year 2000", quote="")
     yield Check("year_out_of_range", name, f"\"{name}\" < timestamp '{FIRST_INSTANT}'", early)
     late = said(name, "lies more than a day in the future", quote="")

@@ -18,19 +18,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
-from operator import index
 from typing import Any
 from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Kind, Sieve, moment
+from shipcast.ingest.remote.misfits import Kind, Sieve, moment, number_of
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.remote.sync_windows import SyncWindow, Target
 from shipcast.ingest.version_history import ROLLBACK_DAYS
@@ -281,11 +280,11 @@ class Argocd:
 
         def made(entry: Any) -> object:
             row = self.synchronisation(application, place, entry)
-            return index(entry["id"]), moment(row["started_at"]), moment(row["finished_at"]), kind_of(entry)
+            return number_of(entry["id"]), moment(row["started_at"]), moment(row["finished_at"]), kind_of(entry)
 
         entries = status_of(application).get("history") or ()
-        named = {"application": name_of(application)}
-        return self.sieve.readable(SYNCHRONISATION, entries, made, **named)
+        about = {"application": name_of(application), "deployment_id": self.starting(application, start_of)}
+        return self.sieve.readable(SYNCHRONISATION, entries, made, **about)
 
     def failures(self, application: Any, place: tuple[str, str]) -> list[Record]:
         """Its last operation, if that failed and can be read."""
@@ -294,8 +293,9 @@ class Argocd:
             return [moment(row["started_at"]) for row in self.failure(application, place, state)]
 
         states = [status_of(application).get("operationState") or {}]
-        named = {"application": name_of(application)}
-        readable = self.sieve.readable(OPERATION, states, made, **named)
+        start = self.starting(application, lambda state: str(state["startedAt"]))
+        about = {"application": name_of(application), "deployment_id": start}
+        readable = self.sieve.readable(OPERATION, states, made, **about)
         return [row for state in readable for row in self.failure(application, place, state)]
 
     def failure(self, application: Any, place: tuple[str, str], state: Any) -> list[Record]:
@@ -323,6 +323,15 @@ class Argocd:
             "version": versions[0] if len(versions) == 1 else None,
             "deployed_by": (by.get("initiatedBy") or {}).get("username") or None,
         }
+
+    def starting(self, application: Any, start: Callable[[Any], str]) -> Callable[[Any], str]:
+        """What an item of it is called that says its start."""
+
+        def identity(item: Any) -> str:
+            moment(start(item))
+            return self.identity(application, start(item))
+
+        return identity
 
     def identity(self, application: Any, start: str) -> str:
         """What a synchronisation is called: by its start, which its history and its operation both have."""

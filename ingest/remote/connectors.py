@@ -33,6 +33,7 @@ def connector(source: Remote, recall: Recall, progress: Progress, patience: Pati
     """
     module = import_module(f"shipcast.ingest.remote.{source.kind}")
     made: Connector = getattr(module, CONNECTORS[source.kind])(source, site_of(source, progress, patience), recall)
+    made.sieve.cleaned = made.site.cleaned
     return made
 
 

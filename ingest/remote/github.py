@@ -21,7 +21,7 @@ from typing import Any
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment
+from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment, named
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GithubSource
@@ -30,6 +30,7 @@ PAGE = 100
 OVERLAP = timedelta(days=1)  # a deployment that has ended may get another status
 UNFINISHED = timedelta(days=30)  # a deployment that has no end by then gets none
 ENDED = {"SUCCESS": "succeeded", "FAILURE": "failed", "ERROR": "failed"}
+NAMELESS = ""  # in the place of the name of a commit that has none
 SEVERITIES = ("sev", "severity", "priority", "p0", "p1", "p2", "p3", "p4")
 REPOSITORY = "repository(owner: $owner, name: $name) { nameWithOwner"
 GIVEN = "$owner: String!, $name: String!, $after: String"
@@ -68,7 +69,7 @@ query({GIVEN}, $labels: [String!], $since: DateTime) {{ {REPOSITORY}
 
 
 DEPLOYMENT = Kind("deployments", ("databaseId", "createdAt", "environment", "state"))
-COMMIT = Kind("changes", ("oid", "committedDate"))
+COMMIT = Kind("releases", ("oid", "committedDate"))
 RELEASE = Kind("releases", ("tagName", "createdAt"))
 ISSUE = Kind("incidents", ("number", "createdAt", "updatedAt"))
 
@@ -146,7 +147,13 @@ class Github:
                 self.warnings.append(warning)
 
     def pages(
-        self, query: str, kind: Kind, made: Sequence[Made], after: str | None = None, **variables: Any
+        self,
+        query: str,
+        kind: Kind,
+        made: Sequence[Made],
+        after: str | None = None,
+        about: Mapping[str, Any] | None = None,
+        **variables: Any,
     ) -> Iterator[tuple[list[Any], str | None]]:
         """Each page's nodes of which all of `made` can be made, with the cursor behind it; None: it is the last."""
         while True:
@@ -159,7 +166,7 @@ class Github:
             after = found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
             if found["pageInfo"]["hasNextPage"] and not after:
                 raise AnswerUnusable(f"{self.site.name}: GitHub says that there is more, and not where.")
-            yield self.sieve.readable(kind, found["nodes"], *made), after
+            yield self.sieve.readable(kind, found["nodes"], *made, **(about or {})), after
             if after is None:
                 return
 
@@ -179,7 +186,7 @@ class Github:
         """One walk from the newest deployment, or from where it was cut off, down to what is known and has ended."""
         walk = walk or {"after": None, "newest": None, "open": None, "stop": stop_of(mark, self.source.begins_at)}
         made = (lambda node: moment(node["createdAt"]), self.deployment)
-        for nodes, after in self.pages(DEPLOYMENTS, DEPLOYMENT, made, walk["after"]):
+        for nodes, after in self.pages(DEPLOYMENTS, DEPLOYMENT, made, walk["after"], {"deployment_id": self.identity}):
             fresh = [node for node in nodes if walk["stop"] is None or node["createdAt"] >= walk["stop"]]
             rows = [self.deployment(node) for node in fresh]
             running = [node["createdAt"] for node, row in zip(fresh, rows, strict=True) if row["status"] == "running"]
@@ -195,6 +202,9 @@ class Github:
             if is_over:
                 return
 
+    def identity(self, node: Any) -> str:
+        return f"{self.source.prefix}-{named(node['databaseId'])}"
+
     def deployment(self, node: Any) -> Record:
         statuses = sorted(node["statuses"]["nodes"], key=lambda status: status["createdAt"])
         ends = [status for status in statuses if status["state"] in ENDED]
@@ -206,7 +216,7 @@ class Github:
         ref = node.get("ref") or {}
         ended_by = "failed" if "failed" in outcomes else "succeeded" if outcomes else None
         return {
-            "deployment_id": f"{self.source.prefix}-{node['databaseId']}",
+            "deployment_id": self.identity(node),
             "service": self.source.owned_service,
             "environment": node["environment"],
             "started_at": begins[0] if begins else node["createdAt"],
@@ -220,8 +230,8 @@ class Github:
     def mainline(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `tip`, the newest commit of the main line that was read, and `position`, its place on it."""
         mark = mark or {}
-        line, is_joined = self.line(mark.get("tip"))
-        if mark.get("tip") and not is_joined and self.sieve.waiting:
+        line, is_joined, is_cut = self.line(mark.get("tip"))
+        if is_cut:
             self.warnings.append(f"{self.site.name}: {GAP}")
             return
         is_anew = bool(mark.get("tip")) and not is_joined
@@ -232,7 +242,7 @@ class Github:
         base = mark.get("position", 0) if is_joined else 0
         changes, releases = [], []
         for position, commit in enumerate(reversed(line), start=base + 1):
-            if not self.sieve.readable(COMMIT, [commit], self.placed):
+            if not self.sieve.readable(COMMIT, [commit], self.placed, **self.released("oid")):
                 continue
             releases.append(self.commit(commit, position))
             if (change := self.change(commit, position)) is not None:
@@ -244,23 +254,36 @@ class Github:
                 is_anew,
             )
 
-    def line(self, tip: str | None) -> tuple[list[Any], bool]:
-        """The main line's commits, newest first, down to a commit that is known; and whether it was met."""
+    def line(self, tip: str | None) -> tuple[list[Any], bool, bool]:
+        """The main line's commits, newest first, down to a known one; whether that was met, and whether it is cut.
+
+        It is cut where the next commit cannot be read so far as to say what lies behind it, or may be such a one.
+        """
         begin = self.source.begins_at
         commits: dict[str, Any] = {}
+        hidden: set[str] = set()
         line: list[Any] = []
         wanted: str | None = None
         branch = self.source.branch or "HEAD"
-        made = (lambda node: node["oid"].lower(), parent_of)
-        for nodes, _ in self.pages(HISTORY, COMMIT, made, branch=branch, since=begin.isoformat() if begin else None):
-            wanted = wanted or (nodes[0]["oid"] if nodes else None)
-            commits.update((node["oid"], node) for node in nodes)
+        for nodes, _ in self.pages(HISTORY, COMMIT, (), branch=branch, since=begin.isoformat() if begin else None):
+            wanted = name_of(nodes[0]) if nodes and wanted is None else wanted
+            for node in nodes:
+                if self.sieve.fits(COMMIT, node, (lambda each: each["oid"].lower(), parent_of), self.released("oid")):
+                    commits[node["oid"]] = node
+                else:
+                    hidden.add(name_of(node))
             while wanted is not None and wanted != tip and wanted in commits:
                 line.append(commits.pop(wanted))
                 wanted = parent_of(line[-1])
-            if wanted is None or wanted == tip or self.recall.is_sample:
+            if wanted is None or wanted == tip or wanted in hidden or self.recall.is_sample:
                 break
-        return line, tip is not None and wanted == tip
+        is_joined = tip is not None and wanted == tip
+        is_cut = wanted in hidden or (NAMELESS in hidden and not self.recall.is_sample)
+        return line, is_joined, wanted is not None and not is_joined and is_cut
+
+    def released(self, field: str) -> dict[str, Made]:
+        """The key of a release that a field names."""
+        return {"service": lambda _: self.source.owned_service, "version": lambda each: named(each[field])}
 
     def placed(self, commit: Any) -> object:
         """The rows of a commit, wherever it stands."""
@@ -322,7 +345,7 @@ class Github:
         stop, newest = stop_of(mark or {}, self.source.begins_at), None
         found: list[Any] = []
         made = (lambda node: moment(node["createdAt"]), lambda node: self.release(node, {}))
-        for nodes, _ in self.pages(RELEASES, RELEASE, made):
+        for nodes, _ in self.pages(RELEASES, RELEASE, made, about=self.released("tagName")):
             newest = newest or (nodes[0]["createdAt"] if nodes else None)
             fresh = [node for node in nodes if stop is None or node["createdAt"] >= stop]
             found += [node for node in fresh if not node["isDraft"]]
@@ -350,20 +373,29 @@ class Github:
         since = mark.get("updated") or (begin.isoformat() if begin else None)
         labels = list(self.source.incident_labels)
         made = (lambda node: moment(node["updatedAt"]), self.incident)
-        for nodes, _ in self.pages(ISSUES, ISSUE, made, labels=labels, since=since):
+        for nodes, _ in self.pages(ISSUES, ISSUE, made, about={"incident_id": self.issue}, labels=labels, since=since):
             if nodes:
                 since = nodes[-1]["updatedAt"]
             yield Batch({"incidents": [self.incident(node) for node in nodes]}, {"updated": since})
 
+    def issue(self, node: Any) -> str:
+        return f"{self.source.repository}#{named(node['number'])}"
+
     def incident(self, node: Any) -> Record:
         labels = [label["name"] for label in node["labels"]["nodes"]]
         return {
-            "incident_id": f"{self.source.repository}#{node['number']}",
+            "incident_id": self.issue(node),
             "service": self.source.owned_service,
             "started_at": node["createdAt"],
             "resolved_at": node["closedAt"],
             "severity": severity_of(labels),
         }
+
+
+def name_of(commit: Any) -> str:
+    """A commit's name; `NAMELESS`, if it has none that can be read."""
+    found = commit.get("oid") if isinstance(commit, dict) else None
+    return found if isinstance(found, str) else NAMELESS
 
 
 def parent_of(commit: Any) -> str | None:

@@ -27,7 +27,7 @@ from urllib.parse import quote
 from shipcast.ingest.errors import AnswerUnusable, NothingThere
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment
+from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment, named
 from shipcast.ingest.remote.site import Reply, Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GitlabSource
@@ -47,7 +47,7 @@ query($path: ID!, $iids: [String!]) {{ project(fullPath: $path) {{
 
 
 DEPLOYMENT = Kind("deployments", ("id", "status", "created_at", "updated_at"))
-COMMIT = Kind("changes", ("id", "committed_date"))
+COMMIT = Kind("releases", ("id", "committed_date"))
 MERGE_REQUEST = Kind("changes", ("iid", "created_at", "merged_at", "updated_at"))
 RELEASE = Kind("releases", ("tag_name", "created_at"))
 INCIDENT = Kind("incidents", ("iid", "state", "created_at", "closed_at", "updated_at"))
@@ -113,13 +113,15 @@ class Gitlab:
             raise AnswerUnusable(f"{self.site.name}: GitLab answers with something that is no list.")
         return reply.data
 
-    def walk(self, path: str, kind: Kind, made: Made, after: str, **parameters: Any) -> Iterator[list[Any]]:
+    def walk(
+        self, path: str, kind: Kind, made: Made, after: str, about: Mapping[str, Made], **parameters: Any
+    ) -> Iterator[list[Any]]:
         """What was changed at an instant or later, in that order, page by page, without what the page before had."""
         page, before = 1, list[Any]()
         while True:
             reply = self.asked(path, order_by="updated_at", sort="asc", updated_after=after, page=page, **parameters)
             given = self.rows(reply)
-            rows = self.sieve.readable(kind, given, lambda row: moment(row["updated_at"]), made)
+            rows = self.sieve.readable(kind, given, lambda row: moment(row["updated_at"]), made, **about)
             yield [row for row in rows if row not in before]
             if reply.next_page is None or not given:
                 return
@@ -128,28 +130,33 @@ class Gitlab:
             after, page = (after, page + 1) if instant(last) <= instant(after) else (last, 1)
 
     def changed(
-        self, path: str, kind: Kind, made: Made, mark: Mark | None, **parameters: Any
+        self, path: str, kind: Kind, made: Made, mark: Mark | None, about: Mapping[str, Made], **parameters: Any
     ) -> Iterator[tuple[list[Any], Mark]]:
         """What was changed since a mark, each page with the next one: `updated`, the last change that was read."""
         known = (mark or {}).get("updated")
         begin = instant(known) - OVERLAP if known else self.source.begins_at
-        for rows in self.walk(path, kind, made, text_of(begin) if begin else BEGINNING, **parameters):
+        for rows in self.walk(path, kind, made, text_of(begin) if begin else BEGINNING, about, **parameters):
             known = max([*filter(None, [known]), *(row["updated_at"] for row in rows)], key=instant, default=None)
             yield rows, {"updated": known}
 
     def deployments(self, mark: Mark | None) -> Iterator[Batch]:
         if not self.has("builds") or not self.has("environments"):
             return
-        for nodes, then in self.changed("deployments", DEPLOYMENT, self.deployment, mark):
+        for nodes, then in self.changed(
+            "deployments", DEPLOYMENT, self.deployment, mark, {"deployment_id": self.identity}
+        ):
             begun = [node for node in nodes if node["status"] in ENDED or node["status"] in UNDER_WAY]
             yield Batch({"deployments": [self.deployment(node) for node in begun]}, then)
+
+    def identity(self, node: Any) -> str:
+        return f"{self.source.prefix}-{named(node['id'])}"
 
     def deployment(self, node: Any) -> Record:
         job, status = node.get("deployable") or {}, node["status"]
         end = (job.get("finished_at") if job else node["updated_at"]) if status in ENDED else None
         start = job.get("started_at") or node["created_at"]
         return {
-            "deployment_id": f"{self.source.prefix}-{node['id']}",
+            "deployment_id": self.identity(node),
             "service": self.source.owned_service,
             "environment": (node.get("environment") or {}).get("name"),
             "started_at": min(filter(None, [start, end]), key=instant),  # it may be made after its job has ended
@@ -164,7 +171,7 @@ class Gitlab:
         """Mark: `tip`, the newest commit of the main line that was read, and `position`, its place on it."""
         mark = mark or {}
         line, is_joined, now = self.line(mark.get("tip"))
-        if mark.get("tip") and not is_joined and self.sieve.waiting:
+        if not is_joined and self.sieve.waiting and (mark.get("tip") or not line):
             self.warnings.append(f"{self.site.name}: {GAP}")
             return
         requests = self.merge_requests(line)
@@ -188,9 +195,12 @@ class Gitlab:
         if not self.branch or not self.has("repository"):
             return [], True, datetime.now(UTC)
         head = self.asked("repository/commits", ref_name=self.branch, per_page=1)
-        newest, found = self.sieve.readable(COMMIT, self.rows(head), lambda commit: commit["id"].lower()), list[Any]()
+        newest, found = (
+            self.sieve.readable(COMMIT, self.rows(head), lambda commit: commit["id"].lower(), **self.released("id")),
+            list[Any](),
+        )
         if not newest or newest[0]["id"] == tip:
-            return [], True, told_at(head)
+            return [], not self.sieve.waiting, told_at(head)
         for commit in self.down_from(newest[0]["id"]):
             if commit["id"] == tip:
                 return found[::-1], True, told_at(head)
@@ -205,7 +215,7 @@ class Gitlab:
             reply = self.asked(
                 "repository/commits", ref_name=head, first_parent="true", with_stats="true", since=since, page=page
             )
-            yield from self.sieve.readable(COMMIT, self.rows(reply), self.placed)
+            yield from self.sieve.readable(COMMIT, self.rows(reply), self.placed, **self.released("id"))
             page, is_over = page + 1, reply.next_page is None or self.recall.is_sample
 
     def merge_requests(self, line: Sequence[Any]) -> dict[str, dict[str, Any]]:
@@ -215,7 +225,9 @@ class Gitlab:
         commits, found = {commit["id"] for commit in line}, dict[str, dict[str, Any]]()
         begin = min(instant(commit["committed_date"]) for commit in line) - OVERLAP
         wanted = {"state": "merged", "scope": "all", "target_branch": self.branch}
-        for nodes in self.walk("merge_requests", MERGE_REQUEST, self.merged, text_of(begin), **wanted):
+        for nodes in self.walk(
+            "merge_requests", MERGE_REQUEST, self.merged, text_of(begin), {"change_id": self.request}, **wanted
+        ):
             for node in nodes:
                 merged = commits & {node.get("merge_commit_sha"), node.get("squash_commit_sha")}
                 found.update((sha, node) for sha in merged)
@@ -229,7 +241,10 @@ class Gitlab:
             wanted = {"path": self.project["path_with_namespace"], "iids": numbers[begin : begin + DETAILED]}
             nodes = self.queried(DETAILS, wanted)["mergeRequests"]["nodes"]
             for node in self.sieve.readable(
-                MERGE_REQUEST, nodes, lambda node: self.merged({**by_number[str(node["iid"])], "details": node})
+                MERGE_REQUEST,
+                nodes,
+                lambda node: self.merged({**by_number[str(int(node["iid"]))], "details": node}),
+                change_id=self.request,
             ):
                 by_number[str(node["iid"])]["details"] = node
 
@@ -248,6 +263,10 @@ class Gitlab:
                 next_step=self.site.advice,
             )
         return project
+
+    def released(self, field: str) -> dict[str, Made]:
+        """The key of a release that a field names."""
+        return {"service": lambda _: self.source.owned_service, "version": lambda each: named(each[field])}
 
     def placed(self, commit: Any) -> object:
         """The rows of a commit, wherever it stands."""
@@ -286,12 +305,15 @@ class Gitlab:
             **place,
         }
 
+    def request(self, request: Any) -> str:
+        return f"{self.source.project}!{named(request['iid'])}"
+
     def merge_request(self, request: Any, commit: Any) -> dict[str, Any]:
         details, author = request.get("details") or {}, (request.get("author") or {}).get("username")
         stats = details.get("diffStatsSummary") or {}
         written = [node["authoredDate"] for node in (details.get("commits") or {}).get("nodes") or ()]
         return {
-            "change_id": f"{self.source.project}!{request['iid']}",
+            "change_id": self.request(request),
             "service": self.source.owned_service,
             "authored_at": min([request["created_at"], *filter(None, written)], key=instant),
             "merged_at": request.get("merged_at") or commit["committed_date"],
@@ -313,7 +335,11 @@ class Gitlab:
         while not is_over:
             reply = self.asked("releases", order_by="created_at", sort="desc", page=page)
             nodes = self.sieve.readable(
-                RELEASE, self.rows(reply), lambda node: moment(node["created_at"]), lambda node: self.release(node, {})
+                RELEASE,
+                self.rows(reply),
+                lambda node: moment(node["created_at"]),
+                lambda node: self.release(node, {}),
+                **self.released("tag_name"),
             )
             fresh = [node for node in nodes if stop is None or instant(node["created_at"]) >= stop]
             found += [node for node in fresh if not node.get("upcoming_release")]
@@ -337,13 +363,18 @@ class Gitlab:
     def incidents(self, mark: Mark | None) -> Iterator[Batch]:
         if not self.has("issues"):
             return
-        for nodes, then in self.changed("issues", INCIDENT, self.incident, mark, issue_type="incident", scope="all"):
+        for nodes, then in self.changed(
+            "issues", INCIDENT, self.incident, mark, {"incident_id": self.issue}, issue_type="incident", scope="all"
+        ):
             yield Batch({"incidents": [self.incident(node) for node in nodes]}, then)
+
+    def issue(self, node: Any) -> str:
+        return f"{self.source.project}#{named(node['iid'])}"
 
     def incident(self, node: Any) -> Record:
         severity = str(node.get("severity") or "").lower()
         return {
-            "incident_id": f"{self.source.project}#{node['iid']}",
+            "incident_id": self.issue(node),
             "service": self.source.owned_service,
             "started_at": node["created_at"],
             "resolved_at": node["closed_at"] if node["state"] == "closed" else None,

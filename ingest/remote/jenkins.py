@@ -23,13 +23,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from operator import index, itemgetter
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import Kind, Sieve
+from shipcast.ingest.remote.misfits import Kind, Sieve, moment, number_of
 from shipcast.ingest.remote.site import Site
 from shipcast.settings.secrets import secret
 from shipcast.settings.sources import JenkinsSource
@@ -90,7 +90,7 @@ class Jenkins:
     def checked(self, mark: Mark) -> Mark:
         """The mark, or that of a beginning where the job was made anew and counts from 1 again."""
         following = self.asked("", "nextBuildNumber").get("nextBuildNumber")
-        if not isinstance(following, int) or following > mark["newest"]:
+        if isinstance(following, bool) or not isinstance(following, int) or following > mark["newest"]:
             return mark
         return self.beginning()
 
@@ -118,8 +118,8 @@ class Jenkins:
         begin, last, running, is_over = walk["begin"], walk["last"], [*mark["open"]], False
         top = (walk["newest"], walk.get("at"))
         while not is_over:
-            page, is_full = self.page(begin)
-            if begin and last and (page[0]["number"] < last if page else not is_full):
+            page, given = self.page(begin)
+            if begin and last and is_apart(page, given, last):
                 begin = max(0, begin - PAGE)
                 continue
             mark = self.recognised(mark, page)
@@ -128,7 +128,10 @@ class Jenkins:
             running += [build["number"] for build in fresh if build["building"]]
             top = max([top, *((build["number"], build["timestamp"]) for build in fresh)], key=itemgetter(0))
             last = fresh[-1]["number"] if fresh else last
-            begin, is_over = begin + PAGE - 1, not is_full or any(self.is_known(build, mark) for build in page[-1:])
+            begin, is_over = (
+                begin + PAGE - 1,
+                len(given) < PAGE or any(self.is_known(build, mark) for build in page[-1:]),
+            )
             newest, at = max((mark["newest"], mark["at"]), top, key=itemgetter(0))
             known = {"newest": newest, "at": at, "open": [*running], "walk": None}
             rest = {"begin": begin, "last": last, "newest": top[0], "at": top[1]}
@@ -159,14 +162,22 @@ class Jenkins:
         if len(running) < len(mark["open"]):
             yield Batch({"deployments": self.deployments(builds)}, {**mark, "open": running})
 
-    def page(self, begin: int) -> tuple[list[Any], bool]:
-        """The builds at these places of Jenkins' list that can be read, newest first; whether there is one at each."""
+    def page(self, begin: int) -> tuple[list[Any], list[Any]]:
+        """The builds at these places of Jenkins' list that can be read, newest first, and all that it gives there."""
         builds = self.asked("", f"allBuilds[{BUILD}]{{{begin},{begin + PAGE}}}").get("allBuilds")
         found = builds if isinstance(builds, list) else []
-        return self.readable(found), len(found) == PAGE
+        return self.readable(found), found
 
     def readable(self, builds: Sequence[Any]) -> list[Any]:
-        return self.sieve.readable(LISTED, builds, lambda build: index(build["number"]), self.deployment)
+        made = (
+            lambda build: number_of(build["number"]),
+            lambda build: moment(instant(build["timestamp"])),
+            self.deployment,
+        )
+        return self.sieve.readable(LISTED, builds, *made, deployment_id=self.identity)
+
+    def identity(self, build: Any) -> str:
+        return f"{self.source.prefix}/{self.source.job}#{number_of(build['number'])}"
 
     def deployments(self, builds: Sequence[Any]) -> list[Record]:
         """The builds of which it is known what they deploy."""
@@ -182,7 +193,7 @@ class Jenkins:
         users = [cause["userId"] for action in actions for cause in action.get("causes") or () if cause.get("userId")]
         status = "running" if build["building"] else RESULTS.get(build["result"], "cancelled")
         return {
-            "deployment_id": f"{source.prefix}/{source.job}#{build['number']}",
+            "deployment_id": self.identity(build),
             "service": said(given, source.service_parameter) or source.owned_service,
             "environment": said(given, source.environment_parameter) or source.environment,
             "started_at": instant(build["timestamp"]),
@@ -203,6 +214,11 @@ class Jenkins:
             and any(url.removesuffix(".git").endswith(end) for url in action.get("remoteUrls") or [""])
         }
         return commits.pop() if len(commits) == 1 else None
+
+
+def is_apart(page: Sequence[Any], given: Sequence[Any], last: int) -> bool:
+    """Whether a page does not reach up to the last build that was read; where its first cannot be read, it does."""
+    return page[0]["number"] < last if page and page[0] is given[0] else not given
 
 
 def said(given: Mapping[str, Any], parameter: str | None) -> str | None:

@@ -42,7 +42,7 @@ class Batch:
 
     @property
     def size(self) -> int:
-        return sum(len(rows) for rows in self.rows.values())
+        return sum(len(rows) for rows in self.rows.values()) + len(self.misfits)
 
 
 @dataclass(frozen=True)

@@ -69,19 +69,26 @@ class Pagerduty:
     def incidents(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `read`, up to when incidents have been read; `open`, the ids of those that have no end yet."""
         if mark is None:
-            first, given, _ = self.page(0, limit=1, **ALL)
-            if given and not first:
-                first, _, _ = self.page(0, **ALL)
-            if not first:
+            if (oldest := self.oldest()) is None:
                 yield Batch({"incidents": []}, {})
                 return
-            mark = {"read": text_of(self.not_before(instant(first[0]))), "open": []}
+            mark = {"read": text_of(self.not_before(instant(oldest))), "open": []}
         else:
             mark = {**mark, "read": text_of(self.clocks.pulled_back(datetime.fromisoformat(mark["read"])))}
             for batch in self.unresolved(mark):
                 mark = batch.mark
                 yield batch
         yield from self.walked(mark)
+
+    def oldest(self) -> Any | None:
+        """The oldest incident that can be read; None: there is none."""
+        offset, limit, has_more = 0, 1, True
+        while has_more and offset + limit <= DEEPEST:
+            found, given, has_more = self.page(offset, limit=limit, **ALL)
+            if found:
+                return found[0]
+            offset, limit, has_more = offset + given, PAGE, has_more and given > 0
+        return None
 
     def walked(self, mark: Mark) -> Iterator[Batch]:
         """All that began from a little before `read` on, oldest first."""
@@ -167,8 +174,8 @@ class Pagerduty:
 
     def readable(self, found: Sequence[Any]) -> list[Any]:
         """The incidents that have an id and a time, and all else as it is described."""
-        made = (lambda each: quote(each["id"]), lambda each: moment(each["created_at"]), is_merged, self.incident)
-        return self.sieve.readable(INCIDENT, found, *made)
+        made = (name_of, lambda each: moment(each["created_at"]), is_merged, self.incident)
+        return self.sieve.readable(INCIDENT, found, *made, incident_id=lambda each: self.key(name_of(each)))
 
     def batch(self, mark: Mark, found: Sequence[Any], read: datetime | None = None) -> Batch:
         """The incidents' rows, and the mark behind them."""
@@ -202,6 +209,19 @@ class Pagerduty:
     def not_before(self, moment: datetime) -> datetime:
         """The moment, or the first that is wanted."""
         return max(moment, self.source.begins_at or moment)
+
+
+def name_of(found: Any) -> str:
+    """What PagerDuty calls an incident.
+
+    Raises
+    ------
+    TypeError
+        It is no text, or an empty one.
+    """
+    if not isinstance(found["id"], str) or not found["id"].strip():
+        raise TypeError("its id is no text")
+    return str(found["id"])
 
 
 def is_merged(found: Any) -> bool:

@@ -21,13 +21,14 @@ from typing import Any
 
 from shipcast.ingest.errors import AnswerUnusable, QueryRefused
 from shipcast.ingest.headers import clipped
+from shipcast.ingest.json_records import value_at
 from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
 from shipcast.ingest.remote.misfits import SHAPELESS, Kind, Sieve
 from shipcast.ingest.remote.site import Site
 from shipcast.settings.sources import PrometheusSource, name_here
 
-SERIES, SAMPLE = Kind("load", ("metric",)), Kind("load")
+SAMPLE = Kind("load")
 FIRST = timedelta(days=90)  # how far back a first reading goes, unless the settings say; how much is kept, it finds out
 WINDOW = timedelta(days=7)  # of one request: at the shortest step 10,080 samples a series, of the 11,000 allowed
 SHORTEST = timedelta(days=1)  # of a request that is cut, where the server finds one too large
@@ -52,6 +53,8 @@ class Prometheus:
         self.step = timedelta(minutes=self.source.step_minutes)
         self.size = max(WINDOW, self.step)
         self.is_nameless_told = False
+        asked = (self.source.service_label, self.source.environment_label)
+        self.labels = tuple(f"metric.{label}" for label in asked if label)  # the others may name people
         self.clocks = Clocks(self.site.name, self.warnings)
         self.site.counts_same = False  # stretches of time in which there is nothing are answered alike
 
@@ -144,7 +147,7 @@ class Prometheus:
         for words in answer.get("warnings") or ():
             if (told := f"{self.site.name} says: {clipped(self.site.cleaned(str(words)), 200)}.") not in self.warnings:
                 self.warnings.append(told)
-        return self.sieve.readable(SERIES, found, labels_of, samples_of)
+        return self.sieve.readable(Kind("load", self.labels), found, labels_of, samples_of)
 
     def rows(self, found: Sequence[Any], begin: datetime, end: datetime) -> list[Record]:
         """One row for each service, environment and interval from `begin` to `end` that has a number."""
@@ -185,10 +188,15 @@ class Prometheus:
             try:
                 at, value = datetime.fromtimestamp(float(sample[0]), UTC), float(sample[1])
             except SHAPELESS as error:
-                self.sieve.put_aside(SAMPLE, sample, error, metric=labels_of(series))
+                self.sieve.put_aside(SAMPLE, sample, error, **self.told(series, sample))
                 continue
             if math.isfinite(value):
                 yield at, value
+
+    def told(self, series: Any, sample: Any) -> dict[str, Any]:
+        """Of which series a sample is, and of which time."""
+        at = sample[0] if isinstance(sample, list) and sample else None
+        return {**{label: value_at(series, label) for label in self.labels}, "at": at}
 
     def tell_nameless(self, labels: Sequence[str]) -> None:
         """Say once which labels might say the service, where the one that should does not."""

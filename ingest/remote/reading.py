@@ -22,7 +22,7 @@ import polars as pl
 
 from shipcast.ingest.cursors import Cursor, cursor_of, keep
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
-from shipcast.ingest.files import COUNTS, counted, load_parts, silent
+from shipcast.ingest.files import COUNTS, counted, load_parts, quarantine_told, silent
 from shipcast.ingest.json_records import as_text
 from shipcast.ingest.merging import same
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
@@ -257,9 +257,7 @@ class RemoteReading:
     def misfits(self, listing: Listing) -> list[Misfit]:
         """What the connector set aside, but what was set aside before: the same is listed again and again."""
         fresh = list[Misfit]()
-        for one in self.connector.sieve.emptied():
-            cleaned = self.connector.site.cleaned
-            found = replace(one, row=cleaned(one.row), reason=cleaned(one.reason))
+        for found in self.connector.sieve.emptied():
             known = (found.table, self.name(listing), found.row)
             if known not in self.set_aside:
                 self.set_aside.add(known)
@@ -365,7 +363,8 @@ def joined(batches: Sequence[Batch]) -> Batch:
 
 
 def add(total: LoadReport, report: LoadReport) -> None:
-    """Count one stretch's loads to those before; of what dangles the newest count stands."""
+    """Count one stretch's loads to those before; of what dangles the newest count stands, of what is bad the sum."""
+    partial_told = {*quarantine_told(total.items), *quarantine_told(report.items)}
     for item in report.items:
         same_part = (each for each in total.items if (each.table, each.path) == (item.table, item.path))
         known = next(same_part, None)
@@ -375,7 +374,8 @@ def add(total: LoadReport, report: LoadReport) -> None:
             count(known, item)
     stale = tuple(f"{where}: " for where in report.dangling)
     kept = [warning for warning in total.warnings if not (stale and warning.startswith(stale))]
-    total.warnings[:] = [*kept, *(warning for warning in report.warnings if warning not in kept)]
+    told = [*kept, *(warning for warning in report.warnings if warning not in kept)]
+    total.warnings[:] = [*(warning for warning in told if warning not in partial_told), *quarantine_told(total.items)]
     total.dangling.update(report.dangling)
     total.load_id = report.load_id
 
@@ -383,6 +383,7 @@ def add(total: LoadReport, report: LoadReport) -> None:
 def count(known: FileLoad, item: FileLoad) -> None:
     for name in (*COUNTS, "settled"):
         setattr(known, name, getattr(known, name) + getattr(item, name))
+    known.reason = known.reason or item.reason
 
 
 def tell_stored(error: ShipcastError, report: LoadReport) -> None:
@@ -436,12 +437,15 @@ class Look:
         Those that it has, by `service` and `environment`, where it can tell and the source gives names to some.
     warnings
         What its connector has to say.
+    misfits
+        What of that it read for these could not be read.
     """
 
     rows: dict[str, list[Record]]
     names: Names
     all_names: Mapping[str, set[str]]
     warnings: Sequence[str] = ()
+    misfits: Sequence[Misfit] = ()
 
 
 def samples(source: Remote, most: int, progress: Progress | None = None, patience: Patience = SHORT) -> Look:
@@ -450,18 +454,19 @@ def samples(source: Remote, most: int, progress: Progress | None = None, patienc
     People are told apart by pseudonyms of this call alone, unless the source names them.
     """
     reader = connector(source, Nothing(), progress or silent, patience)
-    names, found = Names(source, Pseudonyms("")), dict[str, list[Record]]()
+    names, found, misfits = Names(source, Pseudonyms("")), dict[str, list[Record]](), list[Misfit]()
     for listing in reader.listings():
         try:
             batch = next((batch for batch in well_formed(reader.site, listing.read(None)) if batch.size), None)
         except ShipcastError as error:
             error.detail = reader.site.cleaned(error.detail)
             raise
+        misfits += reader.sieve.emptied()
         for table in listing.tables:
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])
     known = all_names(reader) if source.services or source.environments else {}
-    return Look(found, names, known, tuple(map(reader.site.cleaned, reader.warnings)))
+    return Look(found, names, known, tuple(map(reader.site.cleaned, reader.warnings)), tuple(dict.fromkeys(misfits)))
 
 
 def all_names(reader: Connector) -> Mapping[str, set[str]]:

@@ -152,6 +152,18 @@ def test_a_query_that_gives_nothing_is_said_with_its_days_and_written(capsys, pr
     assert [source["query"] for source in sources()] == [QUERY]
 
 
+def test_items_that_cannot_be_read_are_counted_where_nothing_else_is_there(capsys, monkeypatch):
+    monkeypatch.setenv("PAGERDUTY_TOKEN", TOKEN)
+    account = test_pagerduty.busy()
+    account.incidents = [{**each, "service": "text"} for each in account.incidents]
+    with serving(Vendor(account.answer)) as vendor:
+        _, answer = connect(capsys, "pagerduty", "--url", vendor.url, "--dry-run")
+    words = " ".join(answer["warnings"])
+
+    assert "12 items could not be read, the first: id Q000: the server gives an item that is not" in words
+    assert "nothing was refused" not in words
+
+
 def test_series_that_no_label_names_are_said_at_once(capsys, prometheus):
     _, answer = connect(capsys, "prometheus", QUERY, "--url", prometheus.url, "--with", "service_label=app")
 
