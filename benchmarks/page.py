@@ -119,9 +119,10 @@ def reloaded(tab: Page) -> float:
 def changed(tab: Page) -> Iterator[float]:
     """The seconds to all of the page, from the choice of another service on."""
     for number in range(CHANGES):
-        tab.get_by_label("Service", exact=False).first.click()
         option = tab.get_by_role("option").nth(number + 1)
-        option.wait_for()
+        while not option.is_visible():  # a page that still moves shuts the list again
+            tab.get_by_label("Service", exact=False).first.click()
+            tab.wait_for_timeout(QUIET_MS)
         tab.evaluate(WATCH, QUIET_MS)
         option.click()
         yield tab.evaluate("() => window.redrawn")
