@@ -21,7 +21,7 @@ from typing import Any
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment, named
+from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment, named, released
 from shipcast.ingest.remote.site import Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GithubSource
@@ -242,7 +242,7 @@ class Github:
         base = mark.get("position", 0) if is_joined else 0
         changes, releases = [], []
         for position, commit in enumerate(reversed(line), start=base + 1):
-            if not self.sieve.readable(COMMIT, [commit], self.placed, **self.released("oid")):
+            if not self.sieve.readable(COMMIT, [commit], self.placed, **released(self.source.owned_service, "oid")):
                 continue
             releases.append(self.commit(commit, position))
             if (change := self.change(commit, position)) is not None:
@@ -268,7 +268,12 @@ class Github:
         for nodes, _ in self.pages(HISTORY, COMMIT, (), branch=branch, since=begin.isoformat() if begin else None):
             wanted = name_of(nodes[0]) if nodes and wanted is None else wanted
             for node in nodes:
-                if self.sieve.fits(COMMIT, node, (lambda each: each["oid"].lower(), parent_of), self.released("oid")):
+                if self.sieve.fits(
+                    COMMIT,
+                    node,
+                    (lambda each: each["oid"].lower(), parent_of),
+                    released(self.source.owned_service, "oid"),
+                ):
                     commits[node["oid"]] = node
                 else:
                     hidden.add(name_of(node))
@@ -280,10 +285,6 @@ class Github:
         is_joined = tip is not None and wanted == tip
         is_cut = wanted in hidden or (NAMELESS in hidden and not self.recall.is_sample)
         return line, is_joined, wanted is not None and not is_joined and is_cut
-
-    def released(self, field: str) -> dict[str, Made]:
-        """The key of a release that a field names."""
-        return {"service": lambda _: self.source.owned_service, "version": lambda each: named(each[field])}
 
     def placed(self, commit: Any) -> object:
         """The rows of a commit, wherever it stands."""
@@ -345,7 +346,7 @@ class Github:
         stop, newest = stop_of(mark or {}, self.source.begins_at), None
         found: list[Any] = []
         made = (lambda node: moment(node["createdAt"]), lambda node: self.release(node, {}))
-        for nodes, _ in self.pages(RELEASES, RELEASE, made, about=self.released("tagName")):
+        for nodes, _ in self.pages(RELEASES, RELEASE, made, about=released(self.source.owned_service, "tagName")):
             newest = newest or (nodes[0]["createdAt"] if nodes else None)
             fresh = [node for node in nodes if stop is None or node["createdAt"] >= stop]
             found += [node for node in fresh if not node["isDraft"]]

@@ -27,7 +27,7 @@ from urllib.parse import quote
 from shipcast.ingest.errors import AnswerUnusable, NothingThere
 from shipcast.ingest.people import is_bot
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
-from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment, named
+from shipcast.ingest.remote.misfits import GAP, Kind, Made, Sieve, moment, named, released
 from shipcast.ingest.remote.site import Reply, Site
 from shipcast.ingest.reverts import is_revert
 from shipcast.settings.sources import GitlabSource
@@ -196,7 +196,12 @@ class Gitlab:
             return [], True, datetime.now(UTC)
         head = self.asked("repository/commits", ref_name=self.branch, per_page=1)
         newest, found = (
-            self.sieve.readable(COMMIT, self.rows(head), lambda commit: commit["id"].lower(), **self.released("id")),
+            self.sieve.readable(
+                COMMIT,
+                self.rows(head),
+                lambda commit: commit["id"].lower(),
+                **released(self.source.owned_service, "id"),
+            ),
             list[Any](),
         )
         if not newest or newest[0]["id"] == tip:
@@ -215,7 +220,9 @@ class Gitlab:
             reply = self.asked(
                 "repository/commits", ref_name=head, first_parent="true", with_stats="true", since=since, page=page
             )
-            yield from self.sieve.readable(COMMIT, self.rows(reply), self.placed, **self.released("id"))
+            yield from self.sieve.readable(
+                COMMIT, self.rows(reply), self.placed, **released(self.source.owned_service, "id")
+            )
             page, is_over = page + 1, reply.next_page is None or self.recall.is_sample
 
     def merge_requests(self, line: Sequence[Any]) -> dict[str, dict[str, Any]]:
@@ -263,10 +270,6 @@ class Gitlab:
                 next_step=self.site.advice,
             )
         return project
-
-    def released(self, field: str) -> dict[str, Made]:
-        """The key of a release that a field names."""
-        return {"service": lambda _: self.source.owned_service, "version": lambda each: named(each[field])}
 
     def placed(self, commit: Any) -> object:
         """The rows of a commit, wherever it stands."""
@@ -339,7 +342,7 @@ class Gitlab:
                 self.rows(reply),
                 lambda node: moment(node["created_at"]),
                 lambda node: self.release(node, {}),
-                **self.released("tag_name"),
+                **released(self.source.owned_service, "tag_name"),
             )
             fresh = [node for node in nodes if stop is None or instant(node["created_at"]) >= stop]
             found += [node for node in fresh if not node.get("upcoming_release")]

@@ -191,6 +191,11 @@ def named(value: Any) -> str:
     return str(value)
 
 
+def released(service: str, field: str) -> dict[str, Made]:
+    """The key of a release of a service that a field names, as `Sieve.readable` wants it."""
+    return {"service": lambda _: service, "version": lambda each: named(each[field])}
+
+
 def number_of(value: Any) -> int:
     """The number of a thing that a server counts.
 

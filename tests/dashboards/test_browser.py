@@ -20,7 +20,7 @@ from shipcast.warehouse.snapshot import POINTER
 STANDARD = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 FIRST = next(iter(PAGES))
 TABS = 60
-DRAWN = "[...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(one => one.querySelector('canvas'))"
+CHARTED = "[...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(one => one.querySelector('canvas'))"
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, addr
         console=lambda one: complaints.append(one.text) if is_complaint(one) else None,
         pageerror=lambda one: complaints.append(str(one)),
     )
-    page.wait_for_function(DRAWN)
+    page.wait_for_function(CHARTED)
 
     found = Axe().run(page, options=STANDARD).response["violations"]
 
@@ -271,5 +271,5 @@ def test_a_window_is_booked_in_three_clicks_and_downloaded_with_one(browser, tra
 
     complaints = []
     outlook = looked_at(browser, url(address, FIRST), pageerror=lambda one: complaints.append(str(one)))
-    outlook.wait_for_function(DRAWN)  # the chart of the week, with another layer for what is booked
+    outlook.wait_for_function(CHARTED)  # the chart of the week, with another layer for what is booked
     assert complaints == []
