@@ -14,7 +14,7 @@ from shipcast.answers.admission import Admission, admission
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, utc
 from shipcast.answers.company import company_constraints, company_rules, known_in
 from shipcast.answers.price_list import Priced, price_list
-from shipcast.answers.pricing import Forecaster, Question, known_change, known_duration
+from shipcast.answers.pricing import Forecaster, Question, forecaster, history_of, known_change, known_duration
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import local_time, plural
 from shipcast.features.history import History
@@ -131,7 +131,7 @@ def outlook(
         The calendar cannot be used.
     """
     reader.check_environment(environment)
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = history_of(reader, environment)
     if service is not None:
         known_change(history, service, None, None, None)
     found = reader.rows(DEPLOYED, service=service, team=team, environment=environment, since=reader.at - RECENT)
@@ -153,7 +153,7 @@ def service_weeks(reader: Reader, history: History, services: Sequence[tuple[str
     """Those of these services, each with how often it was deployed lately."""
     if not services:
         return ()
-    forecaster = Forecaster(history, reader.settings)
+    models = forecaster(reader, history.environment)
     starts = week_starts(reader.at)
     questions = [usual_change(reader, history, name) for name, _ in services]
     rules = company_rules(reader.settings, reader.as_of)
@@ -161,12 +161,12 @@ def service_weeks(reader: Reader, history: History, services: Sequence[tuple[str
     known = known_in(reader)
     weeks = []
     for (name, recent), question, prices in zip(
-        services, questions, price_list(forecaster, questions, starts), strict=True
+        services, questions, price_list(models, questions, starts), strict=True
     ):
         subject = known.subject(name, question.environment, None)
         wanted = Wanted(name, subject, question.duration, question.earliest, question.latest)
         admitted = admission(constraints, wanted, starts)
-        weeks.append(service_week(forecaster, question, recent, prices, admitted))
+        weeks.append(service_week(models, question, recent, prices, admitted))
     return tuple(weeks)
 
 
@@ -177,16 +177,16 @@ def usual_change(reader: Reader, history: History, service: str) -> Question:
 
 
 def service_week(
-    forecaster: Forecaster, question: Question, recent: int, prices: Priced, admitted: Admission
+    models: Forecaster, question: Question, recent: int, prices: Priced, admitted: Admission
 ) -> ServiceWeek:
-    models = forecaster.models(question.change)
+    ground = models.models(question.change).ground
     return ServiceWeek(
         service=question.change.service,
         environment=question.environment,
         business_zone=question.change.zone,
         duration_minutes=question.duration / timedelta(minutes=1),
-        n=models.ground.count,
-        failures=models.ground.failures,
+        n=ground.count,
+        failures=ground.failures,
         recent=recent,
         has_load=prices.has_load,
         hours=hours_of(prices.costs, admitted),

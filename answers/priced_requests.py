@@ -14,7 +14,7 @@ from shipcast.answers.answer import naive
 from shipcast.answers.company import Known
 from shipcast.answers.errors import UnknownName, listed
 from shipcast.answers.price_list import Priced, price_list
-from shipcast.answers.pricing import FARTHEST, Forecaster, Question, known_change
+from shipcast.answers.pricing import FARTHEST, Forecaster, Question, forecaster, history_of, known_change
 from shipcast.answers.reading import Reader
 from shipcast.features.history import History
 from shipcast.models.posterior import Floats
@@ -178,14 +178,13 @@ def forecast_prices(
     places, lacking = by_environment(requests), set()
     asked_of: dict[str, tuple[Forecaster, list[Question]]] = {}
     for name, its in places.items():
-        history = History(reader.connection, reader.at, name, reader.settings.tz)
-        forecaster = Forecaster(history, reader.settings)
+        history, models = history_of(reader, name), forecaster(reader, name)
         questions = [question(reader, history, requests[place], grid) for place in its]
-        lacking |= {one.change.service for one in questions if not forecaster.load(one.change).is_known}
-        asked_of[name] = forecaster, questions
+        lacking |= {one.change.service for one in questions if not models.load(one.change).is_known}
+        asked_of[name] = models, questions
     found: dict[int, Priced] = {}
-    for name, (forecaster, questions) in asked_of.items():
-        priced = price_list(forecaster, questions, grid.starts, is_in_minutes=bool(lacking))
+    for name, (models, questions) in asked_of.items():
+        priced = price_list(models, questions, grid.starts, is_in_minutes=bool(lacking))
         found |= zip(places[name], priced, strict=True)
     said = [f"No load is known of {listed(sorted(lacking))}: all costs are minutes of disruption."] if lacking else []
     return (

@@ -227,7 +227,9 @@ class Forecaster:
             enter_files(settings.features)
         self.samples = any(history.share_of_others(table) > 1 for table in ("fct_deployments", "fct_incidents"))
         self.kept: dict[tuple[str, str | None], Any] = {}
-        self.alike: dict[str, tuple[Instants, pl.DataFrame]] = {}  # by service, for one grid of starts
+        self.alike: dict[
+            str, tuple[Instants, pl.DataFrame]
+        ] = {}  # by service, of one grid of starts
         self.lock = RLock()
 
     def models(self, change: Change) -> Models:
@@ -283,11 +285,11 @@ class Forecaster:
         its = [one for one in features if looks_at_the_change(one)]
         others = [one for one in features if one not in its]
         asked, rows = self.alike.get(service, (NO_STARTS, pl.DataFrame()))
-        if not np.array_equal(asked, starts):
+        if not np.array_equal(asked[: len(starts)], starts):
             unsaid = request_rows([Change(service, change.team, change.zone)], starts)
             rows = request_features(unsaid, known, others)
             self.alike[service] = starts, rows
-        return request_features(said_of(rows, change), known, its)
+        return request_features(said_of(rows.head(len(starts)), change), known, its)
 
     def shared(self, name: str, service: str, make: Callable[[], Any]) -> Any:
         """What is the same for every service, but where only a share of the others is learned from."""

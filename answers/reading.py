@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from shipcast.answers.errors import UnknownName
 from shipcast.answers.shared import Part, Shared
 from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import open_current, reading
+from shipcast.warehouse.statements import bound
 
 if TYPE_CHECKING:
     import polars as pl  # only those who ask for tables wait for it
 
-PARAMETER = re.compile(r"\$([a-z_]+)")
 FACTS = """
 select newest_at, built_at, is_simulated, settle_days, attribution, attribution_hours, occupancy_minutes,
     production_environments
@@ -90,9 +89,8 @@ class Reader:
 
     def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """The rows of a query over the marts; `$as_of` and the parameters it names are filled in."""
-        given = {"as_of": self.at, **parameters}
-        used = {name: given[name] for name in PARAMETER.findall(query)}
-        return self.connection.execute(query, used).fetchall()
+        statement, used = bound(query, {"as_of": self.at, **parameters})
+        return self.connection.execute(statement, used).fetchall()
 
     def shared_rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """The same of what many questions look up, asked once for all of them; nobody may change it."""
@@ -111,10 +109,9 @@ class Reader:
 
     def frame(self, query: str, **parameters: Any) -> pl.DataFrame:
         """The rows of a query as a table, with the same parameters filled in."""
-        given = {"as_of": self.at, **parameters}
-        used = {name: given[name] for name in PARAMETER.findall(query)}
+        statement, used = bound(query, {"as_of": self.at, **parameters})
         self.connection.complete()  # a relation is refused while an earlier statement is unfinished
-        rows: pl.DataFrame = self.connection.sql(query, params=used).pl()
+        rows: pl.DataFrame = self.connection.sql(statement, params=used).pl()
         return rows
 
     @cached_property

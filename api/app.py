@@ -15,9 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
+from shipcast.answers.ahead import Ahead
 from shipcast.api import feeds, health, problems
 from shipcast.api.access import Door, scoped
-from shipcast.api.ahead import Ahead
+from shipcast.api.ahead import likely
 from shipcast.api.asking import Api
 from shipcast.api.document import ROOT, document
 from shipcast.api.errors import TokenLacking
@@ -63,7 +64,7 @@ def application(
     app.state.planner = Planner(settings)
     app.state.repeats = Repeats()
     app.state.letterbox = Letterbox(settings.home)
-    app.state.ahead = Ahead(app.state.api) if asks_ahead else None
+    app.state.ahead = Ahead(app.state.api.source, likely, as_of) if asks_ahead else None
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     for routes in ROUTES:
         app.include_router(routes)

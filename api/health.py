@@ -9,11 +9,11 @@ from typing import Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
+from shipcast.answers.ahead import Ahead
 from shipcast.answers.answer import Instant
 from shipcast.answers.data_health import TABLES, newest_of
 from shipcast.answers.reading import Reader
 from shipcast.api.access import scoped
-from shipcast.api.ahead import Ahead
 from shipcast.api.asking import Api
 from shipcast.api.document import ALWAYS, ANYWHERE, TOKEN, failing
 from shipcast.api.gauges import MEDIA_TYPE, Gauges, family

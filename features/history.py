@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from shipcast.features.clock import hour_of_week, hour_of_week_in, is_zone
+from shipcast.warehouse.statements import bound
 
 LOAD_WEEKS = 16
 YEAR_WEEKS = 54  # a year, and the week before its first day
@@ -199,8 +200,7 @@ class History:
         """The rows of a query; `{scope}` becomes the condition that the environment sets."""
         given = {"at": self.at, "environment": self.environment, **parameters}
         scope = "is_production" if self.environment == "production" else "environment = $environment"
-        text = query.format(scope=scope)
-        used = {key: value for key, value in given.items() if f"${key}" in text}
+        statement, used = bound(query.format(scope=scope), given)
         self.connection.complete()  # a relation is refused while an earlier statement is unfinished
-        rows: pl.DataFrame = self.connection.sql(text, params=used).pl()
+        rows: pl.DataFrame = self.connection.sql(statement, params=used).pl()
         return rows

@@ -17,6 +17,7 @@ import polars as pl
 from shipcast.settings import Settings
 from shipcast.warehouse.connection import create_raw, open_built
 from shipcast.warehouse.dbt_process import SILENT
+from shipcast.warehouse.statements import parsed
 from shipcast.warehouse.transform import PROJECT, finished, limits, prepare_build, setting_rows
 
 # Builds a home in full, then adds to it: dbt is started once for both, which costs more than either.
@@ -80,7 +81,7 @@ def is_test(statement):
 def replay(connection, statements):
     """Say the statements of a build again; no test of theirs may fail."""
     for statement in statements:
-        answer = connection.execute(statement)
+        answer = connection.execute(parsed(statement))
         if is_test(statement):
             assert answer.fetchone()[0] == 0, statement
 

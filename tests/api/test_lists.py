@@ -7,11 +7,12 @@ import pytest
 from api_server import serving
 from company import CUT, DEPLOYED
 
+from shipcast.answers.ahead import Ahead
 from shipcast.answers.metrics import metrics
 from shipcast.answers.tokens import add_token
 from shipcast.api import access
 from shipcast.api.access import Door
-from shipcast.api.ahead import Ahead
+from shipcast.api.ahead import likely
 from shipcast.api.asking import Api
 from shipcast.api.errors import CursorRefused
 from shipcast.api.keeping import Latest
@@ -234,7 +235,7 @@ def test_what_could_not_be_made_is_tried_again():
 
 def test_what_is_likely_to_be_asked_is_ready_before_it_is(trained_home):
     api = Api(trained_home, CUT, Door(trained_home.home))
-    ahead = Ahead(api)
+    ahead = Ahead(api.source, likely, CUT)
     found = api.source(None)
     ahead.ask(found, None)
     asked = api.kept.answers.misses

@@ -6,8 +6,13 @@ from datetime import UTC, datetime, timedelta
 from company import CUT
 from drawing import drawn, headline, is_broken, words
 
+from shipcast.answers.ahead import busiest
+from shipcast.answers.choices import choices
 from shipcast.answers.metrics import metrics
+from shipcast.answers.outlook import outlook
+from shipcast.answers.pricing import forecaster
 from shipcast.answers.source import last_change
+from shipcast.dashboards.ahead import likely
 from shipcast.dashboards.view import source
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import FOLDER, POINTER, publish
@@ -87,3 +92,16 @@ def test_questions_are_asked_at_the_last_quarter_or_the_last_change_of_the_home(
     assert last_change(()).minute % 15 == 0
     assert timedelta() <= now - last_change(()) < timedelta(minutes=15, seconds=5)
     assert last_change((("ledger.jsonl", int(changed.timestamp() * 1e9), 10),)) >= changed
+
+
+def test_what_viewers_ask_first_is_ready_before_they_do_and_the_models_of_every_service(trained_home):
+    found = source(trained_home, CUT)
+    for ask in likely(found):
+        ask()
+    ready = forecaster(found.reader(), "production").kept
+
+    assert {("models", service) for service in found.ask(choices).services} <= set(ready)
+    assert found.ask(busiest)[0] == "web"
+    known = len(ready)
+    assert found.ask(outlook, service="web").items[0].service == "web"
+    assert len(forecaster(found.reader(), "production").kept) == known

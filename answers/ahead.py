@@ -1,0 +1,111 @@
+"""What is likely to be asked, made ready before it is: when a server starts, and whenever there is newer to say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from threading import Event, Thread
+
+from shipcast.answers.reading import Reader
+from shipcast.answers.source import QUARTER, Key, Source
+from shipcast.answers.windows import windows
+from shipcast.settings.errors import ShipcastError
+
+LOG = logging.getLogger("shipcast.ahead")
+LOOK_AGAIN = 5.0  # seconds
+BETWEEN = 0.02  # seconds that are left to those who ask after each thing that is made ready
+USUAL = timedelta(minutes=30)
+BEFORE = timedelta(minutes=2)
+MOST_SERVICES = 200  # that are made ready; who asks about one more waits for it
+BUSIEST = """
+select service from fct_deployments where started_at <= $as_of
+group by service order by count(*) filter (started_at > $since) desc, service limit $most
+"""
+RECENT = timedelta(days=91)
+Asking = Callable[[], object]
+
+
+class Ahead:
+    """A thread that asks what others will; what it did not come to is made by whoever asks.
+
+    Parameters
+    ----------
+    source
+        What is asked at an instant; null: the present.
+    questions
+        What is asked of it, the most useful first.
+    as_of
+        Of a server that answers as of one instant; null: the present.
+    pause
+        Seconds that are left to whoever just started the server, once, after the first question.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[datetime | None], Source],
+        questions: Callable[[Source], Iterator[Asking]],
+        as_of: datetime | None,
+        pause: float = 0.0,
+    ) -> None:
+        self.source, self.questions, self.as_of, self.pause = source, questions, as_of, pause
+        self.over = Event()
+        self.is_busy = True
+
+    def begin(self) -> None:
+        """It ends with the process, which does not wait for it."""
+        Thread(target=self.again_and_again, name="ask-ahead", daemon=True).start()
+
+    def end(self) -> None:
+        self.over.set()
+
+    def again_and_again(self) -> None:
+        ready: list[Key] = []
+        while not self.over.is_set():
+            for as_of in self.instants():
+                try:
+                    found = self.source(as_of)
+                    if found.key not in ready:
+                        self.is_busy = True
+                        self.ask(found, as_of)
+                        ready = [*ready[-1:], found.key]
+                except ShipcastError:
+                    pass  # whoever asks is told
+                except Exception:
+                    LOG.exception("A question could not be asked ahead.")
+            self.is_busy = False
+            self.over.wait(LOOK_AGAIN)
+
+    def instants(self) -> list[datetime | None]:
+        """The present, and the next quarter of an hour shortly before it begins."""
+        if self.as_of is not None:
+            return [None]
+        now = datetime.now(UTC)
+        coming = now + QUARTER - (now - datetime.min.replace(tzinfo=UTC)) % QUARTER
+        return [None, coming] if coming - now < BEFORE else [None]
+
+    def ask(self, found: Source, as_of: datetime | None) -> None:
+        """Everything of one snapshot and instant, until there is a newer one."""
+        for ask in self.questions(found):
+            if self.over.is_set() or self.source(as_of).key != found.key:
+                return
+            ask()
+            self.over.wait(self.pause or BETWEEN)
+            self.pause = 0.0
+
+
+def models(found: Source) -> Iterator[Asking]:
+    """The models of each service, those deployed most first."""
+    for service in found.ask(busiest):
+        yield partial(found.answer, ready, {"service": service})
+
+
+def busiest(reader: Reader) -> tuple[str, ...]:
+    found = reader.rows(BUSIEST, since=reader.at - RECENT, most=MOST_SERVICES)
+    return tuple(service for (service,) in found)
+
+
+def ready(reader: Reader, service: str) -> None:
+    """The models of a service, in what all its questions share; the answer itself nobody asked for."""
+    windows(reader, service, duration=USUAL)
