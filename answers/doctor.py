@@ -167,7 +167,10 @@ def local_finding(path: Path) -> Finding:
 
 
 def remote_finding(source: RemoteSource, last: Health | None) -> Finding:
-    """Whether there is a token for a source, and whether it answered the last run."""
+    """Whether there is a token for a source, and whether it answered the last run; one that is not asked needs none."""
+    if source.is_told_alone:
+        said = f"{source.label}: is told of by webhooks alone, since {source.variable} is not set"
+        return Finding(subject="source", state="good", finding=said, remedy=None)
     try:
         is_ready = source.token() is not None or not source.needs_token
         found, remedy = f"{source.label}: the variable {source.variable} is not set", f"export {source.variable}=..."

@@ -13,6 +13,7 @@ from shipcast.answers.answer import Answer, Count, Instant, Number, Part
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.words import plural
 from shipcast.settings import Settings, Source
+from shipcast.settings.sources import RemoteSource
 from shipcast.warehouse.connection import open_work
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.tables import BY_NAME
@@ -190,14 +191,20 @@ def run_answer(
     """What one run loaded and published; a refused source is a warning, and the others count."""
     reports = [load for _, load in loads if not isinstance(load, Exception)]
     refusals = [str(load) for _, load in loads if isinstance(load, Exception)]
+    said = [source_sentence(source, load) for source, load in loads if not isinstance(load, Exception)]
     return RunAnswer(
         **envelope(as_of),
         items=tuple(item for load in reports for item in ingest_items(load.items)),
         warnings=(*refusals, *(warning for load in reports for warning in load.warnings), *pruned(dropped)),
         snapshot=snapshot.snapshot_id,
         training=training,
-        sentence=" ".join([*(load_sentence(load, dry_run=False) for load in reports), built_sentence(report)]),
+        sentence=" ".join([*said, built_sentence(report)]),
     )
+
+
+def source_sentence(source: Source, load: LoadReport) -> str:
+    alone = isinstance(source, RemoteSource) and source.is_told_alone
+    return f"{f'{source.label} is told of by webhooks alone. ' if alone else ''}{load_sentence(load, dry_run=False)}"
 
 
 def pruned(dropped: int) -> list[str]:

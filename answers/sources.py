@@ -13,6 +13,7 @@ from shipcast.answers.operations import envelope
 from shipcast.answers.words import age, listing, plural
 from shipcast.ingest.health import Health, health
 from shipcast.settings import Settings, Source
+from shipcast.settings.sources import EventsSource, RemoteSource
 
 State = Literal["good", "stale", "failing", "unread"]
 
@@ -33,6 +34,8 @@ class SourceItem(Part):
         What that reading brought, known rows included; null: never.
     failure
         Why the last reading failed; null: it did not.
+    asked
+        Whether a run asks it, or reads it; false: webhooks alone tell of it.
     """
 
     source: str
@@ -43,6 +46,7 @@ class SourceItem(Part):
     age_hours: Number | None
     rows: Count | None
     failure: str | None
+    asked: bool
 
 
 class SourcesAnswer(Answer):
@@ -71,6 +75,7 @@ def source_item(source: Source, found: Health | None, settings: Settings, as_of:
         age_hours=round((as_of - good_at).total_seconds() / 3600, 2) if good_at else None,
         rows=found.rows if found and good_at else None,
         failure=found.failure if found else None,
+        asked=not (isinstance(source, EventsSource) or (isinstance(source, RemoteSource) and source.is_told_alone)),
     )
 
 

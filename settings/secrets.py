@@ -66,6 +66,10 @@ def secret(
     return None if given is None else checked(given, f"{what}: the variable {variable}")
 
 
+def is_set(variable: str) -> bool:
+    return variable in os.environ
+
+
 def read(file: Path, what: str) -> str:
     try:
         with file.expanduser().open("rb") as opened:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from shipcast.settings.secrets import secret
+from shipcast.settings.secrets import is_set, secret
 
 
 def split_names(value: object) -> object:
@@ -241,6 +241,7 @@ class RemoteSource(BaseModel):
     usual_url: ClassVar[str] = ""
     usual_variable: ClassVar[str] = ""
     needs_token: ClassVar[bool] = True
+    takes_hooks: ClassVar[bool] = False
     main_key: ClassVar[str | None] = None  # which key the place that `connect` is given stands for
 
     url: Url = ""
@@ -268,6 +269,12 @@ class RemoteSource(BaseModel):
     def variable(self) -> str | None:
         """The variable that holds the token; None: a file does."""
         return None if self.token_file else self.token_env or self.usual_variable
+
+    @property
+    def is_told_alone(self) -> bool:
+        """Whether webhooks alone tell of it: it names their secret and no token, and the kind's variable is not set."""
+        names_hook, names_token = self.hook_env or self.hook_file, self.token_env or self.token_file
+        return bool(self.takes_hooks and names_hook and not names_token) and not is_set(self.usual_variable)
 
     def token(self) -> SecretStr | None:
         """What gives access; None: it is not there.
@@ -353,6 +360,7 @@ class GithubSource(RemoteSource):
 
     usual_url: ClassVar[str] = "https://api.github.com"
     usual_variable: ClassVar[str] = "GITHUB_TOKEN"
+    takes_hooks: ClassVar[bool] = True
     main_key: ClassVar[str | None] = "repository"
 
     repository: Annotated[str, AfterValidator(check_repository)]
@@ -385,6 +393,7 @@ class GitlabSource(RemoteSource):
 
     usual_url: ClassVar[str] = "https://gitlab.com"
     usual_variable: ClassVar[str] = "GITLAB_TOKEN"
+    takes_hooks: ClassVar[bool] = True
     main_key: ClassVar[str | None] = "project"
 
     project: str
@@ -418,6 +427,7 @@ class PagerdutySource(RemoteSource):
 
     usual_url: ClassVar[str] = "https://api.pagerduty.com"
     usual_variable: ClassVar[str] = "PAGERDUTY_TOKEN"
+    takes_hooks: ClassVar[bool] = True
 
     kind: Literal["pagerduty"] = "pagerduty"
     account: str = ""

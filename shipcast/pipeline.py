@@ -227,11 +227,22 @@ def load_source(settings: Settings, source: Source, progress: Progress) -> LoadR
 
 
 def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadReport:
-    """What a source has told by itself, and then what it says when it is asked, which has the last word."""
-    from shipcast.ingest.hooks.reading import ingest_events
+    """What a source has told by itself, and then what it says when it is asked, which has the last word.
+
+    One that webhooks alone tell of is not asked.
+    """
+    from shipcast.ingest.hooks.reading import ingest_events, was_asked
     from shipcast.ingest.remote.reading import add, ingest_remote, tell_stored
     from shipcast.ingest.report import LoadReport
 
+    if source.is_told_alone:
+        report = ingest_events(settings, source)
+        if was_asked(settings, source):
+            report.warnings.append(
+                f"{source.label}: it was asked before and is now told of by webhooks alone, which tell of no changes, "
+                f"since {source.variable} is not set. If that is not meant: export {source.variable}=..."
+            )
+        return report
     try:
         report = ingest_events(settings, source)
     except InboxUnusable as error:

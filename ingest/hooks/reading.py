@@ -24,6 +24,8 @@ from shipcast.warehouse.tables import BY_NAME, TABLES
 
 FAULTS = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, Unusable)
 
+ASKED = "select 1 from raw._cursors where starts_with(source, ?) and source != ? limit 1"
+
 
 def ingest_events(settings: Settings, source: Remote | EventsSource) -> LoadReport:
     """Load what a source has told since the last time; hold `run_lock` around it.
@@ -55,6 +57,13 @@ def ingest_events(settings: Settings, source: Remote | EventsSource) -> LoadRepo
 
     load_parts(settings, parts, report, within=settle)
     return report
+
+
+def was_asked(settings: Settings, source: Remote) -> bool:
+    """Whether rows of it were read by asking; hold `run_lock` around it."""
+    with open_work(settings.home, settings) as connection:
+        asked = [f"{source.label}: ", f"{source.label}: {EVENTS}"]
+        return bool(connection.execute(ASKED, asked).fetchall())
 
 
 def things(source: Remote | EventsSource, events: Sequence[Event], report: LoadReport) -> Iterator[Rows]:

@@ -302,6 +302,8 @@ def show_sources(ask: Ask, answer: SourcesAnswer) -> None:
     for item in answer.items:
         if item.failure:
             say(item.failure)
+        if not item.asked and item.kind != "events":
+            say(f"{item.source} is told of by webhooks alone, which the rows are of.")
     if not answer.items:
         hint(ask, "shipcast connect github OWNER/NAME, or shipcast init and a [[sources]] entry")
     elif any(item.state == "unread" for item in answer.items):
