@@ -18,6 +18,7 @@ from shipcast.ingest.hooks.inbox import Event
 from shipcast.ingest.hooks.signatures import is_of_github, is_of_gitlab, is_of_pagerduty, is_standard
 from shipcast.ingest.remote.github import ENDED as GITHUB_ENDED
 from shipcast.ingest.remote.github import severity_of
+from shipcast.ingest.remote.gitlab import graded
 from shipcast.ingest.remote.listing import Record
 from shipcast.settings.sources import EventsSource, GithubSource, GitlabSource, PagerdutySource
 from shipcast.warehouse.tables import BY_NAME
@@ -138,6 +139,7 @@ def gitlab_rows(source: GitlabSource, events: Sequence[tuple[Event, Body]]) -> R
             "service": source.owned_service,
             "started_at": instant(issue.get("created_at")),
             "resolved_at": instant(issue["closed_at"]) if issue.get("closed_at") else None,
+            "severity": graded(issue.get("severity")),
         }
         return {"incidents": [row]}
     states = [(str(body.get("status")), instant(body.get("status_changed_at"))) for _, body in events]

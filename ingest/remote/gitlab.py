@@ -375,14 +375,19 @@ class Gitlab:
         return f"{self.source.project}#{named(node['iid'])}"
 
     def incident(self, node: Any) -> Record:
-        severity = str(node.get("severity") or "").lower()
         return {
             "incident_id": self.issue(node),
             "service": self.source.owned_service,
             "started_at": node["created_at"],
             "resolved_at": node["closed_at"] if node["state"] == "closed" else None,
-            "severity": severity if severity not in ("", "unknown") else None,
+            "severity": graded(node.get("severity")),
         }
+
+
+def graded(severity: object) -> str | None:
+    """An incident's severity; None: nobody gave it one, which GitLab says by `unknown`."""
+    found = str(severity or "").lower()
+    return found if found not in ("", "unknown") else None
 
 
 def settled(line: list[Any], requests: Mapping[str, Any], now: datetime) -> list[Any]:

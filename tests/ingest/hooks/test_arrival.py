@@ -87,6 +87,17 @@ def test_a_ping_tells_nothing():
     assert told(GITHUB, [github("p", "ping", zen="Design for failure.")]) == []
 
 
+@pytest.mark.parametrize(("given", "severity"), [("high", "high"), ("unknown", None), (None, None)])
+def test_an_incident_on_gitlab_has_the_severity_that_somebody_gave_it(given, severity):
+    at = "2026-01-05 10:00:00 UTC"
+    issue = {"type": "Incident", "iid": 3, "created_at": at, "updated_at": at,
+             "closed_at": None, "severity": given}  # fmt: skip
+    body = {"object_kind": "incident", "project": {"path_with_namespace": "acme/shop"}, "object_attributes": issue}
+
+    [row] = rows_of(GITLAB, [({"x-gitlab-event-uuid": "1"}, body)])["incidents"]
+    assert (row["incident_id"], row["severity"]) == ("acme/shop#3", severity)
+
+
 def test_an_issue_without_the_label_is_no_incident():
     issue = {"number": 3, "created_at": "2026-01-05T10:00:00Z", "updated_at": "2026-01-05T10:00:00Z", "labels": []}
 
