@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from difflib import SequenceMatcher
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -16,14 +19,15 @@ from shipcast.ingest.headers import clipped
 from shipcast.settings import FILE_NAME, Settings
 from shipcast.settings.channels import is_loopback
 from shipcast.settings.errors import UsageError
-from shipcast.settings.sources import REMOTE_KINDS, ArgocdSource, RemoteSource, key_of, name_here
-from shipcast.settings.writing import add_source, toml_entry
+from shipcast.settings.sources import REMOTE_KINDS, THEIRS, ArgocdSource, RemoteSource, name_here
+from shipcast.settings.writing import add_source, replace_source, toml_entry
 
 if TYPE_CHECKING:
     from shipcast.ingest.remote.reading import Look
 
 SHOWN = 3
 SHOWN_KEYS = 6
+NOT_WRITTEN = "Nothing was written, since that must be known first."
 LIVE = ("prod", "live", "main")  # how the names of environments begin or end that are likely to be production
 
 
@@ -47,6 +51,8 @@ class ConnectAnswer(Answer):
         Those of them that count as production.
     proposed
         Those that look like production, where none counts as it; nothing is written then.
+    undecided
+        What is to be decided or corrected first; nothing is written then.
     written
         The settings file that holds the source; null: none.
     """
@@ -57,6 +63,7 @@ class ConnectAnswer(Answer):
     environments: tuple[str, ...]
     production: tuple[str, ...]
     proposed: tuple[str, ...]
+    undecided: tuple[str, ...]
     written: str | None
     sentence: str
 
@@ -90,7 +97,13 @@ def keys_of(model: type[RemoteSource]) -> str:
 
 
 def connect_answer(
-    settings: Settings, source: RemoteSource, as_of: datetime, *, given: Mapping[str, Any], dry_run: bool
+    settings: Settings,
+    source: RemoteSource,
+    as_of: datetime,
+    *,
+    given: Mapping[str, Any],
+    dry_run: bool,
+    replace: bool = False,
 ) -> ConnectAnswer:
     """Ask the source for its first rows, and write it into the settings where nothing is left to decide.
 
@@ -98,6 +111,8 @@ def connect_answer(
     ----------
     given
         The keys of the entry, as they are to be written.
+    replace
+        Whether it is written over the entry of the same source.
 
     Raises
     ------
@@ -110,85 +125,178 @@ def connect_answer(
     from shipcast.ingest.remote.reading import samples
 
     look = samples(source, SHOWN)  # type: ignore[arg-type]
-    found, seen = look.rows, sorted(look.names.environments)
-    environments = tuple(dict.fromkeys(name_here(source.environments, each) for each in seen))
-    environments = tuple(each for each in environments if each)
-    known = {*settings.production_environments, *source.production}
-    production = tuple(each for each in environments if each in known)
-    is_open = bool(environments) and not production
-    proposed = tuple(each for each in environments if looks_live(each)) if is_open else ()
-    written, is_new = None, False
-    if not dry_run and not is_open:
-        check_new(settings, source, given)
-        written, is_new = add_source(settings.home, given)
-    rows = sum(len(each) for each in found.values())
+    there = Environments.of(settings, source, look)
+    absent = [*absences(source, look), *there.absent]
+    undecided = [each.said for each in absent if each.is_sure or (there.is_open and each.key == "production")]
+    undecided += there.question
+    written = None
+    if not dry_run and not undecided:
+        written = wrote(settings, source, given, replace=replace)
+    rows = sum(len(each) for each in look.rows.values())
     return ConnectAnswer(
         **envelope(as_of),
         items=tuple(
             Sample(table=table, rows=tuple({key: as_text(value) for key, value in row.items()} for row in first))
-            for table, first in found.items()
+            for table, first in look.rows.items()
         ),
         source=source.label,
-        environments=environments,
-        production=production,
-        proposed=proposed,
-        written=str(written) if written else None,
+        environments=there.seen,
+        production=there.production,
+        proposed=there.proposed,
+        undecided=tuple(undecided),
+        written=str(written.path) if written else None,
         sentence=" ".join(
             [
                 f"{source.label} can be reached" + ("." if rows else ", and gave nothing."),
-                *asked_about(environments, production, proposed),
+                *there.said,
+                *undecided,
                 *windows_said(source),
                 *clear_said(source),
-                *wrote(str(written) if written else None, is_new=is_new, is_open=is_open),
+                written.said if written else NOT_WRITTEN if undecided else "Nothing was written.",
             ]
         ),
-        warnings=(*look.warnings, *vain_keys(source, look), *misfits_said(source, look), *nothing_said(source, look)),
+        warnings=(
+            *look.warnings,
+            *(f"{source.label}: {each.said}" for each in absent if each.said not in undecided),
+            *misfits_said(source, look),
+            *nothing_said(source, look),
+            *(written.warnings if written else ()),
+        ),
     )
 
 
-def check_new(settings: Settings, source: RemoteSource, given: Mapping[str, Any]) -> None:
-    """Nothing, if no other entry reads the same: two would each tell the other's rows anew.
+@dataclass(frozen=True)
+class Written:
+    """The settings file that holds the source now, and how it came there."""
+
+    path: Path
+    said: str
+    warnings: tuple[str, ...] = ()
+
+
+def wrote(settings: Settings, source: RemoteSource, given: Mapping[str, Any], *, replace: bool) -> Written:
+    """Write the entry behind those there are, or over that which reads the same: two would tell each its rows anew.
 
     Raises
     ------
     UsageError
-        One does; what its entry lacks is named.
+        One reads the same with other keys, and is not to be written over; what it lacks is named.
     """
-    for known in settings.sources:
-        if known.label == source.label and known != source:
-            stands = known.model_dump(mode="json")
-            lacks = {key: value for key, value in given.items() if stands.get(key) != value}
-            entry = ", ".join(toml_entry(lacks).splitlines()[1:]) or "what it lacks"
-            raise UsageError(
-                f"{source.label} is configured already, with other keys; nothing was written.",
-                next_step=f"Put into its entry in {FILE_NAME}: {entry}",
-            )
+    old = next((each for each in settings.sources if each.label == source.label), None)
+    if old is None or old == source:
+        path, is_new = add_source(settings.home, given)
+        return Written(path, f"Wrote it into {path}." if is_new else f"It stands in {path} already.")
+    stands = old.model_dump(mode="json", exclude_unset=True)
+    if not replace:
+        lacks = {key: value for key, value in given.items() if stands.get(key) != value}
+        entry = ", ".join(toml_entry(lacks).splitlines()[1:]) or "what it lacks"
+        raise UsageError(
+            f"{source.label} is configured already, with other keys; nothing was written.",
+            next_step=f"Write over its entry with --replace, or put into it in {FILE_NAME}: {entry}",
+        )
+    path = replace_source(settings.home, given, lambda entry: label_of(entry) == source.label)
+    gone = sorted(stands.keys() - given.keys())
+    told = f"{source.label}: its entry had {listing(gone)} too, which {FILE_NAME} says no more."
+    return Written(path, f"Wrote it over its entry in {path}.", (told,) if gone else ())
 
 
-def asked_about(environments: Sequence[str], production: Sequence[str], proposed: Sequence[str]) -> list[str]:
-    if not environments:
-        return []
-    told = f"{plural(len(environments), 'environment')} in what was read first: {listing(environments)}"
-    if production:
-        return [f"{told}; production is {listing(production)}."]
-    guess = f", perhaps {listing(proposed)}?" if proposed else "?"
-    return [f"{told}. Which are production{guess}"]
+def label_of(entry: Mapping[str, Any]) -> str | None:
+    """What messages call the source of an entry; None: it is none that is asked over HTTP, or cannot be used."""
+    model = REMOTE_KINDS.get(str(entry.get("kind")))
+    try:
+        return model.model_validate(dict(entry)).label if model else None
+    except ValidationError:
+        return None
 
 
-def vain_keys(source: RemoteSource, look: Look) -> Iterator[str]:
-    """The names under services and environments in a source's entry that nothing there has, with those that are."""
+@dataclass(frozen=True)
+class Absence:
+    """Names under a key of an entry that nothing there has, and those that are there.
+
+    Parameters
+    ----------
+    is_sure
+        Whether these are all that there are; else they are those in what was read first.
+    """
+
+    key: str
+    kind: str
+    names: tuple[str, ...]
+    has: tuple[str, ...]
+    is_sure: bool
+
+    @property
+    def said(self) -> str:
+        where = "" if self.is_sure else " in what was read first"
+        names = " or ".join(repr(clipped(name)) for name in self.names)
+        near = sorted(self.has, key=lambda name: -likeness(name, self.names[0]))
+        there = f"there {'is' if len(near) == 1 else 'are'} {shortened(list(map(clipped, near)))}"
+        said = f"There is no {self.kind} {names}{where} (under {self.key}): {there}."
+        return said if self.key == "production" else f"{said} A name counts as it is spelt there."
+
+
+def likeness(name: str, other: str) -> float:
+    return SequenceMatcher(None, name.lower(), other.lower()).ratio()
+
+
+def absences(source: RemoteSource, look: Look) -> Iterator[Absence]:
+    """The source's own names in its entry that nothing there has, key by key; nothing where there are none at all."""
     used = {"service": look.names.services, "environment": look.names.environments}
-    for kind, table in (("service", source.services), ("environment", source.environments)):
-        has = sorted(used[kind] | look.all_names.get(kind, set()))
-        met = {key_of(table, name) for name in has}
-        vain = [clipped(key) for key in table if key not in met and "*" not in key]  # that is for what may come
-        if vain and has:
-            where = "that it has" if kind in look.all_names else "in what was read first"
-            matches = "matches" if len(vain) == 1 else "match"
-            yield (
-                f"{source.label}: {shortened(vain)} under {kind}s {matches} none of the {kind}s {where}, which are "
-                f"{shortened(list(map(clipped, has)))}. A name counts as it is spelt there."
-            )
+    for key, names in source.theirs.items():
+        kind = THEIRS[key]
+        has = used.get(kind, set()) | look.all_names.get(kind, set())
+        known = has | (look.all_names.get("service id", set()) if kind == "service" else set())
+        absent = tuple(name for name in names if name not in known)
+        if absent and has:
+            yield Absence(key, kind, absent, tuple(sorted(has)), kind in look.all_names)
+
+
+@dataclass(frozen=True)
+class Environments:
+    """The environments of a source by their names here: those that were seen, and those that are production.
+
+    Parameters
+    ----------
+    proposed
+        Those that look like production, where none is.
+    absent
+        What was called production and is not there.
+    is_open
+        Whether there are some, of which none is production.
+    """
+
+    seen: tuple[str, ...]
+    production: tuple[str, ...]
+    proposed: tuple[str, ...]
+    absent: tuple[Absence, ...]
+    is_open: bool
+
+    @classmethod
+    def of(cls, settings: Settings, source: RemoteSource, look: Look) -> Environments:
+        def here(names: Collection[str]) -> tuple[str, ...]:
+            return tuple(filter(None, dict.fromkeys(name_here(source.environments, each) for each in sorted(names))))
+
+        seen, told = here(look.names.environments), look.all_names.get("environment", set())
+        every = here(look.names.environments | told)
+        known = {*settings.production_environments, *source.production}
+        is_open = bool(every) and not known & {*every}
+        names = tuple(each for each in source.production if each not in every)
+        absent = (Absence("production", "environment", names, every, bool(told)),) if names and every else ()
+        proposed = tuple(each for each in every if looks_live(each)) if is_open else ()
+        return cls(seen, tuple(each for each in seen if each in known), proposed, absent, is_open)
+
+    @property
+    def said(self) -> list[str]:
+        if not self.seen:
+            return []
+        told = f"{plural(len(self.seen), 'environment')} in what was read first: {listing(self.seen)}"
+        return [f"{told}; production is {listing(self.production)}." if self.production else f"{told}."]
+
+    @property
+    def question(self) -> list[str]:
+        if not self.is_open:
+            return []
+        return [f"Which are production{f', perhaps {listing(self.proposed)}' if self.proposed else ''}?"]
 
 
 def shortened(names: Sequence[str]) -> str:
@@ -238,12 +346,6 @@ def clear_said(source: RemoteSource) -> list[str]:
     if parts.scheme == "https" or is_loopback(parts.hostname or "") or source.token() is None:
         return []
     return [f"Its token goes to {parts.hostname} in clear, since its address begins with http:// and not https://."]
-
-
-def wrote(path: str | None, *, is_new: bool, is_open: bool) -> list[str]:
-    if path:
-        return [f"Wrote it into {path}." if is_new else f"It stands in {path} already."]
-    return ["Nothing was written, since that must be known first."] if is_open else ["Nothing was written."]
 
 
 def looks_live(name: str) -> bool:

@@ -215,6 +215,18 @@ class ExportSource(BaseModel):
         return str(self.path)
 
 
+THEIRS = {  # the keys that hold names of the source's own, and what these are of
+    "services": "service",
+    "service_ids": "service id",
+    "environments": "environment",
+    "service_parameter": "parameter",
+    "environment_parameter": "parameter",
+    "version_parameter": "parameter",
+    "service_label": "label",
+    "environment_label": "label",
+}
+
+
 class RemoteSource(BaseModel):
     """What the sources have in common that are asked over HTTP.
 
@@ -285,6 +297,15 @@ class RemoteSource(BaseModel):
             It cannot be read, or is none.
         """
         return secret(self.variable, self.token_file, self.label)
+
+    @property
+    def theirs(self) -> dict[str, tuple[str, ...]]:
+        """The names of the source's own that its entry holds, by their keys; those with a `*` are for what may come."""
+        found = {key: getattr(self, key, None) for key in THEIRS}
+        if getattr(self, "service", None):
+            found.pop("service_label")  # it may be missing
+        names = {key: (value,) if isinstance(value, str) else tuple(value) for key, value in found.items() if value}
+        return {key: tuple(name for name in given if "*" not in name) for key, given in names.items()}
 
     @property
     def place(self) -> str:

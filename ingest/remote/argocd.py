@@ -109,7 +109,9 @@ class Argocd:
     def all_names(self) -> dict[str, set[str]]:
         """See `Naming`: of all applications."""
         places = [place for each in self.listed if (place := self.place(each)) is not None]
-        return {"service": {service for service, _ in places}, "environment": {where for _, where in places}}
+        labels = {label for each in self.listed for label in each["metadata"].get("labels") or {}}
+        services, environments = ({place[part] for place in places} for part in (0, 1))
+        return {"service": services, "environment": environments, "label": labels}
 
     def items(self, path: str, wanted: Mapping[str, Any]) -> list[Any]:
         found = self.site.get(path, wanted).data

@@ -60,6 +60,7 @@ class Jenkins:
     sieve: Sieve = field(default_factory=Sieve)
 
     def __post_init__(self) -> None:
+        self.parameters = set[str]()  # that builds had
         self.site.advice = "The user needs Overall/Read and Job/Read, and an API token of their own."
         user = secret(self.source.user_env, None, self.source.label)
         if user is None:
@@ -71,6 +72,12 @@ class Jenkins:
 
     def listings(self) -> Sequence[Listing]:
         return [Listing("builds", ("deployments",), self.builds)]
+
+    def all_names(self) -> dict[str, set[str]]:
+        """See `Naming`: the parameters that the job asks for, or that the builds had which were read."""
+        found = self.asked("", "property[parameterDefinitions[name]]").get("property") or ()
+        defined = {str(each["name"]) for part in found for each in part.get("parameterDefinitions") or ()}
+        return {"parameter": defined | self.parameters}
 
     def asked(self, path: str, tree: str) -> Mapping[str, Any]:
         job = "/".join(f"job/{quote(part, safe='')}" for part in self.source.job.strip("/").split("/"))
@@ -190,6 +197,7 @@ class Jenkins:
     def deployment(self, build: Any) -> Record:
         source, actions = self.source, [action for action in build.get("actions") or () if action]
         given = {each["name"]: each.get("value") for action in actions for each in action.get("parameters") or ()}
+        self.parameters.update(given)
         users = [cause["userId"] for action in actions for cause in action.get("causes") or () if cause.get("userId")]
         status = "running" if build["building"] else RESULTS.get(build["result"], "cancelled")
         return {

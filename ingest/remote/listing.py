@@ -101,9 +101,9 @@ class Naming(Protocol):
     """A connector that can tell all names that its source has."""
 
     def all_names(self) -> Mapping[str, set[str]]:
-        """Those of services and of environments, in the source's own words, by `service` and `environment`.
+        """Those of services, their ids, environments, parameters and labels, in the source's own words.
 
-        What is missing cannot be told.
+        By `service`, `service id`, `environment`, `parameter` and `label`; what is missing cannot be told.
         """
 
 

@@ -58,13 +58,14 @@ class Pagerduty:
         return [Listing("incidents", ("incidents",), self.incidents)]
 
     def all_names(self) -> dict[str, set[str]]:
-        """See `Naming`: services by id and by name; which environments there are, nobody knows there."""
-        found, offset, has_more = set[str](), 0, True
+        """See `Naming`; which environments there are, nobody knows there."""
+        names, ids, offset, has_more = set[str](), set[str](), 0, True
         while has_more and offset + PAGE <= DEEPEST:
             data = self.site.get("services", {"limit": PAGE, "offset": offset}).data
-            found.update(name for each in data["services"] for name in (each["id"], each["name"]))
+            names.update(each["name"] for each in data["services"])
+            ids.update(each["id"] for each in data["services"])
             offset, has_more = offset + len(data["services"]), bool(data["more"] and data["services"])
-        return {"service": found}
+        return {"service": names, "service id": ids}
 
     def incidents(self, mark: Mark | None) -> Iterator[Batch]:
         """Mark: `read`, up to when incidents have been read; `open`, the ids of those that have no end yet."""

@@ -64,8 +64,10 @@ class Prometheus:
     def all_names(self) -> dict[str, set[str]]:
         """See `Naming`: of the series that there are now."""
         end = self.floor(self.clocks.now())
-        places = [self.named(labels_of(each)) for each in self.samples(end - self.step, end)[0]]
+        labels = [labels_of(each) for each in self.samples(end - self.step, end)[0]]
+        places = [self.named(each) for each in labels]
         return {
+            "label": {label for each in labels for label in each if label != "__name__"},
             "service": {service for service, _ in places if service},
             "environment": {where for _, where in places if where},
         }

@@ -434,7 +434,7 @@ class Look:
     names
         Those that it used.
     all_names
-        Those that it has, by `service` and `environment`, where it can tell and the source gives names to some.
+        Those that it has, as `Naming` tells them, where it can and the source names some.
     warnings
         What its connector has to say.
     misfits
@@ -465,7 +465,7 @@ def samples(source: Remote, most: int, progress: Progress | None = None, patienc
         for table in listing.tables:
             rows = names.taken(batch.rows.get(table, ()) if batch else ())
             found.setdefault(table, []).extend(rows[: most - len(found.get(table, ()))])
-    known = all_names(reader) if source.services or source.environments else {}
+    known = all_names(reader) if source.theirs or source.production else {}
     return Look(found, names, known, tuple(map(reader.site.cleaned, reader.warnings)), tuple(dict.fromkeys(misfits)))
 
 

@@ -56,6 +56,7 @@ def connect_verb(
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Keep people's names instead of pseudonyms.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look, and write nothing.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over the entry of the same source.")] = False,
 ) -> None:
     """Connect a source: check that it can be reached, show its first rows, write it into shipcast.toml."""
     from shipcast.answers.connect import connect_answer, source_of
@@ -82,8 +83,13 @@ def connect_verb(
     source = source_of(kind, given)
     switches = {name: value for name in given if isinstance(value := getattr(source, name), bool)}
     given = {**given, **switches}  # typed as text behind --with
-    answer = connect_answer(ask.settings, source, ask.as_of, given={"kind": kind, **given}, dry_run=dry_run)
+    entry = {"kind": kind, **given}
+    answer = connect_answer(ask.settings, source, ask.as_of, given=entry, dry_run=dry_run, replace=replace)
     show(ask, answer, lambda: show_connect(ask, answer))
+    if answer.undecided:
+        show_undecided(ask, answer)
+        if not dry_run:
+            raise typer.Exit(UsageError.exit_code)
 
 
 def services(given: list[str]) -> tuple[str | None, dict[str, str]]:
@@ -106,7 +112,8 @@ def pairs(given: list[str], flag: str) -> dict[str, str]:
 
 
 def show_connect(ask: Ask, answer: ConnectAnswer) -> None:
-    say(answer.sentence)
+    if not answer.undecided:
+        say(answer.sentence)
     for item in answer.items:
         filled = [name for name in (item.rows[0] if item.rows else {}) if any(row.get(name) for row in item.rows)]
         if filled:
@@ -114,8 +121,17 @@ def show_connect(ask: Ask, answer: ConnectAnswer) -> None:
             table(filled[:WIDEST], [[row.get(name) for name in filled[:WIDEST]] for row in item.rows], longest=24)
     if answer.written:
         hint(ask, "shipcast run")
-    elif answer.proposed:
+
+
+def show_undecided(ask: Ask, answer: ConnectAnswer) -> None:
+    """What is to be decided, as the last words, behind all that may help to."""
+    if ask.json:
+        return
+    say(answer.sentence)
+    if answer.proposed:
         flags = " ".join(f"--production {shlex.quote(each)}" for each in answer.proposed)
         hint(ask, f"the same again with {flags}")
     elif answer.environments and not answer.production:
         hint(ask, "the same again with --production E for each that is")
+    else:
+        hint(ask, "the same again with a name that is there")

@@ -18,7 +18,7 @@ from shipcast.answers.connect import clear_said
 from shipcast.settings import load_settings
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import GithubSource
-from shipcast.settings.writing import add_source
+from shipcast.settings.writing import add_source, replace_source
 
 
 def services_too(account):
@@ -82,7 +82,8 @@ def test_a_source_whose_production_is_known_by_its_name_is_written(capsys, githu
 def test_a_source_whose_production_is_not_known_asks_and_is_not_written(capsys, github):
     code, answer = connect(capsys, "github", "acme/shop", "--url", github.url, "--environment", "production=prod-eu")
 
-    assert (code, answer["proposed"], answer["written"]) == (0, ["prod-eu"], None)
+    assert (code, answer["proposed"], answer["written"]) == (2, ["prod-eu"], None)
+    assert answer["undecided"] == ["Which are production, perhaps prod-eu?"]
     assert "Which are production, perhaps prod-eu?" in answer["sentence"]
     assert not Path(".shipcast/shipcast.toml").exists()
 
@@ -94,21 +95,41 @@ def test_what_was_said_to_be_production_counts_as_it_after_a_run(capsys, github)
     assert (source.environments, source.production) == ({"production": "eu"}, ("eu",))
 
 
-def warned(answer):
-    return [warning.partition(": ")[2] for warning in answer["warnings"] if " under " in warning]
+def test_a_production_that_is_not_there_is_said_last_and_nothing_is_written(capsys, github):
+    renamed = ["--environment", "production=prod-eu", "--production", "prodeu"]
+    code = run(["connect", "github", "acme/shop", "--url", github.url, *renamed])
+    last = " ".join(capsys.readouterr().out.split()).partition(" github acme/shop at ")[2]
+
+    assert code == 2
+    assert "There is no environment 'prodeu' in what was read first (under production): there is prod-eu." in last
+    assert last.endswith("next: the same again with --production prod-eu")
+    assert not Path(".shipcast/shipcast.toml").exists()
+
+
+def test_one_production_that_is_not_there_beside_one_that_is_stops_where_all_are_known(capsys, monkeypatch):
+    monkeypatch.setenv("GITLAB_TOKEN", TOKEN)
+    with serving(Vendor(test_gitlab.shop().answer)) as vendor:
+        flags = ["--url", vendor.url, "--production", "production", "--production", "prodeu"]
+        code, answer = connect(capsys, "gitlab", "acme/shop", *flags)
+
+    assert (code, answer["written"]) == (2, None)
+    assert answer["undecided"] == [
+        "There is no environment 'prodeu' (under production): there are prod-eu and production."
+    ]
 
 
 def test_names_that_nothing_there_has_are_said_with_those_that_are_there(capsys, github):
     given = ["--service", "Shopp=shop", "--service", "cart=shop", "--environment", "prod=live"]
     code, answer = connect(capsys, "github", "acme/shop", "--url", github.url, *given, "--environment", "review-*=")
 
-    assert code == 0
-    assert warned(answer) == [
-        "Shopp and cart under services match none of the services that it has, which are shop. "
-        "A name counts as it is spelt there.",
-        "prod under environments matches none of the environments in what was read first, which are production. A "
-        "name counts as it is spelt there.",
+    assert (code, answer["written"]) == (2, None)
+    assert answer["undecided"] == [
+        "There is no service 'Shopp' or 'cart' (under services): there is shop. A name counts as it is spelt there."
     ]
+    assert (
+        "There is no environment 'prod' in what was read first (under environments): there is production. A name "
+        "counts as it is spelt there."
+    ) in answer["warnings"][0]
 
 
 @pytest.mark.parametrize("kind", ["gitlab", "pagerduty", "argocd", "prometheus", "jenkins"])
@@ -120,8 +141,52 @@ def test_names_count_among_all_that_a_source_has(capsys, kind, monkeypatch):
         flags = [flag for name in (*there, absent) for flag in ("--service", f"{name}=x")]
         _, said = connect(capsys, kind, *place, "--url", vendor.url, *flags, "--dry-run")
 
-    [warning] = warned(said)
-    assert warning.startswith(f"{absent} under services matches none of the services ")
+    [told] = [words for words in (*said["undecided"], *said["warnings"]) if "under services" in words]
+    assert f"There is no service '{absent}' " in told
+
+
+# What is given with it, and what is said of it.
+PARAMETERS = {
+    "jenkins": (
+        "service_parameter=SERVIC",
+        "parameter 'SERVIC' (under service_parameter): there are SERVICE and STAGE.",
+    ),
+    "prometheus": ("service_label=app", "label 'app' (under service_label): there are env and service."),
+    "argocd": ("service_label=app", "label 'app' (under service_label): there is service."),
+    "pagerduty": ("service_ids=PIDEL", "service id 'PIDEL' (under service_ids): there are PIDLE and PMAIL."),
+}
+
+
+def parametrised():
+    job = test_jenkins.Job(defined=["STAGE"])
+    job.take(test_jenkins.build(1, "SUCCESS", test_jenkins.parameters(SERVICE="pay")))
+    return job.answer
+
+
+def labelled():
+    server = test_argocd.shop()
+    server.applications[0].labels["service"] = "pay"
+    return server.answer
+
+
+ANSWERS = {
+    "jenkins": parametrised,
+    "prometheus": lambda: Server([{"service": "shop", "env": "eu"}], kept=48).answer,
+    "argocd": labelled,
+    "pagerduty": lambda: services_too(test_pagerduty.busy()),
+}
+
+
+@pytest.mark.parametrize("kind", PARAMETERS)
+def test_a_parameter_or_label_that_nothing_has_is_said_and_not_written(capsys, kind, monkeypatch):
+    monkeypatch.setenv(f"{kind.upper()}_TOKEN", TOKEN)
+    monkeypatch.setenv("JENKINS_USER", "butler")
+    given, words = PARAMETERS[kind]
+    with serving(Vendor(ANSWERS[kind]())) as vendor:
+        code, said = connect(capsys, kind, *NAMING[kind][0], "--url", vendor.url, "--with", given)
+
+    assert (code, said["written"]) == (2, None)
+    assert any(told.startswith(f"There is no {words}") for told in said["undecided"])
 
 
 def test_a_token_that_may_not_see_all_names_is_no_failure(capsys, monkeypatch):
@@ -130,7 +195,7 @@ def test_a_token_that_may_not_see_all_names_is_no_failure(capsys, monkeypatch):
         code, answer = connect(capsys, "pagerduty", "--url", vendor.url, "--service", "Nobody=x", "--dry-run")
 
     assert code == 0
-    assert "none of the services in what was read first" in warned(answer)[0]
+    assert any("There is no service 'Nobody' in what was read first" in warning for warning in answer["warnings"])
 
 
 @pytest.fixture
@@ -164,12 +229,6 @@ def test_items_that_cannot_be_read_are_counted_where_nothing_else_is_there(capsy
     assert "nothing was refused" not in words
 
 
-def test_series_that_no_label_names_are_said_at_once(capsys, prometheus):
-    _, answer = connect(capsys, "prometheus", QUERY, "--url", prometheus.url, "--with", "service_label=app")
-
-    assert any("have no label 'app'" in warning for warning in answer["warnings"])
-
-
 def test_a_star_in_an_environments_name_stands_for_any_letters(capsys, github):
     url = ("--url", github.url)
     _, left_out = connect(capsys, "github", "acme/shop", *url, "--environment", "prod*=", "--dry-run")
@@ -196,7 +255,69 @@ def test_connecting_the_same_with_other_keys_says_what_its_entry_lacks_and_write
 
     assert (code, len(sources())) == (2, 1)
     assert "is configured already, with other keys; nothing was written." in answer["detail"]
-    assert answer["detail"].endswith('Put into its entry in shipcast.toml: incident_labels = "outage"')
+    assert answer["detail"].endswith('with --replace, or put into it in shipcast.toml: incident_labels = "outage"')
+
+
+def test_its_entry_is_written_over_where_that_is_asked_for_and_what_it_loses_is_said(capsys, github):
+    connect(capsys, "github", "acme/shop", "--url", github.url, "--since", "2025-01-01")
+    path = Path(".shipcast/shipcast.toml")
+    path.write_text(f'{path.read_text()}# what was said of it\n\n[[sources]]  # the other\npath = "tables"\n')
+    other = ["--url", github.url, "--with", "incident_labels=outage", "--replace"]
+    code, answer = connect(capsys, "github", "acme/shop", *other)
+    again = connect(capsys, "github", "acme/shop", *other)[1]
+
+    assert (code, [source.get("incident_labels") for source in sources()]) == (0, ["outage", None])
+    assert "Wrote it over its entry" in answer["sentence"]
+    assert answer["warnings"][-1].endswith("its entry had since too, which shipcast.toml says no more.")
+    assert path.read_text().endswith('# what was said of it\n\n[[sources]]  # the other\npath = "tables"\n')
+    assert "stands in" in again["sentence"]
+
+
+OLD = """tz = "UTC"
+
+# the shop
+[[sources]]
+kind = "github"
+# why
+repository = "acme/shop"
+[sources.environments]
+a = "b"
+
+# the rest
+[quality]
+"""
+
+
+NEW = """tz = "UTC"
+
+# the shop
+[[sources]]
+# why
+kind = "github"
+repository = "acme/shop"
+
+# the rest
+[quality]
+"""
+
+
+def test_an_entry_is_replaced_with_what_belongs_to_it_and_remarks_stay(tmp_path):
+    (tmp_path / "shipcast.toml").write_text(OLD)
+
+    replace_source(tmp_path, {"kind": "github", "repository": "acme/shop"}, lambda entry: entry["kind"] == "github")
+
+    assert (tmp_path / "shipcast.toml").read_text() == NEW
+
+
+@pytest.mark.parametrize(
+    "text", ['sources = [{kind = "github"}]\n', 'a = """\n[[sources]]\n"""\n[[sources]]\nkind = "github"\n']
+)
+def test_an_entry_that_cannot_be_told_from_the_rest_is_left_alone(tmp_path, text):
+    (tmp_path / "shipcast.toml").write_text(text)
+
+    with pytest.raises(ConfigurationError, match="nothing was written"):
+        replace_source(tmp_path, {"kind": "github", "repository": "acme/shop"}, lambda entry: True)
+    assert (tmp_path / "shipcast.toml").read_text() == text
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ class Job:
 
     builds: dict[int, dict[str, Any]] = field(default_factory=dict)
     following: int = 1
+    defined: list[str] = field(default_factory=list)
 
     def take(self, *builds: dict[str, Any]) -> None:
         self.builds.update((each["number"], each) for each in builds)
@@ -73,6 +74,8 @@ class Job:
             return Told(self.builds[int(found[1])])
         if asked.parameters["tree"] == "nextBuildNumber":
             return Told({"_class": "hudson.model.FreeStyleProject", "nextBuildNumber": self.following})
+        if asked.parameters["tree"] == "property[parameterDefinitions[name]]":
+            return Told({"property": [{}, {"parameterDefinitions": [{"name": name} for name in self.defined]}]})
         begin, end = map(int, re.findall(r"\{(\d+),(\d+)\}$", asked.parameters["tree"])[0])
         listed = sorted(self.builds.values(), key=lambda each: -each["number"])
         return Told({"_class": "hudson.model.FreeStyleProject", "allBuilds": listed[begin:end]})
