@@ -17,7 +17,7 @@ from shipcast.answers.operations import envelope
 from shipcast.answers.words import listing, plural
 from shipcast.ingest.headers import clipped
 from shipcast.settings import FILE_NAME, Settings
-from shipcast.settings.channels import is_loopback
+from shipcast.settings.addresses import is_open
 from shipcast.settings.errors import UsageError
 from shipcast.settings.sources import REMOTE_KINDS, THEIRS, ArgocdSource, RemoteSource, name_here
 from shipcast.settings.writing import add_source, replace_source, toml_entry
@@ -342,10 +342,11 @@ def windows_said(source: RemoteSource) -> list[str]:
 
 def clear_said(source: RemoteSource) -> list[str]:
     """That a token crosses a network in clear; nothing where none does."""
-    parts = urlsplit(source.url)
-    if parts.scheme == "https" or is_loopback(parts.hostname or "") or source.token() is None:
+    if not is_open(source.url) or source.token() is None:
         return []
-    return [f"Its token goes to {parts.hostname} in clear, since its address begins with http:// and not https://."]
+    return [
+        f"Its token goes to {urlsplit(source.url).hostname} in clear, since its address begins with http:// and not https://."
+    ]
 
 
 def looks_live(name: str) -> bool:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from shipcast.channels.errors import ChannelRefuses, ChannelUnreachable
-from shipcast.settings.channels import is_loopback
+from shipcast.settings.addresses import is_open
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.exchange import Broken, Untrusted, exchange, pause_of, pool, within
 from shipcast.settings.secrets import Reference, needed
@@ -55,7 +55,7 @@ def checked(url: str, label: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         host, port = "", None
-    is_safe = bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+    is_safe = bool(host) and parts.scheme in ("https", "http") and not is_open(url)
     if not is_safe or port == 0 or "@" in parts.netloc:
         raise ConfigurationError(
             f"{label}: its address is none that can be used.",

@@ -10,13 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import time
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from shipcast.settings.addresses import is_loopback
 from shipcast.settings.secrets import Reference
 from shipcast.settings.sources import Names, Variable
 from shipcast.settings.zone import Zone
@@ -59,14 +59,6 @@ def check_server(server: str) -> str:
     if not is_server:
         raise ValueError(f"{server!r} is no server; write it such as smtp.example.com:587")
     return server
-
-
-def is_loopback(host: str) -> bool:
-    """Whether what is sent to the host leaves this machine not at all."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 Address = Annotated[str, AfterValidator(check_address)]

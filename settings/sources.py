@@ -247,6 +247,8 @@ class RemoteSource(BaseModel):
         The environments, by their names here, that are production, where their names do not say so.
     names
         Whether people are named, and not only told apart.
+    plain_http
+        Whether its token may go to another machine by http://, where all on the way can read it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -266,6 +268,7 @@ class RemoteSource(BaseModel):
     services: dict[str, str] = Field(default_factory=dict)
     production: Names = ()
     names: bool = False
+    plain_http: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -332,7 +335,7 @@ class RemoteSource(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """All that decides which rows it gives: others are another reading."""
-        others = {"token_env", "token_file", "hook_env", "hook_file", "user_env", "sync_windows"}
+        others = {"token_env", "token_file", "hook_env", "hook_file", "user_env", "sync_windows", "plain_http"}
         return self.model_dump(mode="json", exclude=others)
 
 

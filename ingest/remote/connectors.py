@@ -10,6 +10,8 @@ from pydantic import SecretStr
 from shipcast.ingest.errors import CredentialsRefused
 from shipcast.ingest.remote.listing import Connector, Recall
 from shipcast.ingest.remote.site import PATIENCE, Patience, Site
+from shipcast.settings.addresses import is_open
+from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import Remote
 
 Progress = Callable[[str], None]
@@ -55,6 +57,19 @@ def token_of(source: Remote) -> SecretStr | None:
 
 
 def site_of(source: Remote, progress: Progress, patience: Patience) -> Site:
-    """The site of a source; how the token is shown, its connector says by `Site.carry`."""
-    where = f"the token in {source.token_file or source.variable}"
-    return Site(source.label, source.url, token_of(source), where, patience=patience, progress=progress)
+    """The site of a source; how the token is shown, its connector says by `Site.carry`.
+
+    Raises
+    ------
+    ConfigurationError
+        Its token is missing, or others could read it on the way.
+    """
+    where, token = f"the token in {source.token_file or source.variable}", token_of(source)
+    if token is not None and is_open(source.url) and not source.plain_http:
+        raise ConfigurationError(
+            f"{source.label}: its address begins with http://, so that others could read {where} on the way; nothing "
+            "was sent.",
+            next_step="Write https://; or, within a network that you trust: plain_http = true in its entry (of "
+            "`shipcast connect`: --with plain_http=true).",
+        )
+    return Site(source.label, source.url, token, where, patience=patience, progress=progress)

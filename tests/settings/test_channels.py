@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from shipcast.settings import load_settings
-from shipcast.settings.channels import EVENTS, is_loopback
+from shipcast.settings.addresses import is_loopback
+from shipcast.settings.channels import EVENTS
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.secrets import Reference, needed
 

@@ -15,6 +15,8 @@ from vendor import TOKEN, Told, Vendor, serving
 
 from shipcast.__main__ import run
 from shipcast.answers.connect import clear_said
+from shipcast.ingest.remote.connectors import site_of
+from shipcast.ingest.remote.site import PATIENCE
 from shipcast.settings import load_settings
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import GithubSource
@@ -326,6 +328,17 @@ def test_an_entry_that_cannot_be_told_from_the_rest_is_left_alone(tmp_path, text
 )
 def test_that_a_token_crosses_a_network_in_clear_is_said(url, is_told):
     assert bool(clear_said(GithubSource(kind="github", repository="acme/shop", url=url))) == is_told
+
+
+def test_a_token_goes_to_no_other_machine_in_clear_unless_the_entry_says_so(capsys):
+    url = "http://ghe.invalid/api"
+    code, said = connect(capsys, "github", "acme/shop", "--url", url)
+    allowed = GithubSource(kind="github", repository="acme/shop", url=url, plain_http=True)
+
+    assert code == 3
+    assert site_of(allowed, print, PATIENCE).token is not None
+    assert "others could read the token in GITHUB_TOKEN on the way; nothing was sent." in said["detail"]
+    assert "--with plain_http=true" in said["detail"]
 
 
 def test_a_look_writes_nothing(capsys, github):
