@@ -34,7 +34,7 @@ def post(label: str, address: Reference, body: bytes, headers: Mapping[str, str]
     sent = {"User-Agent": f"shipcast/{version('shipcast')}", "Content-Type": "application/json", **headers}
     try:
         status, answered, _ = within(
-            deadline, lambda: exchange(pool(min(SILENCE, deadline)), "POST", url, sent, body, deadline)
+            deadline, lambda: exchange(pool(min(SILENCE, deadline), url), "POST", url, sent, body, deadline)
         )
     except TimeoutError:
         raise ChannelUnreachable(f"{label}: its server did not answer within {deadline:g} s.") from None

@@ -5,9 +5,11 @@ No word repeats the address behind its host, which may hold a secret, nor the se
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from email.utils import parsedate_to_datetime
@@ -15,10 +17,14 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
+from urllib3.util import Url
+
+from shipcast.settings.proxies import proxy_of
 
 CHUNK = 2**16
 LARGEST = 64 * 2**20  # bytes of one answer
 CONNECT = 10.0  # seconds for a connection to come about
+REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")  # of http.client
 
 Result = TypeVar("Result")
 
@@ -51,14 +57,31 @@ class TooLarge(Broken):
     """The answer is larger than any that is meant."""
 
 
-def pool(silence: float) -> urllib3.PoolManager:
-    """Connections to servers, none of which may bring nothing for so many seconds; nothing is asked again by itself."""
-    return urllib3.PoolManager(
+def pool(silence: float, url: str) -> urllib3.PoolManager:
+    """Connections to the server of an address, by the proxy that the environment names for it, if one.
+
+    None may bring nothing for so many seconds; nothing is asked again by itself.
+
+    Raises
+    ------
+    ConfigurationError
+        What the environment names is no proxy.
+    """
+    proxy = proxy_of(url)
+    timeout = urllib3.Timeout(connect=min(CONNECT, silence), read=silence)
+    trusted = ssl.create_default_context()
+    if proxy is None:
+        return urllib3.PoolManager(num_pools=2, maxsize=4, retries=False, timeout=timeout, ssl_context=trusted)
+    shown = b64encode(proxy.user.get_secret_value().encode()).decode() if proxy.user else None
+    return urllib3.ProxyManager(
+        proxy.url,
         num_pools=2,
         maxsize=4,
+        proxy_headers={"Proxy-Authorization": f"Basic {shown}"} if shown else None,
+        proxy_ssl_context=trusted,
         retries=False,
-        timeout=urllib3.Timeout(connect=min(CONNECT, silence), read=silence),
-        ssl_context=ssl.create_default_context(),
+        timeout=timeout,
+        ssl_context=trusted,
     )
 
 
@@ -96,7 +119,7 @@ def exchange(
     except (ssl.SSLError, urllib3.exceptions.SSLError) as error:
         raise unencrypted(error) from None
     except urllib3.exceptions.HTTPError as error:
-        raise Broken(in_words(error)) from None
+        raise Broken(in_words(error, connections.proxy)) from None
     return Reception(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
 
@@ -174,14 +197,31 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def in_words(error: urllib3.exceptions.HTTPError) -> str:
-    """What became of a connection, without the address, which may hold a query."""
+def in_words(error: urllib3.exceptions.HTTPError, proxy: Url | None = None) -> str:
+    """What became of a connection, without the address, which may hold a query; a proxy by its host and port."""
     match error:
-        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
-            return "the connection was refused, or its name is not known"
+        case urllib3.exceptions.ProxyError():
+            return (
+                f"the proxy {proxy.netloc if proxy else ''} does not let it through: {of_proxy(error.original_error)}"
+            )
+        case urllib3.exceptions.NameResolutionError():
+            return "its name is not known"
+        case urllib3.exceptions.NewConnectionError():
+            is_refused = isinstance(error.__cause__, ConnectionRefusedError)
+            return "the connection was refused" if is_refused else "no connection came about"
         case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.ReadTimeoutError():
             return "it did not answer in time"
         case urllib3.exceptions.IncompleteRead() | urllib3.exceptions.ProtocolError():
             return "the answer broke off"
         case _:
             return f"the exchange failed ({type(error).__name__})"
+
+
+def of_proxy(error: Exception) -> str:
+    """Why a proxy was of no use; it says by a status what it has against an address."""
+    if isinstance(error, urllib3.exceptions.HTTPError):
+        return in_words(error)
+    if isinstance(error, ssl.SSLError):
+        return unencrypted(error).reason
+    found = REFUSED.search(str(error))
+    return f"it answers {found[1]}" if found else "the connection broke off"

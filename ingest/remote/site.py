@@ -126,7 +126,7 @@ class Site:
         self.asked_before: Counter[int] = Counter()
         self.told = self.same = 0
         self.counts_same = True  # whether equal answers in a row are a circle, as of pages that follow each other
-        self.pool = pool(self.patience.silence)
+        self.pool = pool(self.patience.silence, self.url)
 
     def carry(self, header: str = "Authorization", form: str = "Bearer {token}", **others: str) -> Site:
         """Let each request show the token in a header, and carry other headers (`_` in their names for `-`)."""
