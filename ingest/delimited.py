@@ -21,20 +21,24 @@ LONGEST_HEADER = 2**20  # bytes
 DELIMITERS = ",;\t"
 
 
-def read_delimited(part: Part, words: Vocabulary | None = None) -> tuple[Header, Iterator[Piece]]:
+def read_delimited(
+    part: Part, words: Vocabulary | None = None, encoding: str | None = None
+) -> tuple[Header, Iterator[Piece]]:
     """The file's header, and its rows piece by piece.
 
     Parameters
     ----------
     words
         What its headers may be; None: those of the part's table.
+    encoding
+        That of its text; None: UTF-8, or UTF-16 with its mark.
 
     Raises
     ------
     FileRefused
         At once or while the pieces are read.
     """
-    chunks = whole_lines(part.path)
+    chunks = whole_lines(part.path, encoding)
     first = next(chunks, b"")
     if not first.strip():
         raise FileRefused("holds nothing but blank lines. Nothing was stored; export it again")

@@ -21,9 +21,9 @@ from shipcast.ingest.delimited import read_delimited
 from shipcast.ingest.errors import FileRefused, MappingWrong, NothingToLoad
 from shipcast.ingest.files import counted, load_parts
 from shipcast.ingest.headers import Header, Vocabulary, clipped, folded
-from shipcast.ingest.json_records import as_text, is_there, paths, records_of, value_at
+from shipcast.ingest.json_records import UNDECODED, as_text, is_there, paths, records_of, value_at
+from shipcast.ingest.mapping import ISO, nearest, read_mapping
 from shipcast.ingest.mapping import Mapping as Meaning
-from shipcast.ingest.mapping import nearest, read_mapping
 from shipcast.ingest.origins import EXPORT
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import BATCH_ROWS, BROKEN, ORIGIN, Piece, as_objects
@@ -37,6 +37,7 @@ CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 JSON = (".json", ".json.gz")
 LOOKED_AT = 200  # records whose paths are proposed
 KEPT_NAMES = ("service", "environment")  # whose values mean themselves where the mapping does not name them
+NO_UTF8 = "its bytes are not UTF-8 (kept as \\xNN)"
 DEPLOYED = "select distinct service from raw.deployments"
 
 Progress = Callable[[str], None]
@@ -156,7 +157,7 @@ class Export:
             given = self.json_pieces()
         else:
             places = frozenset(map(folded, self.meaning.places))
-            _, given = read_delimited(self.part(0), Vocabulary(places, self.understood))
+            _, given = read_delimited(self.part(0), Vocabulary(places, self.understood), self.meaning.encoding)
         for piece in given:
             yield self.mapped(piece)
         if check_regular(self.path) != stamp:
@@ -171,9 +172,8 @@ class Export:
             One is missing.
         """
         names = [folded(cell) for cell in cells]
-        for header in self.meaning.places:
-            if folded(header) not in names:
-                raise self.lacks(header, [cell for cell in cells if cell.strip()])
+        if missing := [header for header in self.meaning.places if folded(header) not in names]:
+            raise self.lacks(missing, [cell for cell in cells if cell.strip()])
         columns = {name: names.index(folded(header)) for name, header in self.wanted()}
         return Header(tuple(cells), columns, text=text)
 
@@ -183,19 +183,22 @@ class Export:
         for number, header in enumerate(self.meaning.only):
             yield f"only {number}", header
 
-    def lacks(self, place: str, there: Sequence[str]) -> MappingWrong:
-        near = nearest(place, [clipped(each) for each in there])
+    def lacks(self, places: Sequence[str], there: Sequence[str]) -> MappingWrong:
+        """That it has not what the mapping names, each with what is nearest."""
+        has = [clipped(each) for each in there]
+        said = [f"has no {place!r}.{nearest(place, has, else_all=place == places[-1])}" for place in places]
+        own = None if self.meaning.encoding or not any("\ufffd" in each for each in has) else UNDECODED
         return MappingWrong(
-            f"{self.mapping}: {shown(self.path.name)} has no {place!r}.{near}",
-            next_step="Correct the mapping, or export that too.",
+            f"{self.mapping}: {shown(self.path.name)} {' It '.join(said)}",
+            next_step=f"{own[0].upper()}{own[1:]}." if own else "Correct the mapping, or export that too.",
         )
 
     def json_pieces(self) -> Iterator[Piece]:
-        records = records_of(self.path, self.meaning.records)
+        records = records_of(self.path, self.meaning.records, self.meaning.encoding)
         found = [record for record in records if isinstance(record, dict)]
-        for place in self.meaning.places if found else ():
-            if not any(is_there(record, place) for record in found):
-                raise self.lacks(place, sorted({path for record in found[:LOOKED_AT] for path in paths(record)}))
+        missing = [place for place in self.meaning.places if not any(is_there(record, place) for record in found)]
+        if found and missing:
+            raise self.lacks(missing, sorted({path for record in found[:LOOKED_AT] for path in paths(record)}))
         numbered = enumerate(records, 1)
         while batch := list(islice(numbered, BATCH_ROWS)):
             yield self.json_piece(batch)
@@ -233,10 +236,12 @@ class Export:
     def mapped(self, piece: Piece) -> Piece:
         """The rows as the mapping reads them; those with a value that it does not know go to the broken ones."""
         frame = self.translated(self.chosen(piece.frame))
-        broken = [piece.broken]
+        broken = [self.decoded(piece.broken)]
         for name in self.meaning.values:
             frame, unknown = self.with_values(frame, name)
             broken.append(unknown)
+        frame, unread = self.with_times(frame)
+        broken.append(unread)
         if "service" in self.meaning.columns:
             named = set(self.meaning.values.get("service", {}).values())
             self.services.update(set(frame["service"].drop_nulls()) - named)
@@ -262,6 +267,12 @@ class Export:
             *(pl.col(name).map_elements(self.people.of, pl.String) for name in people if self.people),
         ).select("_line", ORIGIN, *meaning.columns, *meaning.constants)
 
+    def decoded(self, broken: pl.DataFrame) -> pl.DataFrame:
+        """The broken rows, of which those with bytes that are no letters say the encoding that was tried."""
+        said = f"its bytes are not {self.meaning.encoding}" if self.meaning.encoding else f"{NO_UTF8}: {UNDECODED}"
+        is_one = pl.col("rule") == "bytes_do_not_decode"
+        return broken.with_columns(detail=pl.when(is_one).then(pl.lit(said)).otherwise(pl.col("detail")))
+
     def kept(self, frame: pl.DataFrame, is_kept: pl.Expr, why: str) -> pl.DataFrame:
         """The rows that are; the others are counted."""
         rows = frame.filter(is_kept)
@@ -279,14 +290,22 @@ class Export:
         frame = frame.filter(~is_unknown).with_columns(pl.coalesce(meant, own).alias(name))
         frame = self.kept(frame, pl.col(name).ne_missing(""), f"[values.{name}]")
         said = "{} '{}' is not named under [values.{}] of the mapping"
-        broken = unknown.select(
-            "_line",
-            ORIGIN,
-            pl.lit("unknown_value").alias("rule"),
-            pl.format(said, pl.lit(name), own.map_elements(clipped, pl.String), pl.lit(name)).alias("detail"),
-            as_objects(unknown.drop(ORIGIN))(unknown["_line"]).alias("row"),
-        )
-        return frame, broken
+        told = pl.format(said, pl.lit(name), own.map_elements(clipped, pl.String), pl.lit(name))
+        return frame, broken_of(unknown, "unknown_value", told)
+
+    def with_times(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The rows whose times are in ISO 8601 by now, and as broken ones those that the format does not fit."""
+        broken, form = [frame.clear().pipe(broken_of, "", pl.lit(""))], self.meaning.time_format
+        instants = [column.name for column in self.meaning.target.columns if column.kind == "instant"]
+        for name in instants if form else ():
+            if name in self.meaning.columns:
+                is_unread = pl.col(name).is_not_null() & ~pl.col(name).str.contains(ISO)
+                unread = frame.filter(is_unread)
+                frame = frame.filter(~is_unread)
+                given = pl.col(name).map_elements(clipped, pl.String)
+                told = pl.format("{} '{}' does not fit time_format {}", pl.lit(name), given, pl.lit(repr(form)))
+                broken.append(broken_of(unread, "not_a_time", told))
+        return frame, pl.concat(broken)
 
     def instant(self, name: str) -> pl.Expr:
         """The time in ISO 8601, in its own offset's UTC or without one; what the format does not fit stays as it is."""
@@ -298,3 +317,14 @@ class Export:
         for why, count in self.left_out.items():
             if count:
                 yield f"{shown(self.path.name)}: left out {counted(count, 'row')} by {why}."
+
+
+def broken_of(rows: pl.DataFrame, rule: str, told: pl.Expr) -> pl.DataFrame:
+    """The rows as such that could not be taken apart, and why."""
+    return rows.select(
+        pl.col("_line"),
+        pl.col(ORIGIN),
+        pl.lit(rule, pl.String).alias("rule"),
+        told.cast(pl.String).alias("detail"),
+        as_objects(rows.drop(ORIGIN))(rows["_line"]).alias("row"),
+    )

@@ -11,10 +11,11 @@ from shipcast.ingest.errors import FileRefused
 from shipcast.ingest.headers import clipped
 from shipcast.ingest.stream import blocks, utf8
 
+UNDECODED = 'name the encoding of the file in the mapping, such as encoding = "cp1252"'
 LARGEST = 256 * 2**20  # bytes of a file, which is read as one
 
 
-def records_of(path: Path, where: str) -> list[Any]:
+def records_of(path: Path, where: str, encoding: str | None = None) -> list[Any]:
     """The records of a file: the list at a path of it, or the file itself where the path is empty.
 
     Raises
@@ -23,13 +24,16 @@ def records_of(path: Path, where: str) -> list[Any]:
         It is no JSON, or no list stands there.
     """
     parts, size = [], 0
-    for block in utf8(blocks(path)):
+    for block in utf8(blocks(path), encoding):
         parts.append(block)
         size += len(block)
         if size > LARGEST:
             raise FileRefused(f"holds over {LARGEST // 2**20} MiB of JSON. Nothing was stored; export it in parts")
     try:
         data = json.loads(b"".join(parts))
+    except UnicodeDecodeError as error:
+        what = encoding or f"UTF-8: {UNDECODED}"
+        raise FileRefused(f"its bytes are not {what}. Nothing was stored") from error
     except (ValueError, RecursionError) as error:
         raise FileRefused(f"is no JSON that can be read ({clipped(str(error))}). Nothing was stored") from error
     found = value_at(data, where) if where else data

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shipcast.ingest.errors import MappingWrong
-from shipcast.ingest.rules import DECIMAL, WHOLE
+from shipcast.ingest.rules import BASIC, DECIMAL, EXTENDED, WHOLE
 from shipcast.settings.zone import Zone
 from shipcast.warehouse.tables import BY_NAME, Column, Table
 
@@ -24,6 +24,7 @@ FORMS = (
     ("number", DECIMAL, "a number"),
     ("boolean", r"(?i)true|t|yes|y|1|false|f|no|n|0", "true or false"),
 )
+ISO = rf"^(?:{EXTENDED}|{BASIC})$"
 ANY_TIME = datetime(2025, 3, 14, 15, 9, tzinfo=UTC)
 
 
@@ -34,7 +35,16 @@ def as_written(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
+def check_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError) as error:
+        raise ValueError(f"{name!r} is no encoding of text; write it such as cp1252 or latin-1") from error
+    return name
+
+
 Constant = Annotated[str, BeforeValidator(as_written)]
+Encoding = Annotated[str, AfterValidator(check_encoding)]
 
 
 class Mapping(BaseModel):
@@ -57,6 +67,8 @@ class Mapping(BaseModel):
         In JSON, the path to the list of records; empty: the file is that list.
     zone
         The zone of times that carry no offset; None: the setting `source_zone`.
+    encoding
+        That of the file's text, by Python's name; None: UTF-8, or UTF-16 with a byte order mark.
     time_format
         How times are written that are not ISO 8601, in the letters of `strftime`.
     """
@@ -70,6 +82,7 @@ class Mapping(BaseModel):
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     records: str = ""
     zone: Zone | None = None
+    encoding: Encoding | None = None
     time_format: str | None = None
 
     @property

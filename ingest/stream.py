@@ -25,11 +25,12 @@ BINARY = {
 }
 
 
-def whole_lines(path: Path) -> Iterator[bytes]:
+def whole_lines(path: Path, encoding: str | None = None) -> Iterator[bytes]:
     """The file as UTF-8 in chunks that end in a line feed, no line beginning with a byte order mark.
 
     Gzip is told by its first bytes. UTF-16 needs its byte order mark; one in the middle is where files were joined.
-    Bytes that don't decode are left as they are, for the rows they are in to be quarantined.
+    Any other encoding has to be given. Bytes that don't decode are left as they are, for the rows they are in to be
+    quarantined.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def whole_lines(path: Path) -> Iterator[bytes]:
         The gzip stream is broken, or the file is no text at all.
     """
     rest = b""
-    for block in utf8(blocks(path)):
+    for block in utf8(blocks(path), encoding):
         end = block.rfind(b"\n") + 1
         if end:
             yield from portions(unmarked(rest + block[:end]))
@@ -104,13 +105,13 @@ def unpacked(packed: gzip.GzipFile) -> Iterator[bytes]:
         ) from error
 
 
-def utf8(parts: Iterable[bytes]) -> Iterator[bytes]:
+def utf8(parts: Iterable[bytes], encoding: str | None = None) -> Iterator[bytes]:
     """The same text; UTF-16 is transcoded, and where no line feed ends a line, a carriage return does."""
     parts = iter(parts)
     first = next(parts, b"")
     parts = chained(first, parts)
-    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        parts = from_utf16(parts)
+    if encoding or first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        parts = transcoded(parts, encoding, "surrogateescape") if encoding else transcoded(parts)
         first = next(parts, b"")
         parts = chained(first, parts)
     is_old_mac = b"\r" in first and b"\n" not in first
@@ -123,14 +124,18 @@ def chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def from_utf16(parts: Iterable[bytes]) -> Iterator[bytes]:
-    # A lone surrogate passes as bytes that are no UTF-8, so that its row is quarantined and not the file.
-    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+def transcoded(parts: Iterable[bytes], encoding: str = "utf-16", errors: str = "surrogatepass") -> Iterator[bytes]:
+    """Text of an encoding in UTF-8.
+
+    A lone surrogate, or a byte that is no letter, passes as bytes that are no UTF-8, so that its row is quarantined and
+    not the file.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
     try:
         for block in parts:
             yield decoder.decode(block).encode("utf-8", "surrogatepass")
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise FileRefused(
-            "the UTF-16 text breaks off within a character. Nothing was stored; copy the file again"
+            f"the {encoding.upper()} text breaks off within a character. Nothing was stored; copy the file again"
         ) from error

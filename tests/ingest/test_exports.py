@@ -116,7 +116,7 @@ def test_what_the_mapping_does_not_know_is_quarantined_with_its_line(servicenow:
     home, _ = servicenow
     assert home.rows("select line, rule, reason from raw._quarantine order by line") == [
         (6, "unknown_value", "changes.csv:6: status 'Half done' is not named under [values.status] of the mapping"),
-        (7, "not_a_time", "changes.csv:7: CHG6: started_at '08.07.2025' is not an ISO 8601 time"),
+        (7, "not_a_time", "changes.csv:7: started_at '08.07.2025' does not fit time_format '%Y-%m-%d %H:%M:%S'"),
     ]
 
 
@@ -213,6 +213,12 @@ ROW = "Number,Service,Opened,Priority\nI1,pay,2025-07-04,\n"
     [
         (INCIDENTS.replace('"Opened"', '"Opend"'), "in.csv has no 'Opend'. Meant is perhaps 'Opened'"),
         (INCIDENTS + 'resolved_at = "Resolved"\n', "has no 'Resolved'"),
+        (
+            INCIDENTS.replace('"Opened"', '"Opend"') + 'severity = "Mood"\n',
+            r"in.csv has no 'Opend'. Meant is perhaps 'Opened'. It has no 'Mood'. There is Number, Service",
+        ),
+        ('encoding = "cp125"\n' + INCIDENTS, "encoding: 'cp125' is no encoding of text"),
+        ('encoding = "hex"\n' + INCIDENTS, "encoding: 'hex' is no encoding of text"),
         (INCIDENTS.replace("incidents", "incident"), "no table 'incident'. Meant is perhaps 'incidents'"),
         (INCIDENTS + 'severty = "Priority"\n', "no column 'severty'. Meant is perhaps 'severity'"),
         (INCIDENTS.replace('started_at = "Opened"\n', ""), "incidents needs started_at"),
@@ -276,6 +282,43 @@ def test_an_object_is_no_value(home: Home):
     home.write("mapping.toml", mapping.replace("owner", "owner.name"))
     home.read(path, home.folder / "mapping.toml")
     assert home.rows("select service from raw.incidents") == [("pay",)]
+
+
+CP1252 = 'encoding = "cp1252"\n'
+LETTERS = "Number,Service,Opened\nI1,Größe,2025-07-04\nI2,pay,2025-07-05\n"
+
+
+def test_a_file_of_another_encoding_is_read_where_the_mapping_names_it(home: Home):
+    record = '[{"Number": "I3", "Service": "Öl", "Opened": "2025-07-04"}]'
+    files = [home.write("in.csv", LETTERS.encode("cp1252")), home.write("in.json", record.encode("cp1252"))]
+    mapping = home.write("mapping.toml", f"{CP1252}{INCIDENTS}")
+    for path in files:
+        home.read(path, mapping)
+
+    assert home.rows("select service from raw.incidents order by incident_id") == [("Größe",), ("pay",), ("Öl",)]
+
+
+def test_bytes_of_another_encoding_are_quarantined_with_what_to_write(home: Home):
+    letters = LETTERS.encode("cp1252")
+    plain, named = (home.write(f"{name}.toml", f"{more}{INCIDENTS}") for name, more in (("a", ""), ("b", CP1252)))
+    report = home.read(home.write("in.csv", letters), plain)
+    bare = home.read(home.write("in.json", b'[{"a": "\xf6"}]'), plain)
+    other = home.read(home.write("un.csv", letters.replace(b"\xf6", b"\x81")), named)
+
+    assert report.items[0].reason == (
+        "in.csv:2: its bytes are not UTF-8 (kept as \\xNN): name the encoding of the file in the mapping, such as "
+        'encoding = "cp1252"'
+    )
+    assert (bare.items[0].refused or "").startswith("its bytes are not UTF-8: name the encoding of the file")
+    assert other.items[0].reason == "un.csv:2: its bytes are not cp1252"
+
+
+def test_a_header_of_another_encoding_is_said_to_be_one(home: Home):
+    path = home.write("in.csv", LETTERS.replace("Service", "Geschäft").encode("cp1252"))
+
+    with pytest.raises(MappingWrong, match="has no 'Geschäft'") as raised:
+        home.read(path, home.write("mapping.toml", INCIDENTS.replace("Service", "Geschäft")))
+    assert raised.value.next_step == 'Name the encoding of the file in the mapping, such as encoding = "cp1252".'
 
 
 def test_of_columns_of_one_name_the_first_counts(home: Home):
