@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
-from shipcast.answers.answer import Answer, Part
-from shipcast.answers.operations import envelope
+from shipcast.answers.answer import Answer
+from shipcast.answers.operations import Sample, envelope, samples_of
 from shipcast.answers.words import listing, plural
 from shipcast.ingest.headers import clipped
 from shipcast.settings import FILE_NAME, Settings
@@ -29,13 +29,6 @@ SHOWN = 3
 SHOWN_KEYS = 6
 NOT_WRITTEN = "Nothing was written, since that must be known first."
 LIVE = ("prod", "live", "main")  # how the names of environments begin or end that are likely to be production
-
-
-class Sample(Part):
-    """The first rows that a source gives for a table, by the contract's columns; people are pseudonyms."""
-
-    table: str
-    rows: tuple[dict[str, str | None], ...]
 
 
 class ConnectAnswer(Answer):
@@ -121,7 +114,6 @@ def connect_answer(
     SourceUnreachable
         It does not answer.
     """
-    from shipcast.ingest.json_records import as_text
     from shipcast.ingest.remote.reading import samples
 
     look = samples(source, SHOWN)  # type: ignore[arg-type]
@@ -135,10 +127,7 @@ def connect_answer(
     rows = sum(len(each) for each in look.rows.values())
     return ConnectAnswer(
         **envelope(as_of),
-        items=tuple(
-            Sample(table=table, rows=tuple({key: as_text(value) for key, value in row.items()} for row in first))
-            for table, first in look.rows.items()
-        ),
+        items=samples_of(look.rows),
         source=source.label,
         environments=there.seen,
         production=there.production,

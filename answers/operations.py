@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,10 +43,36 @@ class IngestItem(Part):
     refused: str | None
 
 
+class Sample(Part):
+    """The first rows for a table, by the contract's columns; people are pseudonyms, unless their names are kept."""
+
+    table: str
+    rows: tuple[dict[str, str | None], ...]
+
+
+class RefusedRows(Part):
+    """Rows that would be refused for one reason, and why the first of them is; `column` null: as a whole."""
+
+    rule: str
+    column: str | None
+    rows: Count
+    first: str
+
+
 class IngestAnswer(Answer):
+    """What a load did, file by file.
+
+    Parameters
+    ----------
+    samples, refused
+        Of a dry run of an export: the first rows as they would be stored, and the others by reason.
+    """
+
     schema_name: Literal["shipcast/ingest/1"] = Field("shipcast/ingest/1", alias="schema")
     items: tuple[IngestItem, ...]
     dry_run: bool
+    samples: tuple[Sample, ...] = ()
+    refused: tuple[RefusedRows, ...] = ()
     sentence: str
 
 
@@ -142,8 +169,28 @@ def ingest_answer(report: LoadReport, as_of: datetime, *, dry_run: bool) -> Inge
         items=ingest_items(report.items),
         warnings=tuple(report.warnings),
         dry_run=dry_run,
+        samples=samples_of(report.samples),
+        refused=tuple(RefusedRows(**asdict(each)) for each in report.refusals),
         sentence=load_sentence(report, dry_run),
     )
+
+
+def samples_of(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Sample, ...]:
+    """Rows as they are shown: instants to the second in UTC, whatever says them."""
+    return tuple(
+        Sample(table=table, rows=tuple({name: shown_value(value) for name, value in row.items()} for row in first))
+        for table, first in rows.items()
+    )
+
+
+def shown_value(value: Any) -> str | None:
+    """
+    >>> shown_value(datetime(2026, 1, 5, 9)), shown_value(["a", "b"]), shown_value(None)
+    ('2026-01-05T09:00:00Z', 'a;b', None)
+    """
+    from shipcast.ingest.json_records import as_text
+
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else as_text(value)
 
 
 def ingest_items(loads: Sequence[FileLoad]) -> tuple[IngestItem, ...]:

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 
 from shipcast.ingest.delimited import read_delimited
@@ -28,15 +29,24 @@ from shipcast.ingest.origins import EXPORT
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import BATCH_ROWS, BROKEN, ORIGIN, Piece, as_objects
 from shipcast.ingest.proposals import proposals
-from shipcast.ingest.report import LoadReport
+from shipcast.ingest.report import LoadReport, Refusals
 from shipcast.ingest.sources import Feed, Part, check_regular, located, shown
 from shipcast.settings import ExportSource, Settings
 from shipcast.warehouse.connection import open_work
+from shipcast.warehouse.tables import BY_NAME
 
 CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 JSON = (".json", ".json.gz")
 LOOKED_AT = 200  # records whose paths are proposed
 KEPT_NAMES = ("service", "environment")  # whose values mean themselves where the mapping does not name them
+SHOWN = 3
+FIRST = f"select {{names}} from scratch.{{table}} where not _is_bad order by _part, _line limit {SHOWN}"
+REFUSED = r"""
+select rule, column_name, count(*) as rows, min_by(reason, (_part, _line)) from (
+    select *, regexp_replace(reason, '^.*?:\d+: ', '') as detail from scratch.bad
+) group by rule, column_name, case when rule = 'unknown_value' then detail else split_part(detail, ' ', 1) end,
+order by rows desc, 4 limit 12
+"""
 NO_UTF8 = "its bytes are not UTF-8 (kept as \\xNN)"
 DEPLOYED = "select distinct service from raw.deployments"
 
@@ -73,14 +83,29 @@ def ingest_export(
     exports = [Export(path, source.mapping, meaning, None if source.names else people) for path in files(source.path)]
     report = LoadReport(is_dry_run=dry_run)
     parts = [export.part(number) for number, export in enumerate(exports)]
+
+    def within(connection: duckdb.DuckDBPyConnection) -> None:
+        people.keep(connection)
+        if dry_run:
+            look(connection, meaning.table, report)
+
     # A time without an offset is one of the source's zone, and this source has its own.
     zoned = settings.model_copy(update={"source_zone": meaning.zone or settings.source_zone})
-    load_parts(zoned, parts, report, strict=strict, progress=progress, within=people.keep)
+    load_parts(zoned, parts, report, strict=strict, progress=progress, within=within)
     report.warnings += [warning for export in exports for warning in export.warnings()]
     report.warnings += suspicions(source.mapping, report)
     if meaning.table != "deployments":
         report.warnings += service_proposals(settings, source, exports)
     return report
+
+
+def look(connection: duckdb.DuckDBPyConnection, table: str, report: LoadReport) -> None:
+    """Let the report show the first rows as they would be stored, and why others would not."""
+    names = ", ".join(f'"{column.name}"' for column in BY_NAME[table].columns)
+    cursor = connection.execute(FIRST.format(names=names, table=table))
+    columns = [name for name, *_ in cursor.description or ()]
+    report.samples[table] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    report.refusals = [Refusals(*row) for row in connection.execute(REFUSED).fetchall()]
 
 
 def suspicions(mapping: Path, report: LoadReport) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from shipcast.ingest.remote.sync_windows import SyncWindow
 
@@ -58,6 +59,24 @@ class FileLoad:
         return self.read > 0 and self.read == self.quarantined
 
 
+@dataclass(frozen=True)
+class Refusals:
+    """Rows of a load that were refused for one reason.
+
+    Parameters
+    ----------
+    column
+        The column that breaks the rule; None: the row is one as a whole, or the mapping does not know a value.
+    first
+        Why the first of them was, with its place.
+    """
+
+    rule: str
+    column: str | None
+    rows: int
+    first: str
+
+
 @dataclass
 class LoadReport:
     """One call's loads.
@@ -68,6 +87,8 @@ class LoadReport:
         Files in the given folders that are named after no table.
     dangling
         `table.column` to the number of stored rows whose reference leads to no known row; they are kept.
+    samples, refusals
+        The first rows of each table, and the refused rows by reason, the most first; only where somebody looks.
     sync_windows
         When the source lets deployments go; None: it was not asked, or could not tell.
     """
@@ -79,6 +100,8 @@ class LoadReport:
     load_id: int | None = None
     is_dry_run: bool = False
     sync_windows: Sequence[SyncWindow] | None = None
+    samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    refusals: list[Refusals] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:

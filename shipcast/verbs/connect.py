@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from shipcast.ask import Ask, parse_day, verb
-from shipcast.console import hint, say, show, table
+from shipcast.console import WIDTH, hint, say, show, shown, table
 from shipcast.settings.errors import UsageError
+from shipcast.warehouse.tables import BY_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shipcast.answers.connect import ConnectAnswer
+    from shipcast.answers.operations import Sample
 
 EXAMPLE = "shipcast connect github acme/shop --environment prod-eu=production"
 WIDEST = 6  # columns of a sample's table
+LENGTHS = (24, 18, 12)  # of their cells, the longest that fits
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -114,13 +120,47 @@ def pairs(given: list[str], flag: str) -> dict[str, str]:
 def show_connect(ask: Ask, answer: ConnectAnswer) -> None:
     if not answer.undecided:
         say(answer.sentence)
-    for item in answer.items:
+    show_samples(answer.items)
+    if answer.written:
+        hint(ask, "shipcast run")
+
+
+def show_samples(samples: Sequence[Sample]) -> None:
+    """The first columns of each that are filled, none of whose cells is broken over two lines."""
+    for item in samples:
         filled = [name for name in (item.rows[0] if item.rows else {}) if any(row.get(name) for row in item.rows)]
         if filled:
             typer.echo(f"\n{item.table}")
-            table(filled[:WIDEST], [[row.get(name) for name in filled[:WIDEST]] for row in item.rows], longest=24)
-    if answer.written:
-        hint(ask, "shipcast run")
+            table(*fitting(item, filled[:WIDEST]))
+
+
+def fitting(item: Sample, names: list[str]) -> tuple[list[str], list[list[str]]]:
+    """The columns, and their cells, cut as far as a line asks for; those behind are left out where that is not enough.
+
+    Instants are told to the second, and never cut.
+    """
+    instants = {column.name for column in BY_NAME[item.table].columns if column.kind == "instant"}
+    for longest in LENGTHS:
+        rows = [
+            [instant_said(row.get(name)) if name in instants else shown(row.get(name) or "", longest) for name in names]
+            for row in item.rows
+        ]
+        width = sum(max(map(len, column)) + 1 for column in zip(names, *rows, strict=True))
+        if width <= WIDTH:
+            return names, rows
+    return fitting(item, names[:-1])
+
+
+def instant_said(text: str | None) -> str:
+    """
+    >>> instant_said("2025-03-04T11:10:00.000+01:00"), instant_said("some day")
+    ('2025-03-04T10:10:00Z', 'some day')
+    """
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return shown(text or "", LENGTHS[0])
+    return f"{found.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if found.tzinfo else f"{found:%Y-%m-%dT%H:%M:%S}"
 
 
 def show_undecided(ask: Ask, answer: ConnectAnswer) -> None:

@@ -180,6 +180,10 @@ def show_load(ask: Ask, answer: IngestAnswer, report: LoadReport) -> None:
     say(answer.sentence)
     show_files(answer)
     if answer.dry_run:
+        from shipcast.verbs.connect import show_samples
+
+        show_samples(answer.samples)
+        table(["refused", "column", "rows", "the first"], [list(vars(each).values()) for each in answer.refused])
         return
     if report.exit_code:
         named = "mapping" if any(item.path.startswith(EXPORT) for item in report.items) else "files named above"

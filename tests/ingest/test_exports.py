@@ -374,3 +374,15 @@ def test_where_no_row_passes_the_mapping_is_blamed_first(home: Home):
     assert report.exit_code == 4
     assert report.warnings[1].startswith("Correct the mapping (its columns, values, zone, time_format)")
     assert any("no row of in.csv passed, so look at the mapping first" in warning for warning in report.warnings)
+
+
+def test_a_dry_run_shows_the_first_rows_and_the_others_by_reason(home: Home):
+    more = "".join(CHANGES.splitlines(keepends=True)[-1].replace("CHG6", f"CHG{number}") for number in (7, 8))
+    path = home.write("changes.csv", CHANGES + more)
+
+    report = ingest_export(home.settings, ExportSource(path=path, mapping=CONNECT / "servicenow.toml"), dry_run=True)
+
+    assert [row["deployment_id"] for row in report.samples["deployments"]] == ["CHG1", "CHG2"]
+    assert [(each.rule, each.rows) for each in report.refusals] == [("not_a_time", 3), ("unknown_value", 1)]
+    assert report.refusals[0].first.startswith("changes.csv:7: started_at '08.07.2025' does not fit")
+    assert home.rows("select count(*) from raw.deployments") == [(0,)]

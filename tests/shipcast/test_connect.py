@@ -15,12 +15,14 @@ from vendor import TOKEN, Told, Vendor, serving
 
 from shipcast.__main__ import run
 from shipcast.answers.connect import clear_said
+from shipcast.answers.operations import Sample
 from shipcast.ingest.remote.connectors import site_of
 from shipcast.ingest.remote.site import PATIENCE
 from shipcast.settings import load_settings
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import GithubSource
 from shipcast.settings.writing import add_source, replace_source
+from shipcast.verbs.connect import fitting
 
 
 def services_too(account):
@@ -429,3 +431,13 @@ def test_settings_that_may_only_be_read_are_left_alone(tmp_path):
 
     with pytest.raises(ConfigurationError, match="only be read"):
         add_source(tmp_path, {"kind": "github"})
+
+
+def test_no_cell_of_a_sample_is_broken_over_two_lines():
+    row = {"deployment_id": "d" * 30, "service": "s" * 30, "environment": "e" * 30, "status": "succeeded"}
+    times = {"started_at": "2025-03-04T11:10:00.123+01:00", "finished_at": "2025-03-04T10:12:00.000Z"}
+    names, [cells] = fitting(Sample(table="deployments", rows=({**row, **times},)), [*row, *times])
+
+    assert names == [*row, *times]
+    assert cells[4:] == ["2025-03-04T10:10:00Z", "2025-03-04T10:12:00Z"]
+    assert sum(map(len, cells)) + len(cells) <= 100
