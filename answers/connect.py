@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 
 from shipcast.answers.answer import Answer
+from shipcast.answers.errors import nearest
 from shipcast.answers.operations import Sample, envelope, samples_of
 from shipcast.answers.words import listing, plural
 from shipcast.ingest.headers import clipped
@@ -75,12 +76,19 @@ def source_of(kind: str, given: Mapping[str, Any]) -> RemoteSource:
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:
-        first = error.errors()[0]
+        faults = error.errors()
+        first = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
         place = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "missing":
-            raise UsageError(f"{kind}: {place} is missing.", next_step=f"Its keys are {keys_of(model)}.") from None
         if first["type"] == "extra_forbidden":
-            raise UsageError(f"{kind} has no key {place!r}.", next_step=f"Its keys are {keys_of(model)}.") from None
+            near = nearest(place, list(model.model_fields))
+            meant = f"Did you mean {' or '.join(near)}?" if near else f"Its keys are {keys_of(model)}."
+            raise UsageError(f"{kind} has no key {place!r}.", next_step=meant) from None
+        if not given.get("url") and not model.usual_url:
+            address = "Give it: --url https://..."
+            raise UsageError(f"{kind}: the address of its server is missing.", next_step=address) from None
+        if first["type"] == "missing":
+            how = f"shipcast connect {kind} {place.upper()}" if place == model.main_key else f"--with {place}=..."
+            raise UsageError(f"{kind}: {place} is missing.", next_step=f"Give it: {how}") from None
         message = first["msg"].removeprefix("Value error, ").rstrip(".")
         raise UsageError(f"{kind}{f', {place}' if place else ''}: {message}.") from None
 

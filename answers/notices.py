@@ -208,7 +208,7 @@ class Moment:
         last = "it never was" if item.good_at is None else f"the last time was at {self.said(item.good_at)}"
         for_long = "" if item.good_at is None else f" for {age(self.as_of - item.good_at)}"
         tried = f", the last attempt at {self.said(item.read_at)}" if item.read_at and item.state == "failing" else ""
-        why = f" {item.failure}" if item.failure else ""
+        why = f" {failure_said(item)}" if item.failure else ""
         return self.notice(
             "source_stale",
             (item.source, source_facts(item)["read_well"]),
@@ -313,12 +313,17 @@ def forecast_facts(forecast: StartForecast | None) -> dict[str, str | int | floa
     return {"level": forecast.level, **{name: round(getattr(forecast, name), 4) for name in names}}
 
 
+def failure_said(item: SourceItem) -> str | None:
+    """Why the last reading failed, without the name of the source, which is said beside; None: it did not."""
+    return sentence_case(item.failure.removeprefix(f"{item.source}: ")) if item.failure else None
+
+
 def source_facts(item: SourceItem) -> dict[str, str | int | float | None]:
     return {
         "source": item.source,
         "state": item.state,
         "read_well": None if item.good_at is None else rfc3339(item.good_at),
-        "failure": item.failure,
+        "failure": failure_said(item),
     }
 
 

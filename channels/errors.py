@@ -1,7 +1,7 @@
 """Why a message did not get through.
 
 SourceUnreachable (settings.errors)    5
-└── ChannelUnreachable              there is no answer, or the server cannot now
+└── ChannelUnreachable              there is no answer, or the server cannot take it now
 ConfigurationError (settings.errors)   3
 └── ChannelRefuses                  the server takes no such message, or lets nobody in by what it was shown
 

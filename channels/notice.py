@@ -20,6 +20,7 @@ TITLES: Mapping[Kind, str] = {
     "weekly_digest": "Weekly digest",
     "test": "Test",
 }
+DIGITS = 4  # of a fact in words, behind the point
 LONGEST = 2_000  # characters of a sentence, or of a fact
 
 
@@ -69,8 +70,13 @@ def subject(notice: Notice) -> str:
 
 
 def text(notice: Notice) -> str:
-    """The whole of it as plain text: the sentence, and a line for each fact that is known."""
-    lines = [f"{name.replace('_', ' ')}: {plain(value)}" for name, value in notice.facts.items() if value is not None]
+    """The whole of it as plain text: the sentence, and a line for each fact that is known and no phrase of it."""
+    told = {name: value for name, value in notice.facts.items() if value is not None}
+    lines = [
+        f"{name.replace('_', ' ')}: {plain(round(value, DIGITS) if isinstance(value, float) else value)}"
+        for name, value in told.items()
+        if not (isinstance(value, str) and " " in value and value in notice.sentence)
+    ]
     return "\n".join([plain(notice.sentence), *([""] if lines else []), *lines])
 
 

@@ -66,7 +66,7 @@ def checked(url: str, label: str) -> str:
 
 def refusal(label: str, status: int, pause: float | None) -> ChannelRefuses | ChannelUnreachable:
     if status >= 500 or status in (408, TOO_MANY):
-        said = "has had too many messages" if status == TOO_MANY else "cannot now"
+        said = "has had too many messages" if status == TOO_MANY else "cannot take it now"
         return ChannelUnreachable(f"{label}: its server {said} ({status}).", pause=pause)
     if status < 400:
         return ChannelRefuses(

@@ -62,6 +62,9 @@ class Jenkins:
     def __post_init__(self) -> None:
         self.parameters = set[str]()  # that builds had
         self.site.advice = "The user needs Overall/Read and Job/Read, and an API token of their own."
+        self.site.unknown = (
+            f"See whether {self.source.user_env} names the right user, and whether the token is theirs and not expired."
+        )
         user = secret(self.source.user_env, None, self.source.label)
         if user is None:
             raise CredentialsRefused(

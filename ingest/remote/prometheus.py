@@ -125,8 +125,9 @@ class Prometheus:
                 self.size = max(self.size / 2, SHORTEST, self.step)
                 return self.samples(begin, max(self.floor(begin + (end - begin) / 2), begin + self.step))
             if status in (BAD, TOO_MUCH):
+                where = "" if self.recall.is_sample else " in shipcast.toml"
                 raise QueryRefused(
-                    error.detail, next_step="Correct the query in shipcast.toml; try it in the server's own page first."
+                    error.detail, next_step=f"Correct the query{where}; try it in the server's own page first."
                 ) from None
             raise
         return self.taken(reply.data), self.clocks.now(reply), end
@@ -208,9 +209,13 @@ class Prometheus:
         likely = next((label for label in LIKELY if label in labels), labels[0] if labels else "")
         says = f"with the labels {', '.join(map(clipped, labels[:12]))}" if labels else "with no label at all"
         proposal = f'service_label = "{clipped(likely)}", or ' if likely else ""
+        how = f'Say in its entry of shipcast.toml {proposal}service = "..." for all of them.'
+        if self.recall.is_sample:
+            proposal = f"--with service_label={clipped(likely)}, or " if likely else ""
+            how = f"Say {proposal}--service NAME for all of them."
         self.warnings.append(
             f"{self.site.name}: left out series that have no label {self.source.service_label!r}, such as one {says}. "
-            f'Say in its entry of shipcast.toml {proposal}service = "..." for all of them.'
+            f"{how}"
         )
 
 

@@ -110,7 +110,9 @@ class Site:
     credential
         Where the token comes from, in words, for messages.
     advice
-        What helps when the token is refused.
+        What helps when the token lacks a right.
+    unknown
+        What to look at first where the token is not known there at all.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Site:
     token: SecretStr | None = None
     credential: str = "the token"
     advice: str = ""
+    unknown: str = "See whether it is right, whole and not expired."
     patience: Patience = PATIENCE
     progress: Callable[[str], None] = field(default=lambda _: None, repr=False)
 
@@ -310,11 +313,13 @@ class Site:
         words = self.quoted(message_of(content))
         said = f" It says: {words.rstrip('.')}." if words else ""
         if status in (401, 403):
+            rights = self.advice or "Make a new one, or give it the rights that docs/connect names."
+            unknown = f"{self.unknown} " if status == 401 else ""
             what = "refuses" if status == 401 else "does not let"
             rest = "" if status == 401 else " see this"
             return CredentialsRefused(
                 f"{self.name}: {origin(self.url)} {what} {self.credential}{rest} ({status}).{said}",
-                next_step=self.advice or "Make a new one, or give it the rights that docs/connect names.",
+                next_step=f"{unknown}{rights}",
             )
         if status in (404, 410):
             return NothingThere(

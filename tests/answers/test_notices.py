@@ -201,7 +201,7 @@ def test_a_source_that_fails_or_is_stale_is_told_once_since_it_was_read_well_and
         stale.sentence == "a has not been read well for 8 days: the last time was at Mon 2 Jun 10:00 (Europe/London)."
     )
     assert failing.id == stale.id
-    assert failing.sentence.endswith("the last attempt at Tue 10 Jun 10:00 (Europe/London). a: no answer.")
+    assert failing.sentence.endswith("the last attempt at Tue 10 Jun 10:00 (Europe/London). No answer.")
 
     record(bare.home, [("a", 9)], CUT + 9 * DAY)
     assert sources(bare, CUT + 9 * DAY) == []  # to those who heard nothing

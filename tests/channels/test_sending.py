@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from vendor import Told, Vendor, serving
 
 from shipcast.channels.errors import ChannelRefuses, ChannelUnreachable
+from shipcast.channels.notice import text
 from shipcast.channels.sending import send, shown
 from shipcast.ingest.hooks.signatures import is_standard
 from shipcast.settings.errors import ConfigurationError, ShipcastError
@@ -158,7 +159,7 @@ def test_what_a_mail_server_refuses_is_said_without_its_words(post_office, fault
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        (Told({"message": CANARY}, 503, {"Retry-After": "7"}), ChannelUnreachable, "cannot now (503)"),
+        (Told({"message": CANARY}, 503, {"Retry-After": "7"}), ChannelUnreachable, "cannot take it now (503)"),
         (Told(status=429), ChannelUnreachable, "too many messages (429)"),
         (Told({"message": CANARY}, 404), ChannelRefuses, "refuses the message (404)"),
         (Told(status=302, headers={"Location": "https://elsewhere.example"}), ChannelRefuses, "another address (302)"),
@@ -256,3 +257,10 @@ def test_what_would_be_sent_is_shown_without_a_secret():
     assert "webhook-id: msg_1" in texts[0]
     assert json.loads(texts[0].split("\n\n", 1)[1])["data"]["service"] == HOSTILE
     assert texts[2].splitlines()[1] == "To: ops@example.com, dev@example.com"
+
+
+def test_words_have_few_digits_and_say_no_phrase_twice():
+    why = "The variable GITHUB_TOKEN is not set."
+    told = notice(sentence=f"github acme/shop fails. {why}", facts={"rate": 2 / 9, "failure": why, "state": "failing"})
+
+    assert text(told) == f"github acme/shop fails. {why}\n\nrate: 0.2222\nstate: failing"

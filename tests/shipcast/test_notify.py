@@ -158,12 +158,15 @@ def test_a_channel_that_fails_is_named_and_tried_again_with_the_same_id(capsys, 
     pending = {item["id"] for item in answer["items"] if item["state"] == "pending"}
 
     assert code == 5
-    assert "webhook: its server cannot now (502)." in answer["warnings"]
+    assert "webhook: its server cannot take it now (502)." in answer["warnings"]
     assert len(post_office.messages) == 2
     [finding] = [one for one in doctor(load_settings({"home": home}), datetime.now(UTC)).items
                  if one.subject == "channel" and "webhook" in one.finding]  # fmt: skip
     assert (finding.state, finding.remedy) == ("stale", "shipcast notify --test webhook")
-    assert "1 message tried in vain so far; the last time: webhook: its server cannot now (502)." in finding.finding
+    assert (
+        "1 message tried in vain so far; the last time: webhook: its server cannot take it now (502)."
+        in finding.finding
+    )
 
     ids = {asked.headers["webhook-id"] for asked in server.asked if asked.path.startswith("/hook")}
     assert ids <= pending
@@ -244,7 +247,7 @@ def test_a_run_ends_with_the_same_step_and_no_channel_makes_it_fail(home, server
     answer = told_by_a_run(home)
 
     assert answer.notified.startswith("3 messages were sent at ")
-    assert "webhook: its server cannot now (502)." in answer.warnings
+    assert "webhook: its server cannot take it now (502)." in answer.warnings
     assert any(warning.startswith("Nothing was forecast: ") for warning in answer.warnings)
     with outbox_lock(home):
         [warning] = told_by_a_run(home).warnings

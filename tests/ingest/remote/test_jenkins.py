@@ -295,3 +295,13 @@ def test_a_token_needs_its_user_and_neither_is_shown(reader: Reader, jenkins: Ve
     monkeypatch.delenv("JENKINS_USER")
     with pytest.raises(CredentialsRefused, match="JENKINS_USER is not set"):
         reader.read(source(jenkins))
+
+
+def test_a_user_that_is_not_known_is_doubted_before_rights_are(
+    reader: Reader, jenkins: Vendor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("JENKINS_USER", "baxter")
+
+    with pytest.raises(CredentialsRefused) as refused:
+        reader.read(source(jenkins))
+    assert refused.value.next_step.startswith("See whether JENKINS_USER names the right user, and whether the token is")

@@ -15,7 +15,7 @@ from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, QueryRefused
 from shipcast.ingest.files import silent
 from shipcast.ingest.remote.connectors import connector
-from shipcast.ingest.remote.reading import Nothing
+from shipcast.ingest.remote.reading import Nothing, samples
 from shipcast.settings.sources import PrometheusSource
 
 HOUR = 3600
@@ -253,6 +253,10 @@ def test_a_wrong_query_is_refused_in_the_servers_words(reader: Reader, prometheu
     with pytest.raises(QueryRefused, match="unclosed left parenthesis") as raised:
         reader.read(source(prometheus, 1, query="sum("))
     assert raised.value.exit_code == 3
+    assert raised.value.next_step.startswith("Correct the query in shipcast.toml")
+    with pytest.raises(QueryRefused) as raised:
+        samples(source(prometheus, 1, query="sum("), 3)
+    assert raised.value.next_step.startswith("Correct the query; try it")
 
 
 def test_a_part_of_the_data_is_no_answer(reader: Reader, prometheus: Vendor, server: Server):
