@@ -117,6 +117,8 @@ def connect_answer(
 
     Raises
     ------
+    UsageError
+        There is nothing to look at, or another entry reads the same.
     ConfigurationError
         Its token is missing or refused, or it knows nothing of the name; or the settings cannot be written.
     SourceUnreachable
@@ -124,6 +126,12 @@ def connect_answer(
     """
     from shipcast.ingest.remote.reading import samples
 
+    if source.is_told_alone:
+        raise UsageError(
+            f"{source.label}: webhooks alone would tell of it, since {source.variable} is not set; there is nothing to "
+            "look at.",
+            next_step=f"export {source.variable}=..., or write its entry into {FILE_NAME} as docs/hooks.md shows.",
+        )
     look = samples(source, SHOWN)  # type: ignore[arg-type]
     there = Environments.of(settings, source, look)
     absent = [*absences(source, look), *there.absent]
@@ -149,7 +157,7 @@ def connect_answer(
                 *undecided,
                 *windows_said(source),
                 *clear_said(source),
-                written.said if written else NOT_WRITTEN if undecided else "Nothing was written.",
+                written.said if written else NOT_WRITTEN if there.is_open else "Nothing was written.",
             ]
         ),
         warnings=(
@@ -193,8 +201,8 @@ def wrote(settings: Settings, source: RemoteSource, given: Mapping[str, Any], *,
         )
     path = replace_source(settings.home, given, lambda entry: label_of(entry) == source.label)
     gone = sorted(stands.keys() - given.keys())
-    told = f"{source.label}: its entry had {listing(gone)} too, which {FILE_NAME} says no more."
-    return Written(path, f"Wrote it over its entry in {path}.", (told,) if gone else ())
+    told = f"{source.label}: its entry had {listing(gone)} too, which {FILE_NAME} says no more." if gone else None
+    return Written(path, f"Wrote it over its entry in {path}.", (told,) if told else ())
 
 
 def label_of(entry: Mapping[str, Any]) -> str | None:

@@ -69,7 +69,7 @@ def site_of(source: Remote, progress: Progress, patience: Patience) -> Site:
         raise ConfigurationError(
             f"{source.label}: its address begins with http://, so that others could read {where} on the way; nothing "
             "was sent.",
-            next_step="Write https://; or, within a network that you trust: plain_http = true in its entry (of "
-            "`shipcast connect`: --with plain_http=true).",
+            next_step="Write https://; or, within a network that you trust, plain_http = true in its entry "
+            "(--with plain_http=true).",
         )
     return Site(source.label, source.url, token, where, patience=patience, progress=progress)

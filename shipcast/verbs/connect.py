@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "shipcast connect github acme/shop --environment prod-eu=production"
 WIDEST = 6  # columns of a sample's table
+GAP = 2  # between two of them
 LENGTHS = (24, 18, 12)  # of their cells, the longest that fits
 
 
@@ -145,7 +146,7 @@ def fitting(item: Sample, names: list[str]) -> tuple[list[str], list[list[str]]]
             [instant_said(row.get(name)) if name in instants else shown(row.get(name) or "", longest) for name in names]
             for row in item.rows
         ]
-        width = sum(max(map(len, column)) + 1 for column in zip(names, *rows, strict=True))
+        width = sum(max(map(len, column)) + GAP for column in zip(names, *rows, strict=True))
         if width <= WIDTH:
             return names, rows
     return fitting(item, names[:-1])

@@ -269,11 +269,15 @@ def test_its_entry_is_written_over_where_that_is_asked_for_and_what_it_loses_is_
     other = ["--url", github.url, "--with", "incident_labels=outage", "--replace"]
     code, answer = connect(capsys, "github", "acme/shop", *other)
     again = connect(capsys, "github", "acme/shop", *other)[1]
+    more = connect(capsys, "github", "acme/shop", *other, "--with", "branch=main")[1]  # its label says the branch
+    last = connect(capsys, "github", "acme/shop", *other, "--since", "2026-01-01")[1]
 
-    assert (code, [source.get("incident_labels") for source in sources()]) == (0, ["outage", None])
+    assert code == 0
+    assert [source.get("incident_labels") for source in sources()] == ["outage", None, "outage"]
+    assert ("Wrote it into" in more["sentence"], "over its entry" in last["sentence"]) == (True, True)
     assert "Wrote it over its entry" in answer["sentence"]
     assert answer["warnings"][-1].endswith("its entry had since too, which shipcast.toml says no more.")
-    assert path.read_text().endswith('# what was said of it\n\n[[sources]]  # the other\npath = "tables"\n')
+    assert '# what was said of it\n\n[[sources]]  # the other\npath = "tables"\n' in path.read_text()
     assert "stands in" in again["sentence"]
 
 
@@ -441,4 +445,4 @@ def test_no_cell_of_a_sample_is_broken_over_two_lines():
 
     assert names == [*row, *times]
     assert cells[4:] == ["2025-03-04T10:10:00Z", "2025-03-04T10:12:00Z"]
-    assert sum(map(len, cells)) + len(cells) <= 100
+    assert sum(map(len, cells)) + 2 * len(cells) <= 100

@@ -70,3 +70,11 @@ def test_that_it_was_asked_before_is_said(tmp_path):
 
     [warning] = load_source(settings, SHOP, print).warnings
     assert "was asked before and is now told of by webhooks alone" in warning
+
+
+def test_there_is_nothing_to_connect(capsys, tmp_path):
+    home = ["--home", str(tmp_path / "home")]
+    code, said = ask(capsys, *home, "connect", "github", "acme/shop", "--with", "hook_env=HOOK")
+
+    assert code == 2
+    assert "export GITHUB_TOKEN=..., or write its entry into shipcast.toml as docs/hooks.md shows." in said["detail"]
