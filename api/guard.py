@@ -52,7 +52,7 @@ class Guard:
         try:
             await self.guarded(scope, receive, answer)
         finally:
-            route = getattr(scope.get("route"), "path", UNKNOWN)
+            route = getattr(scope.get("route"), "path_format", UNKNOWN)
             self.gauges.count(known_method(scope["method"]), route, answer.status, time.perf_counter() - began)
 
     async def guarded(self, scope: Scope, receive: Receive, answer: Answer) -> None:

@@ -146,7 +146,7 @@ def body_keys(request: Request, path: Sequence[int | str]) -> list[str]:
     """The keys that an object of the body may have, as the document tells them; `path`: where in the body it stands."""
     found: dict[str, Any] = request.app.openapi()
     schemas = found["components"]["schemas"]
-    told = found["paths"][request.scope["route"].path][request.method.lower()]["requestBody"]
+    told = found["paths"][request.scope["route"].path_format][request.method.lower()]["requestBody"]
     schema = resolved(told["content"]["application/json"]["schema"], schemas)
     for part in path:
         inner = schema["items"] if isinstance(part, int) else schema["properties"][part]
