@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request, Response
@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from shipcast.api.document import ANYWHERE, failing
 from shipcast.api.errors import NoSuchPage, SignatureWrong
-from shipcast.ingest.hooks.arrival import events_of, hooked, signers
+from shipcast.ingest.hooks.arrival import Hooked, events_of, hooked, signers
 from shipcast.ingest.hooks.inbox import Letterbox
 from shipcast.ingest.hooks.kinds import Unusable
+from shipcast.ingest.hooks.signatures import TimeOff
 from shipcast.settings import Settings
 from shipcast.settings.errors import InputRefused
 
@@ -83,12 +84,31 @@ async def taken(request: Request, kind: str, name: str | None = None) -> Respons
             "No source takes webhooks here.", next_step="Give one hook_env or hook_file, and start the server again."
         )
     body, headers = await request.body(), dict(request.headers)
-    signed = signers(sources, headers, body)
-    if not signed:
-        raise SignatureWrong("The signature is not that of a secret that is known here.")
+    signed = signers_of(sources, headers, body)
     try:
         found = events_of(signed, headers, body)
     except Unusable as error:
         raise InputRefused(f"The message cannot be used: {error}.") from error
     await asyncio.gather(*(asyncio.wrap_future(letterbox.take(event)) for event in found))
     return Response(Kept(events=len(found)).model_dump_json(), 202, media_type="application/json")
+
+
+def signers_of(sources: Sequence[Hooked], headers: Mapping[str, str], body: bytes) -> list[Hooked]:
+    """Those whose secret signed the message.
+
+    Raises
+    ------
+    SignatureWrong
+        None did, or not for now.
+    """
+    try:
+        signed = signers(sources, headers, body)
+    except TimeOff as error:
+        step = "Set the sender's clock, and sign a message that is sent again anew."
+        raise SignatureWrong(f"The signature is right, but {error}.", next_step=step) from error
+    if not signed:
+        raise SignatureWrong(
+            "The signature is not that of a secret that is known here.",
+            next_step="Give the sender the secret that hook_env or hook_file leads to.",
+        )
+    return signed

@@ -9,6 +9,7 @@ from typing import Any
 from shipcast.ingest.hooks.inbox import Event
 from shipcast.ingest.hooks.kinds import KINDS, Kind, Told, Unusable
 from shipcast.ingest.hooks.reading import FAULTS
+from shipcast.ingest.hooks.signatures import TimeOff
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.secrets import secret
 from shipcast.settings.sources import EventsSource, RemoteSource, Source
@@ -35,14 +36,22 @@ def signers(sources: Sequence[Hooked], headers: Mapping[str, str], body: bytes) 
     ------
     ConfigurationError
         A secret's file cannot be read, or none of the variables is set.
+    TimeOff
+        One signed it, but not for now.
     """
-    found, missing = [], []
+    found, missing, off = [], [], []
     for source in sources:
         known = secret(source.hook_env, source.hook_file, source.label)
         if known is None:
             missing.append(f"{source.label}: {source.hook_env}")
-        elif KINDS[str(source.kind)].is_signed(headers, body, known):  # type: ignore[union-attr]
-            found.append(source)
+            continue
+        try:
+            if KINDS[str(source.kind)].is_signed(headers, body, known):  # type: ignore[union-attr]
+                found.append(source)
+        except TimeOff as error:
+            off.append(error)
+    if off and not found:
+        raise off[0]
     if len(missing) == len(sources):
         raise ConfigurationError(f"The variable with the secret of webhooks is not set ({', '.join(missing)}).")
     return found

@@ -4,12 +4,13 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import urllib3
 from api_server import serving
-from test_arrival import EVENTS, SECRET, SHIPPED, cloud_event, signed
+from test_arrival import EVENTS, SECRET, SHIPPED, cloud_event, signed, signed_at
 from vendor import Reader
 
 from shipcast.ingest.hooks.inbox import Inbox
@@ -84,6 +85,16 @@ def test_what_is_not_a_sources_message_is_refused_as_a_problem(api, home, path, 
     assert (reply.status, reply.json["status"]) == (status, status)
     assert SECRET.get_secret_value() not in reply.text
     assert Inbox(home).newest(EVENTS.label)[1] == 0
+
+
+def test_who_has_the_secret_learns_that_the_time_is_off_and_nobody_else(api):
+    stale = signed_at(str(int(time.time()) - 900))
+    said = [api("/hooks/events/ci", method="POST", body=body, headers=stale) for body in (b"{}", b"[]")]
+
+    assert [reply.status for reply in said] == [401, 401]
+    assert "The signature is right, but its webhook-timestamp is 90" in said[0].json["detail"]
+    assert "300 s may be. Set the sender's clock" in said[0].json["detail"]
+    assert "not that of a secret" in said[1].json["detail"]
 
 
 def test_what_cannot_be_kept_is_not_acknowledged(api, home):

@@ -17,7 +17,7 @@ from shipcast.ingest.hooks.arrival import events_of, hooked, signers
 from shipcast.ingest.hooks.inbox import Event, Inbox, Letterbox
 from shipcast.ingest.hooks.kinds import KINDS, Unusable
 from shipcast.ingest.hooks.reading import ingest_events
-from shipcast.ingest.hooks.signatures import is_of_pagerduty, is_standard
+from shipcast.ingest.hooks.signatures import TimeOff, is_of_pagerduty, is_standard
 from shipcast.ingest.quarantine import retry
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import EventsSource, GithubSource, GitlabSource, PagerdutySource
@@ -206,12 +206,30 @@ def test_only_what_the_secret_signed_is_a_sources(source, monkeypatch):
         signers([source], headers, body)
 
 
-def test_what_was_signed_more_than_five_minutes_ago_is_none():
-    headers, body = signed("events", b"{}"), b"{}"
+def signed_at(stamp, body=b"{}"):
+    code = hmac.digest(SECRET.get_secret_value().encode(), f"m1.{stamp}.".encode() + body, "sha256")
+    signature = f"v1,{base64.b64encode(code).decode()}"
+    return {"webhook-id": "m1", "webhook-timestamp": stamp, "webhook-signature": signature}
 
-    assert is_standard(headers, body, SECRET)
-    assert not is_standard(headers, body, SECRET, datetime.now(UTC) + timedelta(minutes=6))
-    assert not is_standard({**headers, "webhook-timestamp": "9" * 400}, body, SECRET)
+
+@pytest.mark.parametrize(
+    ("stamp", "words"),
+    [
+        (str(int(NOW.timestamp()) - 900), "900 s behind the clock here, and 300 s may be"),
+        (str(int(NOW.timestamp()) + 301), "301 s ahead of the clock here"),
+        (f"{int(NOW.timestamp())}000", "no number of seconds since 1970"),
+        (NOW.isoformat(), "no number of seconds since 1970"),
+        ("9" * 400, "no number of seconds since 1970"),
+    ],
+)
+def test_what_was_signed_for_another_time_says_so_to_whoever_has_the_secret_alone(stamp, words):
+    headers = signed_at(stamp)
+
+    with pytest.raises(TimeOff, match=words):
+        is_standard(headers, b"{}", SECRET, NOW)
+    assert not is_standard(headers, b"{}", SecretStr("another"), NOW)
+    assert not is_standard(headers, b"[]", SECRET, NOW)
+    assert is_standard(signed_at(str(int(NOW.timestamp()) - 300)), b"{}", SECRET, NOW)
 
 
 def test_a_signature_that_is_no_ascii_is_none():
