@@ -44,7 +44,7 @@ STATUSES: Mapping[type[ShipcastError], int] = {
     ShipcastError: 500,
 }
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
-SECRET_PATHS = ("/feeds/", "/hooks/")
+SECRET_PATHS = ("/feeds/",)
 
 
 class Problem(BaseModel):

@@ -22,10 +22,19 @@ routes = APIRouter(prefix="/hooks", tags=["webhooks"])
 
 
 class Kept(BaseModel):
-    """The message is on the disk, and the next run makes rows of it. `events`: 0, nothing in it is of use."""
+    """The message is on the disk, and the next run makes rows of it.
+
+    Parameters
+    ----------
+    events
+        0: nothing in it is of use.
+    warnings
+        What its sender should know, such as keys that mean no column; null: nothing.
+    """
 
     status: Literal["kept"] = "kept"
     events: int
+    warnings: tuple[str, ...] | None = None
 
 
 TOLD: Mapping[str, Any] = {
@@ -90,7 +99,9 @@ async def taken(request: Request, kind: str, name: str | None = None) -> Respons
     except Unusable as error:
         raise InputRefused(f"The message cannot be used: {error}.") from error
     await asyncio.gather(*(asyncio.wrap_future(letterbox.take(event)) for event in found))
-    return Response(Kept(events=len(found)).model_dump_json(), 202, media_type="application/json")
+    warnings = tuple(dict.fromkeys(warning for event in found for warning in event.warnings))
+    kept = Kept(events=len(found), warnings=warnings or None)
+    return Response(kept.model_dump_json(exclude_none=True), 202, media_type="application/json")
 
 
 def signers_of(sources: Sequence[Hooked], headers: Mapping[str, str], body: bytes) -> list[Hooked]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shipcast.ingest.hooks.inbox import Event
@@ -15,6 +16,7 @@ from shipcast.settings.secrets import secret
 from shipcast.settings.sources import EventsSource, RemoteSource, Source
 
 Hooked = RemoteSource | EventsSource
+FORM = "application/x-www-form-urlencoded"
 
 
 def hooked(sources: Sequence[Source], kind: str, name: str | None = None) -> list[Hooked]:
@@ -65,6 +67,8 @@ def events_of(sources: Sequence[Hooked], headers: Mapping[str, str], content: by
     Unusable
         It is no JSON, or says something that no row can be made of.
     """
+    if headers.get("content-type", "").lower().startswith(FORM):
+        raise Unusable("it came as a form; set the webhook's content type to application/json")
     body = parsed(content)
     found = []
     for source in sources:
@@ -72,7 +76,8 @@ def events_of(sources: Sequence[Hooked], headers: Mapping[str, str], content: by
         told = told_by(kind, source, headers, body)
         if told is not None:
             text = json.dumps(body, separators=(",", ":"))  # ASCII, whatever is in it
-            found.append(Event(source.label, told.delivery, told.kind, told.subject, told.happened_at, text))
+            event = Event(source.label, told.delivery, told.kind, told.subject, told.happened_at, text)
+            found.append(replace(event, warnings=told.warnings))
     return found
 
 
@@ -99,7 +104,7 @@ def parsed(content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Unusable("it is no JSON") from error
+        raise Unusable("it is no JSON; send it as application/json") from error
     if not isinstance(body, dict):
         raise Unusable("it is no JSON object")
     return body

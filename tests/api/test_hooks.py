@@ -87,6 +87,23 @@ def test_what_is_not_a_sources_message_is_refused_as_a_problem(api, home, path, 
     assert Inbox(home).newest(EVENTS.label)[1] == 0
 
 
+def test_a_form_is_told_from_what_is_no_json_and_the_address_is_said(api):
+    content = b"payload=%7B%7D"
+    given = {**signed("github", content), "content-type": "application/x-www-form-urlencoded"}
+    reply = api("/hooks/github", method="POST", body=content, headers=given)
+
+    assert (reply.status, reply.json["instance"]) == (422, "/hooks/github")
+    assert "set the webhook's content type to application/json" in reply.json["detail"]
+
+
+def test_a_key_that_means_no_column_is_named_in_the_answer(api):
+    row = {"deployment_id": "D1", "service": "pay", "env": "production", "started": "2026-01-05T10:00Z"}
+    reply = post(api, "/hooks/events/ci", cloud_event("1", **row, status="succeeded", finished_when="x"))
+
+    assert reply.status == 202
+    assert reply.json["warnings"][0] == "deployments: left out the key finished_when of its data."
+
+
 def test_who_has_the_secret_learns_that_the_time_is_off_and_nobody_else(api):
     stale = signed_at(str(int(time.time()) - 900))
     said = [api("/hooks/events/ci", method="POST", body=body, headers=stale) for body in (b"{}", b"[]")]

@@ -155,11 +155,21 @@ def test_of_events_of_one_thing_the_last_by_its_own_time_counts():
         (EVENTS, {}, {"specversion": "0.3"}, "no CloudEvent"),
         (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.cows", "id": "1"}, "name of a table"),
         (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.holds", "data": {}}, "lacks service"),
-        (EVENTS, {}, cloud_event("1", "noon", **PAY)[1], "is no time"),
+        (EVENTS, {}, cloud_event("1", "noon", **PAY)[1], "time 'noon' is no time, such as 2026-01-05T10:09:00Z"),
+        (EVENTS, {}, cloud_event("1", **{**PAY, "service": None})[1], "lacks service in its data"),
+        (
+            EVENTS,
+            {},
+            cloud_event("1", **PAY, end="x", finished="y")[1],
+            "in its data 'end' and 'finished' both mean finis",
+        ),
         (EVENTS, {}, cloud_event("1", "9999-12-31T23:00:00-10:00", **PAY)[1], "is no time"),
         (EVENTS, {}, cloud_event("1", **{**PAY, "deployment_id": {"a": 1}})[1], "lacks deployment_id"),
         (EVENTS, {}, cloud_event("1", **PAY, version={"a": 1})[1], "no value of a column"),
         (GITHUB, SHIPPED[0][0], {**SHIPPED[0][1], "deployment": {**DEPLOYMENT, "id": None}}, "lacks id"),
+        (GITHUB, *status("d2", "success", None), "lacks updated_at"),
+        (GITHUB, *status("d2", "success", "soon"), "updated_at 'soon' is no time"),
+        (GITHUB, {"content-type": "application/x-www-form-urlencoded"}, {}, "content type to application/json"),
         (GITHUB, {"x-github-event": "deployment"}, SHIPPED[0][1], "lacks x-github-delivery"),
         (GITHUB, SHIPPED[1][0], {**SHIPPED[1][1], "deployment": {}}, "lacks id"),
     ],
@@ -167,6 +177,28 @@ def test_of_events_of_one_thing_the_last_by_its_own_time_counts():
 def test_a_message_that_cannot_be_used_says_why(source, headers, body, words):
     with pytest.raises(Unusable, match=words):
         events_of([source], headers, json.dumps(body).encode())
+
+
+def test_the_keys_of_an_event_are_understood_as_the_headers_of_a_file():
+    given = {"ID": "D1", "service": "pay", "env": "production", "started": "2026-01-05T10:00Z", "status": "succeeded"}
+    headers, body = cloud_event("1", **given, versoin="1.2", mood="calm")
+    [event] = told(EVENTS, [(headers, body)])
+    [plain] = told(EVENTS, [cloud_event("2", **PAY)])
+
+    assert rows_of(EVENTS, [(headers, body)]) == {"deployments": [PAY]}
+    assert event.subject == plain.subject
+    assert event.warnings == (
+        "deployments: left out the keys versoin, mood of its data.",
+        "deployments: is versoin meant as version? Then rename it, and send it again under another id.",
+    )
+    assert plain.warnings == ()
+
+
+def test_a_key_that_is_lacking_is_named_with_the_one_that_may_be_meant():
+    given = {("started__at" if name == "started_at" else name): value for name, value in PAY.items()}
+
+    with pytest.raises(Unusable, match=r"lacks started_at in its data \(is started__at meant as that\? Then rename it"):
+        told(EVENTS, [cloud_event("1", **given)])
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{", b"[" * 100_000])
