@@ -316,7 +316,8 @@ class EventsSource(BaseModel):
     name
         What messages call it, and what its address ends with.
     hook_env, hook_file
-        The variable, or the file, that holds the secret by which they are signed (Standard Webhooks).
+        The variable, or the file, that holds the secret by which they are signed (Standard Webhooks); None: only
+        those are taken that come with a token of the scope `ingest`.
     names
         Whether people are named, and not only told apart.
     """

@@ -31,6 +31,11 @@ def hooked(sources: Sequence[Source], kind: str, name: str | None = None) -> lis
     ]
 
 
+def told_events(sources: Sequence[Source], name: str) -> list[Hooked]:
+    """The sources of events of one's own of that name, with a secret or without."""
+    return [source for source in sources if isinstance(source, EventsSource) and source.name == name]
+
+
 def signers(sources: Sequence[Hooked], headers: Mapping[str, str], body: bytes) -> list[Hooked]:
     """Those whose secret signed the message; every one is tried, so that the time it takes tells nothing.
 
