@@ -125,6 +125,16 @@ def test_a_key_that_is_not_known_is_named_with_the_nearest_that_is(shared_guard,
     assert words in reply.json["detail"]
 
 
+@pytest.mark.parametrize("path", ["bookings", "calendar/check", "undos"])
+def test_json_that_does_not_come_as_such_is_told_what_it_lacks(shared_guard, path):
+    api, tokens = shared_guard
+    sent = {"content-type": "application/x-www-form-urlencoded"}  # as `curl -d` sends it
+    reply = api.with_token(tokens["planner"])(f"/api/v1/{path}", "POST", json.dumps(ROW), headers=sent)
+
+    assert reply.status == 422
+    assert reply.json["detail"] == "The body did not come as JSON. Send Content-Type: application/json with it."
+
+
 MANGLED = [
     lambda token: token[:-1],
     lambda token: token + "x",
