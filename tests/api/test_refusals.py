@@ -135,6 +135,25 @@ def test_json_that_does_not_come_as_such_is_told_what_it_lacks(shared_guard, pat
     assert reply.json["detail"] == "The body did not come as JSON. Send Content-Type: application/json with it."
 
 
+@pytest.mark.parametrize(
+    ("address", "header", "status"),
+    [
+        ("http://localhost/api/v1/services?limit=1", "localhost", 200),
+        ("HTTP://127.0.0.1:8600/api/v1/deployments/d%37", "localhost", 200),
+        ("http://localhost/healthz", "evil.example", 200),
+        ("http://localhost", "localhost", 404),
+        ("http://evil.example/healthz", "localhost", 421),
+        ("http://localhost@evil.example/healthz", "localhost", 421),
+        ("http:///healthz", "localhost", 421),
+        ("http://localhost/api/v1/../../etc/passwd", "localhost", 404),
+    ],
+)
+def test_a_request_for_a_whole_address_is_one_for_its_path_from_its_host(asked_api, address, header, status):
+    said = asked_api.says(f"GET {address} HTTP/1.1\r\nHost: {header}\r\nConnection: close\r\n\r\n".encode())
+
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+
+
 MANGLED = [
     lambda token: token[:-1],
     lambda token: token + "x",
