@@ -154,6 +154,13 @@ def test_a_request_for_a_whole_address_is_one_for_its_path_from_its_host(asked_a
     assert said.startswith(f"HTTP/1.1 {status} ".encode())
 
 
+def test_whoever_asks_for_another_protocol_is_answered_and_not_logged(asked_api, caplog):
+    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    assert asked_api.says(asked).startswith(b"HTTP/1.1 200 ")
+    assert caplog.text == ""
+
+
 MANGLED = [
     lambda token: token[:-1],
     lambda token: token + "x",
