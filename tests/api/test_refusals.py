@@ -161,6 +161,15 @@ def test_whoever_asks_for_another_protocol_is_answered_and_not_logged(asked_api,
     assert caplog.text == ""
 
 
+def test_a_feed_is_said_under_the_address_at_which_it_is_asked(tmp_path, capsys):
+    asked = ["--home", str(tmp_path / "home"), "-q", "token", "feed"]
+    assert run([*asked, "phone", "--url", "https://shipcast.example/"]) == 0
+    assert re.search(r"^https://shipcast\.example/feeds/\w+_[\w-]+\.ics$", capsys.readouterr().out, flags=re.MULTILINE)
+    assert run([*asked, "desk", "--url", "shipcast.example"]) == 2
+    assert "Such as https://shipcast.example" in capsys.readouterr().err
+    assert [key.name for key in read_keys(tmp_path / "home")] == ["phone"]
+
+
 MANGLED = [
     lambda token: token[:-1],
     lambda token: token + "x",
