@@ -304,7 +304,7 @@ class RemoteSource(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """All that decides which rows it gives: others are another reading."""
-        others = {"token_env", "token_file", "hook_env", "hook_file", "user_env", "sync_windows"}
+        others = {"token_env", "token_file", "hook_env", "hook_file", "user_env", "user_file", "sync_windows"}
         return self.model_dump(mode="json", exclude=others)
 
 
@@ -530,8 +530,8 @@ class JenkinsSource(RemoteSource):
         The build parameters that say it.
     repository
         How the address of the service's repository ends, where builds check out several.
-    user_env
-        The variable that holds the name of the user whose token it is.
+    user_env, user_file
+        The variable, or the file, that holds the name of the user whose token it is.
     """
 
     usual_variable: ClassVar[str] = "JENKINS_TOKEN"
@@ -546,6 +546,7 @@ class JenkinsSource(RemoteSource):
     version_parameter: str | None = None
     repository: str | None = None
     user_env: Variable = "JENKINS_USER"
+    user_file: Path | None = None
 
     @property
     def owned_service(self) -> str | None:

@@ -61,11 +61,11 @@ class Jenkins:
 
     def __post_init__(self) -> None:
         self.site.advice = "The user needs Overall/Read and Job/Read, and an API token of their own."
-        user = secret(self.source.user_env, None, self.source.label)
+        user = secret(self.source.user_env, self.source.user_file, self.source.label)
         if user is None:
             raise CredentialsRefused(
                 f"{self.source.label}: the variable {self.source.user_env} is not set; Jenkins asks whose token it is.",
-                next_step=f"export {self.source.user_env}=..., or name another by user_env.",
+                next_step=f"export {self.source.user_env}=..., or name another by user_env, or a file by user_file.",
             )
         self.site.carry_as(user)
 

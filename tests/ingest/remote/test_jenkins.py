@@ -292,3 +292,16 @@ def test_a_token_needs_its_user_and_neither_is_shown(reader: Reader, jenkins: Ve
     monkeypatch.delenv("JENKINS_USER")
     with pytest.raises(CredentialsRefused, match="JENKINS_USER is not set"):
         reader.read(source(jenkins))
+
+
+def test_the_user_may_stand_in_a_file_and_moving_there_reads_nothing_anew(
+    reader: Reader, jenkins: Vendor, job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.delenv("JENKINS_USER")
+    (tmp_path / "user").write_text("butler\n")
+    job.take(build(1, "SUCCESS"))
+    told = source(jenkins, user_file=tmp_path / "user")
+    reader.read(told)
+
+    assert numbers(reader) == [1]
+    assert told.options == source(jenkins).options
