@@ -241,7 +241,7 @@ def run_verb(
         raise UsageError("--every runs as of now, each time. Leave --as-of out.")
     as_typed = ["run", *(["--json"] if ask.json else []), *(["--home", ask.home] if ask.home else [])]
     repeat(
-        check_pace(parse_duration(every, "--every")),
+        check_pace(parse_duration(every, "--every", such="15m or 1h")),
         lambda: run_again(ask),
         lambda error: failed(error, as_typed),
     )

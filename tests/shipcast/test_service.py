@@ -67,7 +67,9 @@ def test_what_is_wrong_from_the_start_ends_it():
     ("arguments", "words"),
     [
         (["--every", "5"], None),
-        (["--every", "0m"], "--every must be a duration"),
+        (["--every", "0m"], "--every must be a duration such as 15m or 1h, at most 31 days"),
+        (["--every", "400d"], "such as 15m or 1h, at most 31 days"),
+        (["--every", "5s"], "Seconds do not count: say whole minutes."),
         (["--every", "15m", "--once"], "exclude each other"),
         (["--every", "15m", "--as-of", "2025-01-01"], "Leave --as-of out"),
     ],
