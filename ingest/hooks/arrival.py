@@ -72,9 +72,7 @@ def events_of(sources: Sequence[Hooked], headers: Mapping[str, str], content: by
     Unusable
         It is no JSON, or says something that no row can be made of.
     """
-    if headers.get("content-type", "").lower().startswith(FORM):
-        raise Unusable("it came as a form; set the webhook's content type to application/json")
-    body = parsed(content)
+    body = parsed(content, is_form=headers.get("content-type", "").lower().startswith(FORM))
     found = []
     for source in sources:
         kind = KINDS[str(source.kind)]  # type: ignore[union-attr]
@@ -99,7 +97,7 @@ def told_by(kind: Kind, source: Hooked, headers: Mapping[str, str], body: dict[s
     return told
 
 
-def parsed(content: bytes) -> dict[str, Any]:
+def parsed(content: bytes, *, is_form: bool = False) -> dict[str, Any]:
     """
     Raises
     ------
@@ -109,7 +107,8 @@ def parsed(content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Unusable("it is no JSON; send it as application/json") from error
+        came = "it came as a form" if is_form else "it is no JSON"
+        raise Unusable(f"{came}; set the webhook's content type to application/json") from error
     if not isinstance(body, dict):
         raise Unusable("it is no JSON object")
     return body

@@ -169,7 +169,6 @@ def test_of_events_of_one_thing_the_last_by_its_own_time_counts():
         (GITHUB, SHIPPED[0][0], {**SHIPPED[0][1], "deployment": {**DEPLOYMENT, "id": None}}, "lacks id"),
         (GITHUB, *status("d2", "success", None), "lacks updated_at"),
         (GITHUB, *status("d2", "success", "soon"), "updated_at 'soon' is no time"),
-        (GITHUB, {"content-type": "application/x-www-form-urlencoded"}, {}, "content type to application/json"),
         (GITHUB, {"x-github-event": "deployment"}, SHIPPED[0][1], "lacks x-github-delivery"),
         (GITHUB, SHIPPED[1][0], {**SHIPPED[1][1], "deployment": {}}, "lacks id"),
     ],
@@ -177,6 +176,14 @@ def test_of_events_of_one_thing_the_last_by_its_own_time_counts():
 def test_a_message_that_cannot_be_used_says_why(source, headers, body, words):
     with pytest.raises(Unusable, match=words):
         events_of([source], headers, json.dumps(body).encode())
+
+
+def test_a_form_says_what_is_to_be_set_and_json_is_taken_whatever_it_is_called():
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    with pytest.raises(Unusable, match="came as a form; set the webhook's content type to application/json"):
+        events_of([GITHUB], form, b"payload=%7B%7D")
+    assert len(told(EVENTS, [(form, cloud_event("1", **PAY)[1])])) == 1
 
 
 def test_the_keys_of_an_event_are_understood_as_the_headers_of_a_file():
