@@ -17,7 +17,7 @@ from shipcast.answers.audit import ledger_findings
 from shipcast.answers.channel_findings import channel_findings
 from shipcast.answers.company import company_rules
 from shipcast.answers.findings import Finding, State
-from shipcast.answers.metric_queries import PROXIES
+from shipcast.answers.metric_queries import IS_LINK_KNOWN, PROXIES
 from shipcast.answers.metrics import proxy_said
 from shipcast.answers.model_findings import code_findings, model_findings
 from shipcast.answers.operations import envelope
@@ -43,12 +43,16 @@ ENOUGH_FAILURES = 10
 
 CHANGED = "select max(loaded_at), max(load_id) from raw._loads where inserted + updated > 0"
 COUNTED = "is_production and completed_at <= $as_of and status in ('succeeded', 'failed', 'rolled_back')"
+RECOVERED = f"""
+    select cause_deployment_id from fct_incidents where started_at <= $as_of and {IS_LINK_KNOWN}
+    group by all having bool_and(coalesce(resolved_at <= $as_of, false))"""
 KNOWN = (
     f"select count(*) from fct_deployments where {COUNTED}",
     f"select count(*) from fct_deployments where {COUNTED} and failed_at <= $as_of",
     f"select count(*) from fct_deployments where {COUNTED} and failed_at <= $as_of and settled_at <= $as_of",
     "select count(*) from fct_incidents where is_production and started_at <= $as_of",
     "select count(*) from fct_incidents where is_production and resolved_at <= $as_of",
+    f"select count(*) from fct_deployments where {COUNTED} and failed_at <= $as_of and deployment_id in ({RECOVERED})",
     "select count(distinct change_id) from fct_changes where known_at <= $as_of",
     "select count(distinct service) from fct_load_hourly where known_at <= $as_of",
 )
@@ -368,6 +372,7 @@ class Known:
     settled_failures: int
     incidents: int
     resolved: int
+    recovered: int
     changes: int
     series: int
 
@@ -379,7 +384,7 @@ def what_can_be_said(reader: Reader) -> str:
 
 def in_words(known: Known) -> str:
     """
-    >>> words = in_words(Known(30, 0, 0, 0, 0, changes=12, series=0))
+    >>> words = in_words(Known(30, 0, 0, 0, 0, 0, changes=12, series=0))
     >>> print(words.replace(": ", ":\\n").replace(", fail", ",\\nfail").replace(", costs", ",\\ncosts"))
     30 production deployments, no incidents:
     frequency yes, lead time yes,
@@ -412,9 +417,12 @@ def failure_rate(known: Known) -> str:
 
 
 def recovery(known: Known) -> str:
-    if known.resolved >= FEWEST_FOR_A_MEDIAN:
+    """What deployments recovered from, by the incidents that are laid to them."""
+    if known.recovered >= FEWEST_FOR_A_MEDIAN:
         return "recovery yes"
-    return "recovery without an interval" if known.resolved else "recovery no"
+    if known.recovered:
+        return "recovery without an interval"
+    return "recovery no (no resolved incident is laid to a deployment)" if known.resolved else "recovery no"
 
 
 def forecast(known: Known) -> str:

@@ -15,7 +15,7 @@ from shipcast.answers.answer import Instant, Number, Part, Share, utc
 from shipcast.answers.calendar import Checked, checked, decided
 from shipcast.answers.doubt import boards_in_doubt, rules_in_doubt
 from shipcast.answers.inquiry import Inquiry
-from shipcast.answers.pricing import priced
+from shipcast.answers.pricing import Prices, priced
 from shipcast.answers.windows import Outlook, model_warnings, outlook, rare_warnings, window
 from shipcast.answers.words import in_hundred, listing, local_time, sentence_case
 from shipcast.scheduling.calendar.calendar import DEFAULT, OUTSIDE
@@ -26,6 +26,7 @@ from shipcast.scheduling.calendar.scope import Subject, is_about
 from shipcast.scheduling.ledger.conflicts import at_once, lifted_by
 from shipcast.scheduling.ledger.entries import Booking, Change, Entry
 from shipcast.scheduling.ledger.state import is_permitted
+from shipcast.scheduling.recommend import level
 from shipcast.scheduling.wanted import Constraints, Grid, Wanted
 from shipcast.scheduling.windows import SLOT, first_slot
 from shipcast.settings.errors import ModelError, StorageError
@@ -73,10 +74,17 @@ class StartForecast(Part):
 
 @dataclass(frozen=True)
 class Ahead:
-    """What is forecast of the start and of the week, and what there is to warn of; null: nothing can be said."""
+    """What is forecast of the start and of the week, and what there is to warn of; null: nothing can be said.
+
+    Parameters
+    ----------
+    calmest
+        The level of the best start of the coming week that no rule blocks.
+    """
 
     start: StartForecast | None = None
     week: Outlook | None = None
+    calmest: Level | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -263,7 +271,10 @@ def boards_unsaid(deployment: Deployment) -> Check | None:
 
 
 def level_check(asked: Inquiry, max_level: Level) -> tuple[Check, Ahead]:
-    """Whether the quarter hour's level is no worse than `max_level`; and what is forecast."""
+    """Whether the quarter hour's level is no worse than `max_level`, or than any of the week; and what is forecast.
+
+    Who can only wait for hours that are as bad need not wait.
+    """
     environment = asked.question.environment
     if asked.history.started() == 0:
         return level_unknown(f"No deployment to {environment} was known: nothing tells a level.")
@@ -273,10 +284,17 @@ def level_check(asked: Inquiry, max_level: Level) -> tuple[Check, Ahead]:
         start, ahead = forecast(asked)
     except ModelError as error:
         return level_unknown(f"No level can be forecast: {error.detail}")
-    is_worse = get_args(Level).index(start.level) > get_args(Level).index(max_level)
-    bound = f"; the worst that may ship is {max_level}" if is_worse else ""
-    said = f"{start_said(start)}{bound}."
-    return Check(check="level", verdict="hold" if is_worse else "go", detail=said), ahead
+    if not is_worse(start.level, max_level):
+        return Check(check="level", verdict="go", detail=f"{start_said(start)}."), ahead
+    if ahead.calmest is None or not is_worse(start.level, ahead.calmest):
+        said = f"{start_said(start)}; no start of the coming week is calmer, so that waiting gains nothing."
+        return Check(check="level", verdict="go", detail=said), ahead
+    said = f"{start_said(start)}; the worst that may ship is {max_level}."
+    return Check(check="level", verdict="hold", detail=said), ahead
+
+
+def is_worse(one: Level, other: Level) -> bool:
+    return get_args(Level).index(one) > get_args(Level).index(other)
 
 
 def level_unknown(said: str) -> tuple[Check, Ahead]:
@@ -290,7 +308,14 @@ def forecast(asked: Inquiry) -> tuple[StartForecast, Ahead]:
     found = window(prices, asked.admission(starts), 0)
     start = StartForecast(**{name: getattr(found, name) for name in StartForecast.model_fields})
     warnings = (*model_warnings(question, models), *rare_warnings(question.change, models.ground, starts))
-    return start, Ahead(start, outlook(prices), warnings)
+    return start, Ahead(start, outlook(prices), calmest(asked, prices), warnings)
+
+
+def calmest(asked: Inquiry, prices: Prices) -> Level | None:
+    """The level of the best start of the coming week that no rule blocks; null: there is none."""
+    admitted = asked.admission(prices.starts[prices.week])
+    costs = prices.risk.costs.mean(axis=0)[prices.week][admitted.is_open]
+    return level(float(costs.min()) / prices.usual.cost) if len(costs) else None  # type: ignore[return-value]
 
 
 def start_said(start: StartForecast) -> str:

@@ -17,10 +17,11 @@ WEEKEND = WEEKEND_DAY * DAY_HOURS
 
 @dataclass(frozen=True)
 class Ground:
-    """The settled deployments of one service, as `History.outcomes` gives them, and how many there are of all."""
+    """The settled deployments of one service, as `History.outcomes` gives them; of all, how many, and failures."""
 
     own: pl.DataFrame
     pooled: int
+    pooled_failures: int
 
     @property
     def count(self) -> int:

@@ -227,9 +227,7 @@ class Forecaster:
             enter_files(settings.features)
         self.samples = any(history.share_of_others(table) > 1 for table in ("fct_deployments", "fct_incidents"))
         self.kept: dict[tuple[str, str | None], Any] = {}
-        self.alike: dict[
-            str, tuple[Instants, pl.DataFrame]
-        ] = {}  # by service, of one grid of starts
+        self.alike: dict[str, tuple[Instants, pl.DataFrame]] = {}  # by service, of one grid of starts
         self.lock = RLock()
 
     def models(self, change: Change) -> Models:
@@ -239,7 +237,7 @@ class Forecaster:
 
     def made(self, change: Change) -> Models:
         return Models(
-            Ground(self.history.outcomes(change.service, alone=True), self.settled(change.service)),
+            Ground(self.history.outcomes(change.service, alone=True), *self.settled(change.service)),
             self.failure(change.service),
             None if self.champion is None else self.champion.entry,
             self.rows,
@@ -262,8 +260,8 @@ class Forecaster:
         )
         return found
 
-    def settled(self, service: str) -> int:
-        found: int = self.shared("settled", service, lambda: self.history.settled(service))
+    def settled(self, service: str) -> tuple[int, int]:
+        found: tuple[int, int] = self.shared("settled", service, lambda: self.history.settled(service))
         return found
 
     def rows(self, changes: Sequence[Change], starts: Instants) -> pl.DataFrame:

@@ -393,7 +393,10 @@ def typical_warnings(change: Change) -> list[str]:
 def failure_warnings(change: Change, ground: Ground) -> list[str]:
     own = ground.count
     if ground.pooled == 0:
-        return ["No deployment has settled yet: the chance of failure is assumed, 2 to 20 in 100."]
+        return ["No deployment has settled yet: the chance of failure is assumed."]
+    if ground.pooled_failures == 0:
+        of = f"{ground.pooled:,} settled deployments" if ground.pooled > 1 else "the one settled deployment"
+        return [f"No failure is known among {of}: the chance of one rests on an assumption."]
     if own < FEW_DEPLOYMENTS:
         has = f"{change.service} has {plural(own, 'settled deployment') if own else 'no settled deployment'} of its own"
         return [f"{has}: its chance of failure is mostly the company's rate."]

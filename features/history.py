@@ -28,9 +28,10 @@ where {scope} and started_at <= $at and settled_at <= $at
     and status in ('failed', 'rolled_back', 'succeeded') and rollback_of is null
     and (service = $service or hash(deployment_id) % $share = 0)
 """
+IS_FAILED = "coalesce(failed_at <= $at, false)"
 OUTCOMES = f"""
 select deployment_id, service, team, started_at, lines_changed as lines, files_changed as files, change_type,
-    coalesce(failed_at <= $at, false) as is_failed
+    {IS_FAILED} as is_failed
 {SETTLED} and (service = $service or not $alone)
 order by deployment_id
 """
@@ -119,10 +120,12 @@ class History:
         share = self.share_of_others("fct_deployments")
         return self.on_local_clock(self.frame(OUTCOMES, service=service, share=share, alone=alone))
 
-    def settled(self, service: str) -> int:
-        """How many outcomes there are of the service and of all others, where they are not too many."""
+    def settled(self, service: str) -> tuple[int, int]:
+        """How many outcomes there are of the service and of all others, where they are not too many; and failures."""
         share = self.share_of_others("fct_deployments")
-        return int(self.frame(f"select count(*) {SETTLED}", service=service, share=share).item())
+        counts = f"select count(*) as settled, count(*) filter ({IS_FAILED}) as failed {SETTLED}"
+        settled, failed = self.frame(counts, service=service, share=share).row(0)
+        return settled, failed
 
     def restores(self, service: str) -> pl.DataFrame:
         """One row per incident: minutes to its resolution or, where `is_open`, minutes it had lasted already.

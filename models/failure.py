@@ -34,7 +34,8 @@ MOST_DRAWN = 64  # services whose draws are kept for the next question
 COMMON_SPREAD = 1.5
 ARRAYS = ("usual_", "mixes_", "week_means_", "week_beliefs_", "failed_", "hours_", "predictor_", "shifts_")
 NUMBERS = ("base_", "family_spreads_", "level_spread_", "crowding_")
-ASSUMED_RATE, RATE_WORTH = 0.06, 2.0  # before any deployment has settled: 6 in 100
+ASSUMED_RATE = 0.06  # before any deployment has settled: 6 in 100
+RATE_WORTH = 0.5 / ASSUMED_RATE  # deployments that it counts for: half a failure, as Jeffreys' prior has it
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class FailureModel:
         self.number_ = {name: number for number, name in enumerate(names)}
         self.groups_ = Levels(np.array([self.number_[name] for name in rows["service"]], dtype=np.int64))
         self.failed_ = rows["is_failed"].cast(pl.Float64).to_numpy()
-        self.base_ = float(logit((self.failed_.sum() + RATE_WORTH * ASSUMED_RATE) / (len(rows) + RATE_WORTH)))
+        self.base_ = float(logit(base_rate(int(self.failed_.sum()), len(rows))))
         self.columns_ = columns(rows, self.features)
         self.hours_ = rows["hour_of_week"].cast(pl.Int64).to_numpy()
         self.design_ = encoded(rows, self.columns_)
@@ -201,8 +202,12 @@ class FailureModel:
             its = its[:: -(-len(its) // MOST_LOOKED_AT) or 1]
             place = -1 if number is None else number
             week = week_basis()[self.hours_[its]] - self.mixes_[place]
-            drawn = self.weight_draws(number) @ np.hstack([with_common(self.design_[its]), week]).T
-            self.shifts_[place] = excess(drawn, fitted[its].mean()) if len(its) else 0.0
+            drawn = self.weight_draws(number)
+            if len(its):
+                drawn = drawn @ np.hstack([with_common(self.design_[its]), week]).T
+                self.shifts_[place] = excess(drawn, fitted[its].mean())
+            else:  # nothing has settled
+                self.shifts_[place] = excess(drawn[:, 0], ASSUMED_RATE)
 
     def predict(self, rows: pl.DataFrame) -> Floats:
         """The expected chance that each deployment fails, one a row."""
@@ -320,6 +325,14 @@ class FailureModel:
             "crowding": self.crowding_,
             "no_time_effect": float(self.week_beliefs_[0]),
         }
+
+
+def base_rate(failures: int, settled: int) -> float:
+    """About which the common level is believed to lie.
+
+    Where nothing has failed it is the assumed one: successes alone would count twice, in it and in the likelihood.
+    """
+    return (failures + RATE_WORTH * ASSUMED_RATE) / (settled + RATE_WORTH) if failures else ASSUMED_RATE
 
 
 def near_evidence(information: Floats, pull: Floats, spread: Floats) -> float:

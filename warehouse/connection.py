@@ -6,7 +6,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from shipcast.settings import Settings
 from shipcast.settings.files import fsync, put_in_place
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, is_fault_of_storage, storage_error, told
 from shipcast.warehouse.errors import DamagedFile
+from shipcast.warehouse.instance import opened
 from shipcast.warehouse.migration import FORMAT, check_format, is_stamped, migrate, stamp
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
@@ -49,6 +50,7 @@ CORRECTED = """
 create table if not exists raw._corrected (
     quarantine_id varchar, load_id bigint, table_name varchar, file varchar, row varchar)
 """
+LOG_SIZE = "select wal_size from pragma_database_size() where database_name = current_database()"
 FACTS = "create table if not exists raw._facts (name varchar, value varchar)"
 # How far each source that grows was read: up to which commit, how many rows it gave, under which options.
 CURSORS = """
@@ -93,12 +95,9 @@ def open_work(home: Path, settings: Settings | None = None) -> Iterator[duckdb.D
     with told_of_work(path):
         if path.exists() and path.with_name(LOG_FILE).exists() and (problem := log_problem(path)):
             set_log_aside(problem)
-        connection = duckdb.connect(str(path), config=limits(home, settings))
-        try:
+        with opened(path, limits(home, settings)) as connection:
             prepare(connection, check_format(connection, path))
             yield connection
-        finally:
-            connection.close()
 
 
 @contextmanager
@@ -167,14 +166,14 @@ def log_problem(path: Path) -> LogProblem | None:
     return None
 
 
-def open_beside(path: Path) -> duckdb.DuckDBPyConnection:
+def open_beside(path: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
     """A work database for looking at, as it is: nothing is migrated, replayed to disk or set aside."""
-    return duckdb.connect(str(path), read_only=True)
+    return opened(path, read_only=True)
 
 
 def replayed(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether opening the database replayed something of its log."""
-    return connection.execute("select wal_size from pragma_database_size()").fetchall() != [("0 bytes",)]
+    return connection.execute(LOG_SIZE).fetchall() != [("0 bytes",)]
 
 
 def set_log_aside(problem: LogProblem) -> Path:

@@ -45,8 +45,8 @@ ROWS = {
 
 
 def add_verbs(app: typer.Typer) -> None:
-    verb(app, "now", "shipcast now checkout --as-of 2025-12-15T09:00Z --latest 2025-12-18T18:00Z")(now_verb)
-    verb(app, "explain", "shipcast explain checkout --at 2025-12-16T06:15Z --duration 45m --lines 300")(explain_verb)
+    verb(app, "now", "shipcast now checkout --duration 45m --lines 300")(now_verb)
+    verb(app, "explain", "shipcast explain checkout --duration 45m --lines 300")(explain_verb)
 
 
 def now_verb(
@@ -125,7 +125,7 @@ def show_now(ask: Ask, answer: NowAnswer, change: Mapping[str, object]) -> None:
 def explain_verb(
     ask: Ask,
     service: Service,
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The start to explain.")],
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="The start to explain; default: now.")] = None,
     duration: Duration = None,
     environment: Environment = "production",
     lines: Lines = None,
@@ -137,7 +137,7 @@ def explain_verb(
     from shipcast.answers.explain import explain
     from shipcast.answers.reading import open_reader
 
-    moment = ask.instant(at, "--at")
+    moment = ask.optional_instant(at, "--at") or ask.as_of
     with open_reader(ask.settings, ask.as_of) as reader:
         answer = explain(
             reader,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_verbs(app: typer.Typer) -> None:
     verb(app, "train", "shipcast train --promote")(train_verb)
-    verb(app, "quality", "shipcast quality --as-of 2025-12-15")(quality_verb)
+    verb(app, "quality", "shipcast quality")(quality_verb)
 
 
 def train_verb(

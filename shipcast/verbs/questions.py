@@ -61,7 +61,7 @@ ChangeType = Annotated[str | None, typer.Option("--type", metavar="T", help="sta
 
 
 def add_verbs(app: typer.Typer) -> None:
-    verb(app, "metrics", "shipcast metrics --by service --from 2025-01-01 --to 2026-01-01")(metrics_verb)
+    verb(app, "metrics", "shipcast metrics --by service")(metrics_verb)
     verb(app, "windows", "shipcast windows checkout --duration 45m --lines 300")(windows_verb)
     verb(app, "forecast", "shipcast forecast checkout --hours 48")(forecast_verb)
     verb(app, "backtest", "shipcast backtest --from 2025-01-01 --to 2026-01-01 --model blend")(backtest_verb)

@@ -74,3 +74,23 @@ def test_a_secret_of_webhooks_that_is_not_there_is_found_before_the_first_one_co
 
     assert (found.state, found.remedy) == (state, None if value else "export HOOK_SECRET=...")
     assert value is None or value not in found.finding
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("d1", "recovery without an interval"),
+        (None, "recovery no (no resolved incident is laid to a deployment)"),
+    ],
+)
+def test_recoveries_are_told_only_of_incidents_that_are_laid_to_a_deployment(built, cause, said):
+    deployment = {"deployment_id": "d1", "service": "pay", "environment": "production", "status": "succeeded"}
+    incident = {"incident_id": "i1", "service": "pay", "deployment_id": cause}
+    home = built(
+        {
+            "deployments": [deployment | {"started_at": "2025-05-01T10:00Z"}],
+            "incidents": [incident | {"started_at": "2025-05-01T11:00Z", "resolved_at": "2025-05-01T12:00Z"}],
+        }
+    )
+
+    assert said in (doctor(home, datetime(2025, 6, 1, tzinfo=UTC)).can_be_said or "")

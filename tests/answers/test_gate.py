@@ -38,6 +38,7 @@ FREEZE = '[[freeze]]\nid = "close"\nstart = {}\nend = {}\ntz = "UTC"\n'
 JUNE = FREEZE.format("2025-06-01", "2025-06-20")
 SOFT = '[[window]]\nid = "soft"\nkind = "deny"\ncron = "0 0 * * *"\nminutes = 1440\ntz = "UTC"\neffect = "approval"\n'
 EARLY = '[[window]]\nid = "early"\nkind = "allow"\ncron = "0 7 * * *"\nminutes = 60\ntz = "UTC"\n'
+LATE = EARLY.replace("0 7 * * *", "0 18 * * 2")
 EU = 'scope = { region = ["eu"] }\n'
 BOARD = '[[cab]]\nid = "board"\ncron = "0 10 * * 3"\ndeadline_hours = 24\ntz = "UTC"\n'
 THEIRS = BOARD + 'scope = { team = ["other"], region = ["eu"] }\n'
@@ -81,7 +82,19 @@ CASES = {  # the verdict, the check that makes it, what it says, and the questio
     "it is frozen": ("hold", "calendar", "Blocked by close until Sat 21 Jun 01:00", {"calendar": JUNE}),
     "the evening is worse than fair": ("hold", "level", "Rough: about", {"at": NOON + SIX}),
     "the evening is as bad as may be": ("go", None, "Rough: about", {"at": NOON + SIX, "max_level": "rough"}),
-    "noon is worse than calm": ("hold", "level", "; the worst that may ship is calm", {"max_level": "calm"}),
+    "it is worse than what may ship": (
+        "hold",
+        "level",
+        "worst that may ship is calm",
+        {"at": NOON + SIX, "max_level": "calm"},
+    ),
+    "noon is not calm, but nothing is": ("go", None, "so that waiting gains nothing", {"max_level": "calm"}),
+    "the calendar leaves nothing calmer": (
+        "go",
+        None,
+        "so that waiting gains nothing",
+        {"at": NOON + SIX, "calendar": LATE},
+    ),
     "a rule wants an approval": ("hold", "approvals", "an approval by soft. None is known.", {"calendar": SOFT}),
     "a board may have to decide": ("unknown", "approvals", "type of the change is not said", {"calendar": BOARD}),
     "a hold only warns": ("go", None, "only warned of: freeze", {"service": "web", "max_level": "storm"}),

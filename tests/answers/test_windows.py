@@ -355,6 +355,9 @@ def test_one_deployment_is_enough_for_an_answer(built):
     assert answer.verdict == "no_clear_difference"
     assert answer.n == 1
     assert 0 < answer.items[0].failure_probability < 0.3
+    assert said(
+        answer, "No failure is known among the one settled deployment: the chance of one rests on an assumption"
+    )
     assert said(answer, "No incident was known: 60 minutes to restore are assumed")
 
 

@@ -87,7 +87,7 @@ def test_more_data_make_boosting_surer():
 def test_the_rate_is_the_share_that_failed_drawn_a_little_to_what_is_assumed():
     rows = deployments(98).with_columns(is_failed=pl.col("deployment_id") < "d00007")
 
-    assert Rate().fit(rows).predict(rows[:1])[0] == pytest.approx((7 + 2 * 0.06) / 100)
+    assert Rate().fit(rows).predict(rows[:1])[0] == pytest.approx((7 + 0.5) / (98 + 0.5 / 0.06))
     assert Rate().fit(rows[:0]).predict(rows[:1])[0] == pytest.approx(0.06)
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from scipy.stats import beta
 
 from shipcast.features.change import Change
 from shipcast.features.feature import chosen
 from shipcast.features.matrix import request_rows
-from shipcast.models.failure import FailureModel
+from shipcast.models.failure import ASSUMED_RATE, FailureModel
 
 WEEK = np.datetime64("2025-12-01T00:00", "us") + np.arange(168) * np.timedelta64(1, "h")  # a Monday
 SCHEMA = {
@@ -248,3 +249,21 @@ def test_it_says_what_it_rests_on(world):
 
     assert (found["deployments"], found["services"]) == (2008, 3)
     assert found["failures"] == world["is_failed"].sum()
+
+
+@pytest.mark.parametrize("count", [13, 50])
+def test_where_nothing_has_failed_yet_the_chance_is_as_unsure_as_so_few_successes_leave_it(count):
+    """Against Jeffreys' interval, with a prior of half a failure in all."""
+    prior = 0.5 / ASSUMED_RATE
+    high = beta(0.5, count + prior - 0.5).ppf(0.975)
+    drawn = chances(learned(outcomes("pay", np.arange(count) * 7 % 168, [0] * count)), pay())
+
+    assert np.quantile(drawn, 0.975, axis=0).mean() == pytest.approx(high, rel=0.5)
+    assert 0.5 * 0.5 / (count + prior) < drawn.mean() < 2 * 0.5 / (count + prior)
+
+
+def test_before_anything_has_settled_the_chance_is_what_is_assumed():
+    drawn = chances(learned(outcomes("pay", [], [])), pay())
+
+    assert drawn.mean() == pytest.approx(ASSUMED_RATE, rel=0.15)
+    assert np.quantile(drawn, 0.975) > 0.25

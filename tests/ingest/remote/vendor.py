@@ -89,6 +89,7 @@ class Vendor:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each body waits 40 ms for its head to be acknowledged
     vendor: Vendor
 
     def do_GET(self) -> None:
