@@ -55,7 +55,7 @@ def check_parameters(request: Request) -> None:
     """
     if not request.query_params:
         return
-    told = request.app.openapi()["paths"].get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    told = request.app.openapi()["paths"].get(request.scope["route"].path_format, {}).get(request.method.lower(), {})
     known = {one["name"] for one in told.get("parameters", ()) if one["in"] == "query"}
     for name in request.query_params:
         if name not in known:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +27,7 @@ BODY_SECONDS, SEND_SECONDS = 10.0, 30.0
 MOST_REQUESTS, RETRY_SECONDS = 500, 2
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+))(?::[0-9]{1,5})?")
+ADDRESS = re.compile(rb"(?i:https?)://([^/]*)(/.*)?", re.DOTALL)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UNKNOWN = "(none)"  # the route of what is served nowhere
 
@@ -47,12 +49,13 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = in_origin_form(scope)
         answer = Answer(send)
         began = time.perf_counter()
         try:
             await self.guarded(scope, receive, answer)
         finally:
-            route = getattr(scope.get("route"), "path", UNKNOWN)
+            route = getattr(scope.get("route"), "path_format", UNKNOWN)
             self.gauges.count(known_method(scope["method"]), route, answer.status, time.perf_counter() - began)
 
     async def guarded(self, scope: Scope, receive: Receive, answer: Answer) -> None:
@@ -105,6 +108,19 @@ class Answer:
             self.begun, self.status = True, message["status"]
         async with asyncio.timeout(SEND_SECONDS):
             await self.send(message)
+
+
+def in_origin_form(scope: Scope) -> Scope:
+    """The request for a whole address, as to a proxy, as that for its path from its host (RFC 9112, 3.2.2).
+
+    The host that the address names is the one asked for, whatever the header says.
+    """
+    found = ADDRESS.fullmatch(scope["raw_path"])
+    if found is None:
+        return scope
+    raw = found[2] or b"/"
+    headers = [(b"host", found[1]), *((name, value) for name, value in scope["headers"] if name != b"host")]
+    return {**scope, "path": unquote(raw.decode("ascii", "replace")), "raw_path": raw, "headers": headers}
 
 
 def check_host(request: Request, hosts: Collection[str]) -> None:

@@ -17,6 +17,7 @@ from shipcast.api.access import scoped
 from shipcast.api.asking import Api
 from shipcast.api.document import ALWAYS, ANYWHERE, TOKEN, failing
 from shipcast.api.gauges import MEDIA_TYPE, Gauges, family
+from shipcast.ingest.health import health
 from shipcast.models.registry import champion
 from shipcast.settings.errors import ModelError, ShipcastError
 
@@ -86,8 +87,21 @@ def server_metrics(request: Request) -> Response:
     ahead: Ahead | None = request.app.state.ahead
     busy = {} if ahead is None else {(): float(ahead.is_busy)}
     says = "Whether answers are being made ready before they are asked for."
-    lines = [*gauges.lines(), *family("asking_ahead", "gauge", says, busy), *ages(api)]
+    lines = [*gauges.lines(), *family("asking_ahead", "gauge", says, busy), *readings(api), *ages(api)]
     return Response("\n".join([*lines, ""]), media_type=MEDIA_TYPE)
+
+
+def readings(api: Api) -> Iterator[str]:
+    """How the configured sources fared when a run last read them, and when that was; nothing of those never read."""
+    known, now = health(api.settings.home), datetime.now(UTC)
+    read = [known[source.label] for source in api.settings.sources if source.label in known]
+    failing = {(("source", one.source),): float(one.failure is not None) for one in read}
+    yield from family("source_failing", "gauge", "Whether the last reading of each source failed.", failing)
+    good = {(("source", one.source),): (now - one.good_at).total_seconds() for one in read if one.good_at}
+    yield from family("source_read_age_seconds", "gauge", "Since each source was last read without a failure.", good)
+    last = max((one.read_at for one in read), default=None)
+    age = {} if last is None else {(): (now - last).total_seconds()}
+    yield from family("last_run_age_seconds", "gauge", "Since a run last read the sources.", age)
 
 
 def ages(api: Api) -> Iterator[str]:

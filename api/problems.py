@@ -44,7 +44,7 @@ STATUSES: Mapping[type[ShipcastError], int] = {
     ShipcastError: 500,
 }
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
-SECRET_PATHS = ("/feeds/", "/hooks/")
+SECRET_PATHS = ("/feeds/",)
 
 
 class Problem(BaseModel):
@@ -126,11 +126,21 @@ def of_faults(request: Request, faults: Sequence[Mapping[str, Any]]) -> Response
     """The response to a request of which parameters or the body cannot be; `faults` are as pydantic gives them."""
     from shipcast.scheduling.faults import worded
 
+    if is_unnamed_json(request, faults):
+        error = UsageError("The body did not come as JSON.", next_step="Send Content-Type: application/json with it.")
+        return of_error(request, error)
     unknown_first = sorted(faults, key=lambda fault: fault["type"] != "extra_forbidden")
     told = [f"{place(located(fault))} {worded(fault)}{meant(request, fault)}" for fault in unknown_first]
     detail = f"{told[0]}." if len(told) == 1 else f"{told[0]}, and {len(told) - 1} more."
     kind = f"{URN}{UsageError.__name__.lower()}"
     return problem(request, 422, kind, UsageError.title, detail, headers={}, errors=told)
+
+
+def is_unnamed_json(request: Request, faults: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the whole body is amiss, and did not come as JSON, as with `curl -d` alone."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = not kind or kind == "application/json" or kind.endswith("+json")
+    return not is_json and any(tuple(fault["loc"]) == ("body",) for fault in faults)
 
 
 def meant(request: Request, fault: Mapping[str, Any]) -> str:
@@ -146,7 +156,7 @@ def body_keys(request: Request, path: Sequence[int | str]) -> list[str]:
     """The keys that an object of the body may have, as the document tells them; `path`: where in the body it stands."""
     found: dict[str, Any] = request.app.openapi()
     schemas = found["components"]["schemas"]
-    told = found["paths"][request.scope["route"].path][request.method.lower()]["requestBody"]
+    told = found["paths"][request.scope["route"].path_format][request.method.lower()]["requestBody"]
     schema = resolved(told["content"]["application/json"]["schema"], schemas)
     for part in path:
         inner = schema["items"] if isinstance(part, int) else schema["properties"][part]

@@ -88,6 +88,9 @@ class Impatient(H11Protocol):
         self.transport.write(b"".join(parts))
         self.transport.close()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: whoever asks for another protocol is answered in this one, and the log is for what is wrong here."""
+
     def give_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()

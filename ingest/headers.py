@@ -76,6 +76,19 @@ def vocabulary(table: Table) -> Vocabulary:
 
 
 def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:
+    """The header's meaning for a table, of which it names all that is required.
+
+    Raises
+    ------
+    FileRefused
+        Two headers are alike or mean the same column, or a required column is missing.
+    """
+    found = meanings(table, cells, text)
+    check_required(table, found.columns, cells)
+    return found
+
+
+def meanings(table: Table, cells: Sequence[str], text: str = "") -> Header:
     """The header's meaning for a table.
 
     Names are compared without regard to case and surrounding white space; the contract's own name wins over a synonym.
@@ -83,7 +96,7 @@ def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:
     Raises
     ------
     FileRefused
-        Two headers are alike or mean the same column, or a required column is missing.
+        Two headers are alike or mean the same column.
     """
     own = len(EXPORTED) if tuple(folded(cell) for cell in cells[: len(EXPORTED)]) == EXPORTED else 0
     names = [folded(cell) for cell in cells]
@@ -104,7 +117,6 @@ def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:
     taken = set(columns.values())
     unknown = [cells[place] for place, _ in places if place not in taken]
     origin = 0 if own else None
-    check_required(table, columns, cells)
     near = meant(table, columns, unknown)
     return Header(tuple(cells), columns, mapped, unknown, text, origin, own, near)
 

@@ -44,7 +44,7 @@ __all__ = [
 
 FILE_NAME = "shipcast.toml"
 ENTRIES = {"sources": KINDS, "notify": CHANNEL_KINDS}  # what is a list of entries, each of some kind
-FILE_KEYS = ("path", "mapping", "token_file", "hook_file", "url_file", "secret_file", "password_file")
+FILE_KEYS = ("path", "mapping", "token_file", "user_file", "hook_file", "url_file", "secret_file", "password_file")
 
 
 def check_memory(amount: str) -> str:

@@ -335,7 +335,8 @@ class RemoteSource(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         """All that decides which rows it gives: others are another reading."""
-        others = {"token_env", "token_file", "hook_env", "hook_file", "user_env", "sync_windows", "plain_http"}
+        tokens = {"token_env", "token_file", "hook_env", "hook_file", "user_env", "user_file"}
+        others = {*tokens, "sync_windows", "plain_http"}
         return self.model_dump(mode="json", exclude=others)
 
 
@@ -347,7 +348,8 @@ class EventsSource(BaseModel):
     name
         What messages call it, and what its address ends with.
     hook_env, hook_file
-        The variable, or the file, that holds the secret by which they are signed (Standard Webhooks).
+        The variable, or the file, that holds the secret by which they are signed (Standard Webhooks); None: only
+        those are taken that come with a token of the scope `ingest`.
     names
         Whether people are named, and not only told apart.
     """
@@ -563,8 +565,8 @@ class JenkinsSource(RemoteSource):
         The build parameters that say it.
     repository
         How the address of the service's repository ends, where builds check out several.
-    user_env
-        The variable that holds the name of the user whose token it is.
+    user_env, user_file
+        The variable, or the file, that holds the name of the user whose token it is.
     """
 
     usual_variable: ClassVar[str] = "JENKINS_TOKEN"
@@ -579,6 +581,7 @@ class JenkinsSource(RemoteSource):
     version_parameter: str | None = None
     repository: str | None = None
     user_env: Variable = "JENKINS_USER"
+    user_file: Path | None = None
 
     @property
     def owned_service(self) -> str | None:

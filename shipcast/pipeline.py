@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,6 +72,20 @@ class RunReport:
     @property
     def exit_code(self) -> int:
         return max((getattr(load, "exit_code", 0) for _, load in self.loads), default=0)
+
+    def failures(self) -> Iterator[str]:
+        """What an exit code other than 0 stands for, in words."""
+        from shipcast.ingest.files import quarantine_told
+
+        for _, load in self.loads:
+            if isinstance(load, ShipcastError):
+                yield str(load)
+                continue
+            for item in load.items:
+                if item.refused:
+                    yield f"{item.file}: {item.refused}."
+                elif item.is_all_quarantined:
+                    yield from quarantine_told([item])
 
 
 def load(settings: Settings, paths: Sequence[Path], *, strict: bool, dry_run: bool, progress: Progress) -> LoadReport:

@@ -55,5 +55,5 @@ def check_pace(every: timedelta) -> timedelta:
         It is shorter than a minute.
     """
     if every < SHORTEST:
-        raise UsageError("--every must be at least a minute.")
+        raise UsageError("--every must be at least a minute.", next_step="Such as 15m.")
     return every

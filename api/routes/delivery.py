@@ -90,9 +90,18 @@ def deployments(
     )
 
 
-@routes.get("/deployments/{deployment_id}", **answering(lists.DeploymentAnswer, "read"))
+@routes.get("/deployments/{deployment_id:path}", **answering(lists.DeploymentAnswer, "read"))
 def deployment(
-    call: Asked, deployment_id: Annotated[str, Path(min_length=1, max_length=500, examples=["D-1042"])]
+    call: Asked,
+    deployment_id: Annotated[
+        str,
+        Path(
+            min_length=1,
+            max_length=500,
+            description="As the list says it, percent-encoded: one of Jenkins or Argo CD has / and # in it.",
+            examples=["D-1042"],
+        ),
+    ],
 ) -> Response:
     """One deployment with all that is known of it: what it carried, what it caused, what it counts as."""
     return call.ask(lists.deployment, deployment_id=deployment_id)

@@ -63,7 +63,7 @@ def weekly(rows: Sequence[dict[str, Any]], unit: str, cut: Sequence[str]) -> Spe
     line = base.mark_line(color=LINES[0]).encode(y=alt.Y("value:Q", title=unit))
     points = base.mark_point(size=55, strokeWidth=2, color=LINES[0]).encode(
         y=alt.Y("value:Q", title=unit),
-        fill=alt.condition(alt.FieldOneOfPredicate("week", list(cut)), alt.value("#FFFFFF"), alt.value(LINES[0])),
+        fill=alt.FillValue(LINES[0], condition={"test": {"field": "week", "oneOf": list(cut)}, "value": "#FFFFFF"}),
         tooltip=[
             alt.Tooltip("week:N"),
             alt.Tooltip("said:N", title="value"),

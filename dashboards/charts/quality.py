@@ -119,6 +119,6 @@ def over_time(spans: Sequence[SkillSpan]) -> Spec:
     zero = alt.Chart(alt.Data(values=[{"at": 0, "text": "the base rate"}]))
     line = zero.mark_rule(color=INK, strokeDash=[6, 4]).encode(y=alt.Y("at:Q"))
     label = zero.mark_text(align="left", dy=-7, color=INK).encode(
-        y=alt.Y("at:Q"), x=alt.value(4), text=alt.Text("text:N")
+        y=alt.Y("at:Q"), x=alt.XValue(4), text=alt.Text("text:N")
     )
     return styled(layered(line, label, whiskers, points, words, height=240), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,25 +16,30 @@ from shipcast.dashboards.style import INK, LEVELS
 HOUR = timedelta(hours=1)
 DAYS = "%a %-d %b"
 BLOCKED, BOOKED = "blocked", "booked"
+AGAIN = "datum.value % 1 ? floor(datum.value) + '+' : datum.value"
 
 
 def heat_rows(weeks: Sequence[ServiceWeek], hours: Sequence[datetime]) -> list[dict[str, Any]]:
     """One row per service and hour, with what a cell shows and says; `hours` are their starts on the reader's clock."""
-    times = [
-        {
-            "hour": f"{local:{CLOCK}}",
-            "until": f"{local.replace(tzinfo=None) + HOUR:{CLOCK}}",
-            "day": f"{local:{DAYS}}",
-            "of_day": local.hour,
-            "when": f"{local:{DAYS} %H:%M}",
-        }
-        for local in hours
-    ]
+    names = Counter(local.replace(tzinfo=None) for local in hours)
+    times = [time_of(local, names[local.replace(tzinfo=None)]) for local in hours]
     return [
         {"service": week.service, "at": hour.start.isoformat(), **time, **cell(hour)}
         for week in weeks
         for hour, time in zip(week.hours, times, strict=True)
     ]
+
+
+def time_of(local: datetime, named: int) -> dict[str, Any]:
+    """Where an hour is drawn, and what it is called; of two of one name, where clocks are set back, each has a half."""
+    begins, length = local.replace(tzinfo=None) + local.fold * HOUR / named, HOUR / named
+    return {
+        "hour": f"{begins:{CLOCK}}",
+        "until": f"{begins + length:{CLOCK}}",
+        "day": f"{local:{DAYS}}",
+        "of_day": local.hour + local.fold / 2,
+        "when": f"{local:{DAYS} %H:%M}{' again' if local.fold else ''}",
+    }
 
 
 def cell(hour: Hour) -> dict[str, Any]:
@@ -96,7 +102,7 @@ def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> Spec
 def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> Spec:
     """One service's week, a row a day and a column an hour of it, each cell with its mark."""
     place = {
-        "x": alt.X("of_day:O", title="hour of the day", axis=alt.Axis(labelAngle=0, orient="top")),
+        "x": alt.X("of_day:O", title="hour of the day", axis=alt.Axis(labelAngle=0, orient="top", labelExpr=AGAIN)),
         "y": alt.Y("day:N", title=None, axis=alt.Axis(ticks=False, domain=False), sort=list(days)),
     }
     cells = over_rows().mark_rect(stroke="#FFFFFF").encode(**place)

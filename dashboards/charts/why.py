@@ -71,7 +71,7 @@ def bounds(highest: float) -> list[alt.Chart]:
     return [
         rule,
         base.mark_text(align="left", dx=3, dy=-6, fontSize=11, color=MUTED).encode(
-            y=alt.value(0), text=alt.Text("level:N")
+            y=alt.YValue(0), text=alt.Text("level:N")
         ),
     ]
 
@@ -147,7 +147,7 @@ def titled(words: str) -> Spec:
 def said_by_hour(base: alt.Chart) -> alt.Chart:
     """What is not seen of each hour but said when it is pointed at: of a line all hours would say the first."""
     return base.mark_bar(opacity=0).encode(
-        x2=alt.X2("until:Q"), y=alt.value(0), y2=alt.value(HEIGHT), tooltip=alt.Tooltip("said:N")
+        x2=alt.X2("until:Q"), y=alt.YValue(0), y2=alt.Y2Value(HEIGHT), tooltip=alt.Tooltip("said:N")
     )
 
 

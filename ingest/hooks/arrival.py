@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shipcast.ingest.hooks.inbox import Event
 from shipcast.ingest.hooks.kinds import KINDS, Kind, Told, Unusable
 from shipcast.ingest.hooks.reading import FAULTS
+from shipcast.ingest.hooks.signatures import TimeOff
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.secrets import secret
 from shipcast.settings.sources import EventsSource, RemoteSource, Source
 
 Hooked = RemoteSource | EventsSource
+FORM = "application/x-www-form-urlencoded"
 
 
 def hooked(sources: Sequence[Source], kind: str, name: str | None = None) -> list[Hooked]:
@@ -28,6 +31,11 @@ def hooked(sources: Sequence[Source], kind: str, name: str | None = None) -> lis
     ]
 
 
+def told_events(sources: Sequence[Source], name: str) -> list[Hooked]:
+    """The sources of events of one's own of that name, with a secret or without."""
+    return [source for source in sources if isinstance(source, EventsSource) and source.name == name]
+
+
 def signers(sources: Sequence[Hooked], headers: Mapping[str, str], body: bytes) -> list[Hooked]:
     """Those whose secret signed the message; every one is tried, so that the time it takes tells nothing.
 
@@ -35,14 +43,22 @@ def signers(sources: Sequence[Hooked], headers: Mapping[str, str], body: bytes) 
     ------
     ConfigurationError
         A secret's file cannot be read, or none of the variables is set.
+    TimeOff
+        One signed it, but not for now.
     """
-    found, missing = [], []
+    found, missing, off = [], [], []
     for source in sources:
         known = secret(source.hook_env, source.hook_file, source.label)
         if known is None:
             missing.append(f"{source.label}: {source.hook_env}")
-        elif KINDS[str(source.kind)].is_signed(headers, body, known):  # type: ignore[union-attr]
-            found.append(source)
+            continue
+        try:
+            if KINDS[str(source.kind)].is_signed(headers, body, known):  # type: ignore[union-attr]
+                found.append(source)
+        except TimeOff as error:
+            off.append(error)
+    if off and not found:
+        raise off[0]
     if len(missing) == len(sources):
         raise ConfigurationError(f"The variable with the secret of webhooks is not set ({', '.join(missing)}).")
     return found
@@ -56,14 +72,15 @@ def events_of(sources: Sequence[Hooked], headers: Mapping[str, str], content: by
     Unusable
         It is no JSON, or says something that no row can be made of.
     """
-    body = parsed(content)
+    body = parsed(content, is_form=headers.get("content-type", "").lower().startswith(FORM))
     found = []
     for source in sources:
         kind = KINDS[str(source.kind)]  # type: ignore[union-attr]
         told = told_by(kind, source, headers, body)
         if told is not None:
             text = json.dumps(body, separators=(",", ":"))  # ASCII, whatever is in it
-            found.append(Event(source.label, told.delivery, told.kind, told.subject, told.happened_at, text))
+            event = Event(source.label, told.delivery, told.kind, told.subject, told.happened_at, text)
+            found.append(replace(event, warnings=told.warnings))
     return found
 
 
@@ -80,7 +97,7 @@ def told_by(kind: Kind, source: Hooked, headers: Mapping[str, str], body: dict[s
     return told
 
 
-def parsed(content: bytes) -> dict[str, Any]:
+def parsed(content: bytes, *, is_form: bool = False) -> dict[str, Any]:
     """
     Raises
     ------
@@ -90,7 +107,8 @@ def parsed(content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Unusable("it is no JSON") from error
+        came = "it came as a form" if is_form else "it is no JSON"
+        raise Unusable(f"{came}; set the webhook's content type to application/json") from error
     if not isinstance(body, dict):
         raise Unusable("it is no JSON object")
     return body

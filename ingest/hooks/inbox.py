@@ -60,6 +60,8 @@ class Event:
         When, as ISO 8601 in UTC, by the source's clock.
     body
         All that was told, as JSON text.
+    warnings
+        What whoever sent it should know; they are not kept.
     """
 
     source: str
@@ -69,6 +71,7 @@ class Event:
     happened_at: str
     body: str
     number: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 class Inbox:

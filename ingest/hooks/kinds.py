@@ -7,13 +7,16 @@ those of the connector of the same source, so that either may come first.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import SecretStr
 
+from shipcast.ingest.errors import FileRefused
+from shipcast.ingest.files import listed
+from shipcast.ingest.headers import Header, clipped, meanings
 from shipcast.ingest.hooks.inbox import Event
 from shipcast.ingest.hooks.signatures import is_of_github, is_of_gitlab, is_of_pagerduty, is_standard
 from shipcast.ingest.remote.github import ENDED as GITHUB_ENDED
@@ -34,12 +37,13 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True)
 class Told:
-    """What one message says: its id, what happened to what, and when (ISO 8601)."""
+    """What one message says: its id, what happened to what, and when (ISO 8601); and what its sender should know."""
 
     delivery: str
     kind: str
     subject: str
     happened_at: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,10 @@ def github_told(source: GithubSource, headers: Headers, body: Body) -> Told | No
     if kind in ("deployment", "deployment_status"):
         found = part(body, kind)
         subject = f"deployment/{required(part(body, 'deployment'), 'id')}"
-        return Told(delivery, kind, subject, instant(found.get("updated_at") or found.get("created_at")))
+        return Told(delivery, kind, subject, instant(found, "updated_at", "created_at"))
     if kind == "issues":
         issue = part(body, "issue")
-        return Told(delivery, kind, f"issue/{required(issue, 'number')}", instant(issue.get("updated_at")))
+        return Told(delivery, kind, f"issue/{required(issue, 'number')}", instant(issue, "updated_at"))
     return None
 
 
@@ -80,7 +84,7 @@ def github_rows(source: GithubSource, events: Sequence[tuple[Event, Body]]) -> R
         return github_incident(source, events[-1][1]["issue"])
     made = events[-1][1]["deployment"]
     statuses = [part(body, "deployment_status") for event, body in events if event.kind == "deployment_status"]
-    states = [(str(status["state"]).upper(), instant(status["created_at"])) for status in statuses]
+    states = [(str(status["state"]).upper(), instant(status, "created_at")) for status in statuses]
     begins = [at for state, at in states if state == "IN_PROGRESS"]
     ends = [(GITHUB_ENDED[state], at) for state, at in states if state in GITHUB_ENDED]
     outcomes = {outcome for outcome, _ in ends}
@@ -90,7 +94,7 @@ def github_rows(source: GithubSource, events: Sequence[tuple[Event, Body]]) -> R
         "deployment_id": f"{source.prefix}-{made['id']}",
         "service": source.owned_service,
         "environment": made.get("environment"),
-        "started_at": min(begins, default=instant(made.get("created_at"))),
+        "started_at": min(begins) if begins else instant(made, "created_at"),
         "finished_at": max((at for _, at in ends), default=None),
         "status": ended_by or ("cancelled" if is_over else "running"),
         "commit_sha": made.get("sha"),
@@ -121,10 +125,10 @@ def gitlab_told(source: GitlabSource, headers: Headers, body: Body) -> Told | No
     delivery = headers.get("idempotency-key") or required(headers, "x-gitlab-event-uuid")
     if body.get("object_kind") == "deployment":
         subject = f"deployment/{required(body, 'deployment_id')}"
-        return Told(delivery, "deployment", subject, instant(body.get("status_changed_at")))
+        return Told(delivery, "deployment", subject, instant(body, "status_changed_at"))
     issue = part(body, "object_attributes")
     if body.get("object_kind") in ("issue", "incident") and str(issue.get("type", "")).lower() == "incident":
-        return Told(delivery, "incident", f"issue/{required(issue, 'iid')}", instant(issue.get("updated_at")))
+        return Told(delivery, "incident", f"issue/{required(issue, 'iid')}", instant(issue, "updated_at"))
     return None
 
 
@@ -137,12 +141,12 @@ def gitlab_rows(source: GitlabSource, events: Sequence[tuple[Event, Body]]) -> R
         row: Record = {
             "incident_id": f"{source.project}#{issue['iid']}",
             "service": source.owned_service,
-            "started_at": instant(issue.get("created_at")),
-            "resolved_at": instant(issue["closed_at"]) if issue.get("closed_at") else None,
+            "started_at": instant(issue, "created_at"),
+            "resolved_at": instant(issue, "closed_at") if issue.get("closed_at") else None,
             "severity": graded(issue.get("severity")),
         }
         return {"incidents": [row]}
-    states = [(str(body.get("status")), instant(body.get("status_changed_at"))) for _, body in events]
+    states = [(str(body.get("status")), instant(body, "status_changed_at")) for _, body in events]
     begins = [at for state, at in states if state == "running"]
     if not begins and states[-1][0] not in GITLAB_ENDED:
         return {}  # one that waits has not started
@@ -171,7 +175,7 @@ def pagerduty_told(source: PagerdutySource, headers: Headers, body: Body) -> Tol
     if source.urgency and found.get("urgency") not in (None, source.urgency):
         return None
     kind, subject = str(event["event_type"]), f"incident/{required(found, 'id')}"
-    return Told(required(event, "id"), kind, subject, instant(event.get("occurred_at")))
+    return Told(required(event, "id"), kind, subject, instant(event, "occurred_at"))
 
 
 def pagerduty_rows(source: PagerdutySource, events: Sequence[tuple[Event, Body]]) -> Rows:
@@ -197,24 +201,53 @@ def event_told(source: EventsSource, headers: Headers, body: Body) -> Told | Non
     table = str(body.get("type", "")).rsplit(".", 1)[-1]
     if table not in BY_NAME:
         raise Unusable(f"its type must end with the name of a table, such as shipcast.deployments, not {table!r}")
-    row, time = part(body, "data"), body.get("time")
-    for name in BY_NAME[table].required:
-        required(row, name)
+    row, warnings = row_of(table, part(body, "data"))
     for name, value in row.items():
         if isinstance(value, Mapping) or (
             isinstance(value, list) and any(isinstance(each, list | Mapping) for each in value)
         ):
-            raise Unusable(f"{str(name)[:60]} in its data is no value of a column")
+            raise Unusable(f"{name} in its data is no value of a column")
     key = json.dumps([table, *(str(row.get(name)) for name in BY_NAME[table].key)])
     delivery = json.dumps([required(body, "source"), required(body, "id")])
-    return Told(delivery, table, key, instant(time) if time else instant(datetime.now(UTC).isoformat()))
+    happened_at = instant(body, "time") if body.get("time") else utc(datetime.now(UTC))
+    return Told(delivery, table, key, happened_at, warnings)
+
+
+def row_of(table: str, data: Body) -> tuple[Record, tuple[str, ...]]:
+    """The row of a table that an object is, its keys understood as the headers of a file; and what is to be said of it.
+
+    Raises
+    ------
+    Unusable
+        It lacks what is required, or says one thing twice.
+    """
+    try:
+        found = meanings(BY_NAME[table], list(data))
+    except FileRefused as error:
+        raise Unusable(f"in its data {error.detail}") from error
+    values = list(data.values())
+    row = {name: values[place] for name, place in found.columns.items()}
+    alike = {name: header for header, name in found.near.items()}
+    for name in BY_NAME[table].required:
+        meant = f" (is {clipped(alike[name])} meant as that? Then rename it)" if name in alike else ""
+        required(row, name, f"{name} in its data{meant}")
+    return row, tuple(left_out(table, found))
+
+
+def left_out(table: str, found: Header) -> Iterator[str]:
+    """Which keys mean no column, and what those may mean that read almost like one."""
+    if found.unknown:
+        names = listed([clipped(name) for name in found.unknown])
+        yield f"{table}: left out the {'key' if len(found.unknown) == 1 else 'keys'} {names} of its data."
+    if found.near:
+        pairs = listed([f"{clipped(header)} meant as {name}" for header, name in found.near.items()])
+        yield f"{table}: is {pairs}? Then rename it, and send it again under another id."
 
 
 def event_rows(source: EventsSource, events: Sequence[tuple[Event, Body]]) -> Rows:
     """The last that was told of it, by when it happened."""
     last, body = events[-1]
-    columns = {column.name for column in BY_NAME[last.kind].columns}
-    return {last.kind: [{name: value for name, value in part(body, "data").items() if name in columns}]}
+    return {last.kind: [row_of(last.kind, part(body, "data"))[0]]}
 
 
 def part(body: Body, name: str) -> Body:
@@ -223,8 +256,13 @@ def part(body: Body, name: str) -> Body:
     return found if isinstance(found, Mapping) else {}
 
 
-def required(given: Body, name: str) -> str:
+def required(given: Body, name: str, meant: str = "") -> str:
     """
+    Parameters
+    ----------
+    meant
+        What messages call it; the name by default.
+
     Raises
     ------
     Unusable
@@ -232,23 +270,30 @@ def required(given: Body, name: str) -> str:
     """
     value = given.get(name)
     if not isinstance(value, (str, int, float)) or not str(value) or len(str(value)) > 500:
-        raise Unusable(f"it lacks {name}, or says it in a form that is none")
+        raise Unusable(f"it lacks {meant or name}, or says it in a form that is none")
     return str(value)
 
 
-def instant(text: Any) -> str:
-    """The time as ISO 8601 in UTC, so that texts sort as the times do.
+def instant(given: Body, *names: str) -> str:
+    """The time under the first of the names that has one, as ISO 8601 in UTC, so that texts sort as the times do.
 
     Raises
     ------
     Unusable
-        It is none.
+        It is none, or is not there.
     """
+    name = next((name for name in names if given.get(name)), None)
+    if name is None:
+        raise Unusable(f"it lacks {names[0]}")
+    text = str(given[name])
     try:
-        found = datetime.fromisoformat(str(text).replace(" UTC", "+00:00").replace(" +", "+"))
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = datetime.fromisoformat(text.replace(" UTC", "+00:00").replace(" +", "+"))
+        return utc(found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise Unusable(f"{str(text)[:40]!r} is no time") from error
+        raise Unusable(f"{name} {text[:40]!r} is no time, such as 2026-01-05T10:09:00Z") from error
+
+
+def utc(found: datetime) -> str:
     return found.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -11,7 +11,12 @@ from pydantic import SecretStr
 
 from shipcast.settings.signing import standard_signature
 
+LONGEST_TIME = 11  # digits: one in milliseconds has more
 TOLERANCE = timedelta(minutes=5)  # between the time that a message says it was sent at, and ours
+
+
+class TimeOff(ValueError):
+    """What is wrong with the time of a message whose signature is right, in words."""
 
 
 def is_of_github(headers: Mapping[str, str], body: bytes, secret: SecretStr) -> bool:
@@ -32,15 +37,35 @@ def is_of_pagerduty(headers: Mapping[str, str], body: bytes, secret: SecretStr) 
 
 
 def is_standard(headers: Mapping[str, str], body: bytes, secret: SecretStr, now: datetime | None = None) -> bool:
-    """By the Standard Webhooks specification, sent within five minutes of now."""
+    """By the Standard Webhooks specification, sent within five minutes of now.
+
+    Raises
+    ------
+    TimeOff
+        The secret signed it, but not for now; of what it did not sign nothing is told.
+    """
     identity, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not sent.isascii() or not sent.isdigit() or len(sent) > 12:
-        return False
-    moment = now or datetime.now(UTC)
-    if abs(moment.timestamp() - int(sent)) > TOLERANCE.total_seconds():
-        return False
     own = standard_signature(identity, sent, body, secret)
-    return any(agrees(each, own) for each in headers.get("webhook-signature", "").split(" "))
+    if not any(agrees(each, own) for each in headers.get("webhook-signature", "").split(" ")):
+        return False
+    check_time(sent, now or datetime.now(UTC))
+    return True
+
+
+def check_time(sent: str, now: datetime) -> None:
+    """
+    Raises
+    ------
+    TimeOff
+        It is none, or too far from now.
+    """
+    if not sent.isascii() or not sent.isdigit() or len(sent) > LONGEST_TIME:
+        raise TimeOff("its webhook-timestamp is no number of seconds since 1970")
+    off = int(sent) - round(now.timestamp())
+    if abs(off) > TOLERANCE.total_seconds():
+        where = "ahead of" if off > 0 else "behind"
+        most = f"{TOLERANCE.total_seconds():.0f} s may be"
+        raise TimeOff(f"its webhook-timestamp is {abs(off)} s {where} the clock here, and {most}")
 
 
 def digest(body: bytes, secret: SecretStr) -> bytes:

@@ -62,14 +62,15 @@ class Jenkins:
     def __post_init__(self) -> None:
         self.parameters = set[str]()  # that builds had
         self.site.advice = "The user needs Overall/Read and Job/Read, and an API token of their own."
+        named = self.source.user_file or self.source.user_env
         self.site.unknown = (
-            f"See whether {self.source.user_env} names the right user, and whether the token is theirs and not expired."
+            f"See whether {named} names the right user, and whether the token is theirs and not expired."
         )
-        user = secret(self.source.user_env, None, self.source.label)
+        user = secret(self.source.user_env, self.source.user_file, self.source.label)
         if user is None:
             raise CredentialsRefused(
                 f"{self.source.label}: the variable {self.source.user_env} is not set; Jenkins asks whose token it is.",
-                next_step=f"export {self.source.user_env}=..., or name another by user_env.",
+                next_step=f"export {self.source.user_env}=..., or name another by user_env, or a file by user_file.",
             )
         self.site.carry_as(user)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from shipcast.ask import Ask, group, verb
-from shipcast.console import hint, progress, say, show, table, tell, with_flags
+from shipcast.console import hint, one_line, progress, say, show, table, tell, with_flags
 from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 
@@ -229,7 +229,10 @@ def run_verb(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Run once, which it does without --every anyway.")] = False,
 ) -> None:
-    """All configured sources, then build and publish; and train the chance of failure, when that is due."""
+    """All configured sources, then build and publish; and train the chance of failure, when that is due.
+
+    With -q nothing is printed but what failed.
+    """
     from shipcast.service import check_pace, repeat
 
     if every is None:
@@ -242,7 +245,7 @@ def run_verb(
         raise UsageError("--every runs as of now, each time. Leave --as-of out.")
     as_typed = ["run", *(["--json"] if ask.json else []), *(["--home", ask.home] if ask.home else [])]
     repeat(
-        check_pace(parse_duration(every, "--every")),
+        check_pace(parse_duration(every, "--every", such="15m or 1h")),
         lambda: run_again(ask),
         lambda error: failed(error, as_typed),
     )
@@ -263,8 +266,13 @@ def run_once(ask: Ask) -> int:
     report = run_all(ask.settings, progress(ask))
     training = train_when_due(ask.settings, ask.as_of, progress(ask))
     answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped, training)
+    of_run = len(answer.warnings)
     answer = told_people(ask, answer)
-    show(ask, answer, lambda: show_run(ask, answer))
+    if ask.quiet and not ask.json:
+        for failure in (*report.failures(), *answer.warnings[of_run:]):
+            tell(f"error: {one_line(failure)}", err=True)
+    else:
+        show(ask, answer, lambda: show_run(ask, answer))
     return report.exit_code
 
 
@@ -282,7 +290,7 @@ def told_people(ask: Ask, answer: RunAnswer) -> RunAnswer:
 def run_again(ask: Ask) -> None:
     """One of many runs, by the settings as they are now; as JSON, one object a run."""
     now = replace(ask, asked_at=datetime.now(UTC).replace(microsecond=0))
-    if not ask.json:
+    if not ask.json and not ask.quiet:
         say(f"{now.asked_at:%Y-%m-%d %H:%M:%S} UTC")
     run_once(now)
     sys.stdout.flush()
@@ -302,7 +310,7 @@ def show_sources(ask: Ask, answer: SourcesAnswer) -> None:
         [item.source, item.state, "" if item.good_at is None else f"{item.good_at:%Y-%m-%d %H:%M} UTC", item.rows]
         for item in answer.items
     ]
-    table(["source", "state", "last read well", "rows"], rows, numbers=("rows",))
+    table(["source", "state", "last read well", "rows it brought"], rows, numbers=("rows it brought",))
     for item in answer.items:
         if item.failure:
             say(item.failure)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from shipcast import completion
 from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, say, show, table, tell
+from shipcast.settings.errors import UsageError
 from shipcast.verbs.dashboard import check_free
 
 if TYPE_CHECKING:
@@ -81,12 +83,31 @@ def feed_verb(
         str | None,
         typer.Option("--service", metavar="S", help="Only what is about it.", autocompletion=completion.services),
     ] = None,
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="Under which address the server is asked; printed in front.")
+    ] = f"http://{LOOPBACK}:{PORT}",
 ) -> None:
     """Make a secret address under which a calendar program reads what is booked and in force."""
     from shipcast.answers.tokens import add_feed
 
+    check_address(url)
     answer = add_feed(ask.settings.home, ask.as_of, name, service)
-    show(ask, answer, lambda: show_secret(ask, answer.sentence, f"http://{LOOPBACK}:{PORT}{answer.path}"))
+    show(ask, answer, lambda: show_secret(ask, answer.sentence, f"{url.rstrip('/')}{answer.path}"))
+
+
+def check_address(url: str) -> None:
+    """
+    Raises
+    ------
+    UsageError
+        It is no address that a calendar program asks.
+    """
+    found = urlsplit(url)
+    if found.scheme not in ("http", "https") or not found.hostname or found.query or found.fragment:
+        raise UsageError(
+            f"--url must be the address of the server. Got {url!r} instead.",
+            next_step="Such as https://shipcast.example",
+        )
 
 
 def show_secret(ask: Ask, sentence: str, secret: str) -> None:

@@ -52,6 +52,21 @@ def test_the_plan_on_the_page_is_answered_as_it_stands_there(simulated_home, tmp
     assert {**reply.json, **dict.fromkeys(apart)} == {**json.loads(answer), **dict.fromkeys(apart)}
 
 
+def test_every_body_on_the_page_is_taken_as_it_stands_there_and_there_is_one_of_each(simulated_home, tmp_path):
+    home = shutil.copytree(simulated_home, tmp_path / "home")
+    token = add_token(home, datetime.now(UTC), "desk", ["read", "plan", "approve"], 1).token
+    section = PAGE.split("## What is sent\n")[1].split("\n## ")[0]
+    bodies = dict(re.findall(r"^`POST (\S+)` .*?:\n\n```json\n(.*?)^```", section, flags=DOTTED))
+    with serving(Settings(home=home)) as api:
+        desk = api.with_token(token)
+        posts = {path for path, methods in desk.ask("openapi.json").json["paths"].items() if "post" in methods}
+        replies = {path: desk(path, "POST", json.loads(body)) for path, body in bodies.items()}
+
+    assert {path for path in posts if path.startswith("/api/")} == {*bodies, "/api/v1/plans"}
+    told = {path: (reply.status, reply.text[:300]) for path, reply in replies.items() if reply.status not in (200, 201)}
+    assert told == {}
+
+
 def test_there_are_examples_and_every_scope_is_explained():
     assert len(EXAMPLES) == 3
     assert all(f"| `{scope}` |" in PAGE for scope in get_args(Scope))

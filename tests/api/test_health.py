@@ -10,8 +10,11 @@ from api_server import serving
 from shipcast.answers.bookings import reserve
 from shipcast.answers.tokens import add_feed
 from shipcast.api.gauges import BOUNDS, Gauges
+from shipcast.ingest.health import record
 from shipcast.scheduling.ledger.entries import Booking
 from shipcast.settings import Settings
+from shipcast.settings.errors import SourceUnreachable
+from shipcast.settings.sources import FilesSource
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = rf'{NAME}="(?:[^"\\\n]|\\["\\n])*"'
@@ -77,6 +80,22 @@ def test_requests_are_counted_by_route_and_status_and_timed(trained_home):
     assert found["shipcast_snapshot_age_seconds"] > 0
     assert found['shipcast_source_age_seconds{table="deployments"}'] > 0
     assert found['shipcast_answers_total{found="yes"}'] >= 1
+
+
+def test_a_source_that_fails_is_seen_and_since_when_each_was_last_read(tmp_path):
+    now = datetime.now(UTC)
+    failure = SourceUnreachable("no answer.")
+    record(tmp_path, [("a", 7), ("b", 7), ("gone", failure)], now - timedelta(hours=2))
+    record(tmp_path, [("a", 7), ("b", failure), ("c", failure)], now - timedelta(hours=1))
+    sources = tuple(FilesSource(path=name) for name in "abcd")
+    with serving(Settings(home=tmp_path, sources=sources)) as api:
+        found = samples_of(api)
+
+    failing = {name: value for name, value in found.items() if name.startswith("shipcast_source_failing")}
+    assert failing == {f'shipcast_source_failing{{source="{name}"}}': float(name != "a") for name in "abc"}
+    ages = {name: value for name, value in found.items() if name.startswith("shipcast_source_read_age_seconds")}
+    assert [(name[-3:-2], round(age / 3600)) for name, age in ages.items()] == [("a", 1), ("b", 2)]
+    assert round(found["shipcast_last_run_age_seconds"] / 3600) == 1
 
 
 def test_a_time_on_a_bound_counts_within_it():

@@ -4,18 +4,21 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 import urllib3
 from api_server import serving
-from test_arrival import EVENTS, SECRET, SHIPPED, cloud_event, signed
+from test_arrival import EVENTS, SECRET, SHIPPED, cloud_event, signed, signed_at
 from vendor import Reader
 
+from shipcast.answers.tokens import add_token, read_keys, revoke, write_keys
 from shipcast.ingest.hooks.inbox import Inbox
 from shipcast.ingest.hooks.reading import ingest_events
 from shipcast.settings import Settings
-from shipcast.settings.sources import GithubSource
+from shipcast.settings.sources import EventsSource, GithubSource
 
 GITHUB = GithubSource(repository="acme/shop", hook_env="HOOK")
 
@@ -84,6 +87,89 @@ def test_what_is_not_a_sources_message_is_refused_as_a_problem(api, home, path, 
     assert (reply.status, reply.json["status"]) == (status, status)
     assert SECRET.get_secret_value() not in reply.text
     assert Inbox(home).newest(EVENTS.label)[1] == 0
+
+
+@pytest.fixture(scope="module")
+def intake(tmp_path_factory):
+    """The API of a home whose source of events has no secret, and tokens by name: of `ingest` alone, and others."""
+    home, now = tmp_path_factory.mktemp("intake") / "home", datetime.now(UTC)
+    scopes = {"builds": ["ingest"], "desk": ["read", "plan", "approve"], "old": ["ingest"], "gone": ["ingest"]}
+    tokens = {name: add_token(home, now, name, given, 1).token for name, given in scopes.items()}
+    revoke(home, now, "gone")
+    ended = [one.model_copy(update={"expires_at": now}) if one.name == "old" else one for one in read_keys(home)]
+    write_keys(home, ended)
+    with serving(Settings(home=home, sources=(EventsSource(name="builds"), GITHUB))) as asker:
+        yield home, asker, tokens
+
+
+BUILT = cloud_event("1", deployment_id="D1", service="pay", environment="production", started_at="2026-01-05T10:00Z",
+                    status="succeeded")[1]  # fmt: skip
+
+
+def test_who_has_a_token_that_may_ingest_need_not_sign_and_what_comes_again_is_kept_once(intake):
+    home, api, tokens = intake
+    replies = [api.with_token(tokens["builds"])("/hooks/events/builds", "POST", BUILT) for _ in range(2)]
+
+    assert [(reply.status, reply.json) for reply in replies] == [(202, {"status": "kept", "events": 1})] * 2
+    assert len(Inbox(home).told_of("events builds", 0, 10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "status", "words"),
+    [
+        ("desk", "events/builds", 403, "and this needs ingest"),
+        ("old", "events/builds", 401, "The token 'old' expired"),
+        ("gone", "events/builds", 401, "not known here"),
+        ("nobody", "events/builds", 401, "neither a signature (webhook-signature) nor a token"),
+        ("builds", "events/other", 404, 'Add [[sources]] with kind = "events"'),
+        ("builds", "gitlab", 404, "No source takes webhooks here"),
+        ("builds", "github", 401, "not that of a secret"),
+    ],
+)
+def test_another_token_or_none_brings_nothing_in(intake, monkeypatch, name, path, status, words):
+    monkeypatch.setenv("HOOK", SECRET.get_secret_value())
+    home, api, tokens = intake
+    event = {**BUILT, "id": f"{name} {path}"}
+    reply = api.with_token(tokens.get(name))(f"/hooks/{path}", "POST", event)
+
+    assert (reply.status, words in reply.json["detail"]) == (status, True), reply.text
+    assert name in ("builds", "desk") or reply.headers["www-authenticate"].startswith("Bearer")
+    assert all(event["id"] not in kept.delivery for kept in Inbox(home).told_of("events builds", 0, 100))
+
+
+def test_a_signature_that_is_wrong_is_not_made_good_by_a_token(api, home):
+    token = add_token(home, datetime.now(UTC), "builds", ["ingest"], 1).token
+    wrong = {**signed("events", b"{}"), "content-type": "application/json"}
+
+    assert api.with_token(token)("/hooks/events/ci", "POST", json.dumps(BUILT).encode(), headers=wrong).status == 401
+    assert api.with_token(token)("/hooks/events/ci", "POST", BUILT).status == 202
+
+
+def test_a_form_is_told_from_what_is_no_json_and_the_address_is_said(api):
+    content = b"payload=%7B%7D"
+    given = {**signed("github", content), "content-type": "application/x-www-form-urlencoded"}
+    reply = api("/hooks/github", method="POST", body=content, headers=given)
+
+    assert (reply.status, reply.json["instance"]) == (422, "/hooks/github")
+    assert "set the webhook's content type to application/json" in reply.json["detail"]
+
+
+def test_a_key_that_means_no_column_is_named_in_the_answer(api):
+    row = {"deployment_id": "D1", "service": "pay", "env": "production", "started": "2026-01-05T10:00Z"}
+    reply = post(api, "/hooks/events/ci", cloud_event("1", **row, status="succeeded", finished_when="x"))
+
+    assert reply.status == 202
+    assert reply.json["warnings"][0] == "deployments: left out the key finished_when of its data."
+
+
+def test_who_has_the_secret_learns_that_the_time_is_off_and_nobody_else(api):
+    stale = signed_at(str(int(time.time()) - 900))
+    said = [api("/hooks/events/ci", method="POST", body=body, headers=stale) for body in (b"{}", b"[]")]
+
+    assert [reply.status for reply in said] == [401, 401]
+    assert "The signature is right, but its webhook-timestamp is 90" in said[0].json["detail"]
+    assert "300 s may be. Set the sender's clock" in said[0].json["detail"]
+    assert "not that of a secret" in said[1].json["detail"]
 
 
 def test_what_cannot_be_kept_is_not_acknowledged(api, home):

@@ -1,7 +1,7 @@
 """Long lists come in pages, answers with tags, and what is asked twice is done once."""
 
 import threading
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from api_server import serving
@@ -63,6 +63,26 @@ def test_one_deployment_is_told_whole_and_an_unknown_one_by_what_reads_alike(ask
     assert told["counted"]
 
     assert asked_api.ask("deployments/dd7").status == 404
+
+
+IDS = [
+    "D-1042", "github-12", "gitlab.example:8443-7", "ci.example:9102/freight/deploy#149", "ci.example/a b/main%2Fx#1",
+    "cd.example/argocd/shop@2026-01-05T10:00:00Z", "shop@v1.2.0", "eu/prod/shop@0a1b2c3d4e5f", "a?b=c&d", "/a//b/",
+    "../../tokens.json", "größe;1",
+]  # fmt: skip
+
+
+def test_every_id_that_the_list_says_is_found_by_itself(built):
+    row = {"service": "web", "environment": "production", "started_at": "2026-01-05T10:00Z", "status": "succeeded"}
+    home = built({"deployments": [{"deployment_id": name, **row} for name in IDS]})
+    with serving(home) as api:
+        listed = [item["deployment_id"] for item in api.ask("deployments", **{"from": "2026-01-01"}).json["items"]]
+        told = [api.ask(f"deployments/{quote(name, safe='')}") for name in listed]
+        wrong = api.ask("deployments/D-1042", as_off="2026-01-05")
+
+    assert sorted(listed) == sorted(IDS)
+    assert [reply.json["items"][0]["deployment_id"] for reply in told] == listed
+    assert "There is no parameter 'as_off' here. Did you mean as_of?" in wrong.json["detail"]
 
 
 def test_a_list_goes_on_in_its_snapshot_while_that_is_kept_and_says_so_after(own_trained_home):

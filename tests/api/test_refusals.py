@@ -125,6 +125,51 @@ def test_a_key_that_is_not_known_is_named_with_the_nearest_that_is(shared_guard,
     assert words in reply.json["detail"]
 
 
+@pytest.mark.parametrize("path", ["bookings", "calendar/check", "undos"])
+def test_json_that_does_not_come_as_such_is_told_what_it_lacks(shared_guard, path):
+    api, tokens = shared_guard
+    sent = {"content-type": "application/x-www-form-urlencoded"}  # as `curl -d` sends it
+    reply = api.with_token(tokens["planner"])(f"/api/v1/{path}", "POST", json.dumps(ROW), headers=sent)
+
+    assert reply.status == 422
+    assert reply.json["detail"] == "The body did not come as JSON. Send Content-Type: application/json with it."
+
+
+@pytest.mark.parametrize(
+    ("address", "header", "status"),
+    [
+        ("http://localhost/api/v1/services?limit=1", "localhost", 200),
+        ("HTTP://127.0.0.1:8600/api/v1/deployments/d%37", "localhost", 200),
+        ("http://localhost/healthz", "evil.example", 200),
+        ("http://localhost", "localhost", 404),
+        ("http://evil.example/healthz", "localhost", 421),
+        ("http://localhost@evil.example/healthz", "localhost", 421),
+        ("http:///healthz", "localhost", 421),
+        ("http://localhost/api/v1/../../etc/passwd", "localhost", 404),
+    ],
+)
+def test_a_request_for_a_whole_address_is_one_for_its_path_from_its_host(asked_api, address, header, status):
+    said = asked_api.says(f"GET {address} HTTP/1.1\r\nHost: {header}\r\nConnection: close\r\n\r\n".encode())
+
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_whoever_asks_for_another_protocol_is_answered_and_not_logged(asked_api, caplog):
+    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    assert asked_api.says(asked).startswith(b"HTTP/1.1 200 ")
+    assert caplog.text == ""
+
+
+def test_a_feed_is_said_under_the_address_at_which_it_is_asked(tmp_path, capsys):
+    asked = ["--home", str(tmp_path / "home"), "-q", "token", "feed"]
+    assert run([*asked, "phone", "--url", "https://shipcast.example/"]) == 0
+    assert re.search(r"^https://shipcast\.example/feeds/\w+_[\w-]+\.ics$", capsys.readouterr().out, flags=re.MULTILINE)
+    assert run([*asked, "desk", "--url", "shipcast.example"]) == 2
+    assert "Such as https://shipcast.example" in capsys.readouterr().err
+    assert [key.name for key in read_keys(tmp_path / "home")] == ["phone"]
+
+
 MANGLED = [
     lambda token: token[:-1],
     lambda token: token + "x",

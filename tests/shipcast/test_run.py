@@ -103,3 +103,25 @@ def test_what_is_wrong_with_how_a_repository_is_configured_is_said(home, parsed,
 
     assert code == 3
     assert any("does not say once where the version stands" in warning for warning in answer["warnings"])
+
+
+BROKEN = "incident_id,service,started_at\nI-1,pay,never\n"
+
+
+def test_a_quiet_run_says_what_failed_and_nothing_when_nothing_did(home, ran, tmp_path, capsys):
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    for folder, rows in ((good, BROKEN + "I-2,pay,2025-06-01T10:00Z\n"), (bad, BROKEN)):
+        folder.mkdir()
+        (folder / "incidents.csv").write_text(rows)
+    said = {}
+    for name, sources in {"good": [good], "bad": [good, bad, tmp_path / "gone"]}.items():
+        entries = "".join(f'[[sources]]\npath = "{path}"\n' for path in sources)
+        (home / "shipcast.toml").write_text(f"retrain_days = 0\n{entries}")
+        said[name] = run(["--home", str(home), "run", "--once", "-q"]), *capsys.readouterr()
+
+    assert said["good"] == (0, "", "")
+    code, out, err = said["bad"]
+    assert (code, out) == (4, "")
+    assert f"error: {tmp_path / 'gone'}" in err
+    assert "all 1 row quarantined, the first:" in err
+    assert all(line.startswith("error: ") for line in err.splitlines())

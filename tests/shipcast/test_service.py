@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,12 +16,22 @@ from hypothesis import strategies as st
 from shipcast.__main__ import run
 from shipcast.answers.sources import sources_answer
 from shipcast.ingest.health import FILE, health, record
-from shipcast.pipeline import in_order
+from shipcast.pipeline import PASSED_OVER, in_order
 from shipcast.service import repeat, until_next
 from shipcast.settings import Settings
-from shipcast.settings.errors import ConfigurationError, Locked, SourceUnreachable
+from shipcast.settings.errors import (
+    ConfigurationError,
+    InputRefused,
+    Locked,
+    ModelError,
+    ShipcastError,
+    SourceUnreachable,
+    StorageError,
+    UsageError,
+)
 from shipcast.settings.sources import FilesSource, PagerdutySource, PrometheusSource
 
+ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
@@ -67,7 +79,9 @@ def test_what_is_wrong_from_the_start_ends_it():
     ("arguments", "words"),
     [
         (["--every", "5"], None),
-        (["--every", "0m"], "--every must be a duration"),
+        (["--every", "0m"], "--every must be a duration such as 15m or 1h, at most 31 days"),
+        (["--every", "400d"], "such as 15m or 1h, at most 31 days"),
+        (["--every", "5s"], "Seconds do not count: say whole minutes."),
         (["--every", "15m", "--once"], "exclude each other"),
         (["--every", "15m", "--as-of", "2025-01-01"], "Leave --as-of out"),
     ],
@@ -77,6 +91,23 @@ def test_a_pace_that_cannot_be_kept_is_refused(tmp_path, capsys, arguments, word
 
     said = capsys.readouterr().err
     assert (code, words is None or words in said) == ((3 if words is None else 2), True)
+
+
+def test_the_page_says_what_each_exit_code_of_a_run_means():
+    table = (ROOT / "docs" / "service.md").read_text(encoding="utf-8").split("## Exit codes")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| (.*?) ?\| (.*?) ?\|$", table, flags=re.MULTILINE)
+    kinds = (ShipcastError, UsageError, ConfigurationError, InputRefused, SourceUnreachable, Locked, StorageError)
+
+    assert {int(code) for code, _, _ in rows} == {0, *(kind.exit_code for kind in (*kinds, ModelError))}
+    of_sources = {0, ShipcastError.exit_code, *(kind.exit_code for kind in PASSED_OVER)}
+    assert {int(code) for code, source, _ in rows if source} == of_sources
+
+
+def test_an_image_takes_nothing_from_a_checkout_that_git_does_not_keep():
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()}
+    left_out = {line.removeprefix("**/") for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()}
+
+    assert ignored | {".git"} <= left_out
 
 
 def test_a_signal_ends_it_between_two_runs_and_what_was_published_stays(parsed, tmp_path):

@@ -17,7 +17,7 @@ from shipcast.ingest.hooks.arrival import events_of, hooked, signers
 from shipcast.ingest.hooks.inbox import Event, Inbox, Letterbox
 from shipcast.ingest.hooks.kinds import KINDS, Unusable
 from shipcast.ingest.hooks.reading import ingest_events
-from shipcast.ingest.hooks.signatures import is_of_pagerduty, is_standard
+from shipcast.ingest.hooks.signatures import TimeOff, is_of_pagerduty, is_standard
 from shipcast.ingest.quarantine import retry
 from shipcast.settings.errors import ConfigurationError
 from shipcast.settings.sources import EventsSource, GithubSource, GitlabSource, PagerdutySource
@@ -166,11 +166,20 @@ def test_of_events_of_one_thing_the_last_by_its_own_time_counts():
         (EVENTS, {}, {"specversion": "0.3"}, "no CloudEvent"),
         (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.cows", "id": "1"}, "name of a table"),
         (EVENTS, {}, {"specversion": "1.0", "type": "shipcast.holds", "data": {}}, "lacks service"),
-        (EVENTS, {}, cloud_event("1", "noon", **PAY)[1], "is no time"),
+        (EVENTS, {}, cloud_event("1", "noon", **PAY)[1], "time 'noon' is no time, such as 2026-01-05T10:09:00Z"),
+        (EVENTS, {}, cloud_event("1", **{**PAY, "service": None})[1], "lacks service in its data"),
+        (
+            EVENTS,
+            {},
+            cloud_event("1", **PAY, end="x", finished="y")[1],
+            "in its data 'end' and 'finished' both mean finis",
+        ),
         (EVENTS, {}, cloud_event("1", "9999-12-31T23:00:00-10:00", **PAY)[1], "is no time"),
         (EVENTS, {}, cloud_event("1", **{**PAY, "deployment_id": {"a": 1}})[1], "lacks deployment_id"),
         (EVENTS, {}, cloud_event("1", **PAY, version={"a": 1})[1], "no value of a column"),
         (GITHUB, SHIPPED[0][0], {**SHIPPED[0][1], "deployment": {**DEPLOYMENT, "id": None}}, "lacks id"),
+        (GITHUB, *status("d2", "success", None), "lacks updated_at"),
+        (GITHUB, *status("d2", "success", "soon"), "updated_at 'soon' is no time"),
         (GITHUB, {"x-github-event": "deployment"}, SHIPPED[0][1], "lacks x-github-delivery"),
         (GITHUB, SHIPPED[1][0], {**SHIPPED[1][1], "deployment": {}}, "lacks id"),
     ],
@@ -178,6 +187,36 @@ def test_of_events_of_one_thing_the_last_by_its_own_time_counts():
 def test_a_message_that_cannot_be_used_says_why(source, headers, body, words):
     with pytest.raises(Unusable, match=words):
         events_of([source], headers, json.dumps(body).encode())
+
+
+def test_a_form_says_what_is_to_be_set_and_json_is_taken_whatever_it_is_called():
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    with pytest.raises(Unusable, match="came as a form; set the webhook's content type to application/json"):
+        events_of([GITHUB], form, b"payload=%7B%7D")
+    assert len(told(EVENTS, [(form, cloud_event("1", **PAY)[1])])) == 1
+
+
+def test_the_keys_of_an_event_are_understood_as_the_headers_of_a_file():
+    given = {"ID": "D1", "service": "pay", "env": "production", "started": "2026-01-05T10:00Z", "status": "succeeded"}
+    headers, body = cloud_event("1", **given, versoin="1.2", mood="calm")
+    [event] = told(EVENTS, [(headers, body)])
+    [plain] = told(EVENTS, [cloud_event("2", **PAY)])
+
+    assert rows_of(EVENTS, [(headers, body)]) == {"deployments": [PAY]}
+    assert event.subject == plain.subject
+    assert event.warnings == (
+        "deployments: left out the keys versoin, mood of its data.",
+        "deployments: is versoin meant as version? Then rename it, and send it again under another id.",
+    )
+    assert plain.warnings == ()
+
+
+def test_a_key_that_is_lacking_is_named_with_the_one_that_may_be_meant():
+    given = {("started__at" if name == "started_at" else name): value for name, value in PAY.items()}
+
+    with pytest.raises(Unusable, match=r"lacks started_at in its data \(is started__at meant as that\? Then rename it"):
+        told(EVENTS, [cloud_event("1", **given)])
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"{", b"[" * 100_000])
@@ -217,12 +256,30 @@ def test_only_what_the_secret_signed_is_a_sources(source, monkeypatch):
         signers([source], headers, body)
 
 
-def test_what_was_signed_more_than_five_minutes_ago_is_none():
-    headers, body = signed("events", b"{}"), b"{}"
+def signed_at(stamp, body=b"{}"):
+    code = hmac.digest(SECRET.get_secret_value().encode(), f"m1.{stamp}.".encode() + body, "sha256")
+    signature = f"v1,{base64.b64encode(code).decode()}"
+    return {"webhook-id": "m1", "webhook-timestamp": stamp, "webhook-signature": signature}
 
-    assert is_standard(headers, body, SECRET)
-    assert not is_standard(headers, body, SECRET, datetime.now(UTC) + timedelta(minutes=6))
-    assert not is_standard({**headers, "webhook-timestamp": "9" * 400}, body, SECRET)
+
+@pytest.mark.parametrize(
+    ("stamp", "words"),
+    [
+        (str(int(NOW.timestamp()) - 900), "900 s behind the clock here, and 300 s may be"),
+        (str(int(NOW.timestamp()) + 301), "301 s ahead of the clock here"),
+        (f"{int(NOW.timestamp())}000", "no number of seconds since 1970"),
+        (NOW.isoformat(), "no number of seconds since 1970"),
+        ("9" * 400, "no number of seconds since 1970"),
+    ],
+)
+def test_what_was_signed_for_another_time_says_so_to_whoever_has_the_secret_alone(stamp, words):
+    headers = signed_at(stamp)
+
+    with pytest.raises(TimeOff, match=words):
+        is_standard(headers, b"{}", SECRET, NOW)
+    assert not is_standard(headers, b"{}", SecretStr("another"), NOW)
+    assert not is_standard(headers, b"[]", SECRET, NOW)
+    assert is_standard(signed_at(str(int(NOW.timestamp()) - 300)), b"{}", SECRET, NOW)
 
 
 def test_a_signature_that_is_no_ascii_is_none():

@@ -305,3 +305,16 @@ def test_a_user_that_is_not_known_is_doubted_before_rights_are(
     with pytest.raises(CredentialsRefused) as refused:
         reader.read(source(jenkins))
     assert refused.value.next_step.startswith("See whether JENKINS_USER names the right user, and whether the token is")
+
+
+def test_the_user_may_stand_in_a_file_and_moving_there_reads_nothing_anew(
+    reader: Reader, jenkins: Vendor, job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.delenv("JENKINS_USER")
+    (tmp_path / "user").write_text("butler\n")
+    job.take(build(1, "SUCCESS"))
+    told = source(jenkins, user_file=tmp_path / "user")
+    reader.read(told)
+
+    assert numbers(reader) == [1]
+    assert told.options == source(jenkins).options
