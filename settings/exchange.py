@@ -69,7 +69,8 @@ def pool(silence: float, url: str) -> urllib3.PoolManager:
     """
     proxy = proxy_of(url)
     timeout = urllib3.Timeout(connect=min(CONNECT, silence), read=silence)
-    trusted = ssl.create_default_context()
+    is_encrypted = urlsplit(url).scheme == "https" or proxy is not None
+    trusted = ssl.create_default_context() if is_encrypted else None  # 50 ms of certificates
     if proxy is None:
         return urllib3.PoolManager(num_pools=2, maxsize=4, retries=False, timeout=timeout, ssl_context=trusted)
     shown = b64encode(proxy.user.get_secret_value().encode()).decode() if proxy.user else None
