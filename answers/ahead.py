@@ -16,6 +16,7 @@ from shipcast.settings.errors import ShipcastError
 LOG = logging.getLogger("shipcast.ahead")
 LOOK_AGAIN = 5.0  # seconds
 BETWEEN = 0.02  # seconds that are left to those who ask after each thing that is made ready
+GIVES_WAY, PATIENCE = 0.05, 100  # seconds, and how often in a row, that somebody who waits comes first
 USUAL = timedelta(minutes=30)
 BEFORE = timedelta(minutes=2)
 MOST_SERVICES = 200  # that are made ready; who asks about one more waits for it
@@ -39,7 +40,9 @@ class Ahead:
     as_of
         Of a server that answers as of one instant; null: the present.
     pause
-        Seconds that are left to whoever just started the server, once, after the first question.
+        Seconds that are left, before the first question, to whoever just started the server.
+    is_waited_for
+        Whether somebody waits for an answer at the moment.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class Ahead:
         questions: Callable[[Source], Iterator[Asking]],
         as_of: datetime | None,
         pause: float = 0.0,
+        is_waited_for: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.source, self.questions, self.as_of, self.pause = source, questions, as_of, pause
+        self.source, self.questions, self.as_of = source, questions, as_of
+        self.pause, self.is_waited_for = pause, is_waited_for
         self.over = Event()
         self.is_busy = True
 
@@ -62,6 +67,7 @@ class Ahead:
 
     def again_and_again(self) -> None:
         ready: list[Key] = []
+        self.over.wait(self.pause)
         while not self.over.is_set():
             for as_of in self.instants():
                 try:
@@ -88,11 +94,17 @@ class Ahead:
     def ask(self, found: Source, as_of: datetime | None) -> None:
         """Everything of one snapshot and instant, until there is a newer one."""
         for ask in self.questions(found):
+            self.give_way()
             if self.over.is_set() or self.source(as_of).key != found.key:
                 return
             ask()
-            self.over.wait(self.pause or BETWEEN)
-            self.pause = 0.0
+            self.over.wait(BETWEEN)
+
+    def give_way(self) -> None:
+        """Leave the processor to who waits for an answer, for a while: where many ask, somebody always does."""
+        for _ in range(PATIENCE):
+            if not self.is_waited_for() or self.over.wait(GIVES_WAY):
+                return
 
 
 def models(found: Source) -> Iterator[Asking]:

@@ -29,7 +29,7 @@ from shipcast.dashboards.pages import (
     trained_models,
     why,
 )
-from shipcast.dashboards.served import served
+from shipcast.dashboards.served import drawing, served
 from shipcast.dashboards.style import CSS, LOGO
 from shipcast.dashboards.view import View, source
 from shipcast.settings.errors import ShipcastError, UsageError
@@ -47,6 +47,7 @@ LINKED_ONLY = (deployment,)  # pages that nobody goes to but from a page that na
 LOOK_AGAIN = "60s"
 
 
+@drawing()
 def draw() -> None:
     """The whole page: the frame first, since what is drawn outside of pages keeps its place in the address."""
     st.set_page_config(page_title="Shipcast", layout="wide", initial_sidebar_state="auto")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 
 from shipcast.settings import Settings, load_settings
 
@@ -17,9 +20,11 @@ class Served:
 
 
 class Present:
-    """The one that this process serves; all viewers share it."""
+    """The one that this process serves; all viewers share it. And how many drawings of pages are on their way."""
 
     served: Served | None = None
+    drawings = 0
+    counting = Lock()
 
 
 def serve(settings: Settings, as_of: datetime | None = None) -> None:
@@ -31,3 +36,20 @@ def served() -> Served:
     if Present.served is None:
         Present.served = Served(load_settings({}))
     return Present.served
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Within the block somebody waits for a page."""
+    with Present.counting:
+        Present.drawings += 1
+    try:
+        yield
+    finally:
+        with Present.counting:
+            Present.drawings -= 1
+
+
+def is_drawing() -> bool:
+    """Whether anybody waits for a page."""
+    return Present.drawings > 0

@@ -19,14 +19,14 @@ from streamlit.web.bootstrap import load_config_options
 from shipcast.answers.ahead import Ahead
 from shipcast.dashboards.ahead import likely
 from shipcast.dashboards.own_files import OwnFiles
-from shipcast.dashboards.served import serve
+from shipcast.dashboards.served import is_drawing, serve
 from shipcast.dashboards.style import THEME
 from shipcast.dashboards.view import source
 from shipcast.settings import Settings
 
 LOOPBACK = "127.0.0.1"
 START = Path(__file__).parent / "start" / "shipcast_page.py"
-QUIET = 8.0  # seconds that are left to the first page, which who just started it looks at
+QUIET = 2.0  # seconds in which who has just started it asks for the first page
 EARLY = ("shipcast.dashboards.frame", "pandas", "holidays")  # imported before anybody waits for a first page
 OPTIONS: Mapping[str, Any] = {
     "browser.gatherUsageStats": False,
@@ -71,7 +71,7 @@ def run(settings: Settings, as_of: datetime | None, port: int, *, opens_browser:
     for module in EARLY:
         import_module(module)
     serve(settings, as_of)
-    Ahead(lambda instant: source(settings, instant or as_of), likely, as_of, pause=QUIET).begin()
+    Ahead(lambda instant: source(settings, instant or as_of), likely, as_of, QUIET, is_drawing).begin()
     page = server(port)
     page.opens_browser = opens_browser
     page.run()

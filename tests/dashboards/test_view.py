@@ -3,16 +3,19 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from company import CUT
 from drawing import drawn, headline, is_broken, words
 
-from shipcast.answers.ahead import busiest
+from shipcast.answers import ahead
+from shipcast.answers.ahead import Ahead, busiest
 from shipcast.answers.choices import choices
 from shipcast.answers.metrics import metrics
 from shipcast.answers.outlook import outlook
 from shipcast.answers.pricing import forecaster
 from shipcast.answers.source import last_change
 from shipcast.dashboards.ahead import likely
+from shipcast.dashboards.served import drawing, is_drawing
 from shipcast.dashboards.view import source
 from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import FOLDER, POINTER, publish
@@ -105,3 +108,28 @@ def test_what_viewers_ask_first_is_ready_before_they_do_and_the_models_of_every_
     known = len(ready)
     assert found.ask(outlook, service="web").items[0].service == "web"
     assert len(forecaster(found.reader(), "production").kept) == known
+
+
+@pytest.mark.parametrize(("waits", "looks"), [(0, 1), (2, 3), (9, 4)])
+def test_what_is_asked_ahead_gives_way_to_who_waits_but_not_for_ever(own_home, monkeypatch, waits, looks):
+    monkeypatch.setattr(ahead, "PATIENCE", 4)
+    found, looked, asked = source(own_home, CUT), [], []
+
+    def is_waited_for():
+        looked.append(len(looked))
+        return len(looked) <= waits
+
+    one = Ahead(lambda _: found, lambda _: iter([lambda: asked.append(len(looked))]), CUT, is_waited_for=is_waited_for)
+    one.ask(found, None)
+
+    assert asked == [looks]
+
+
+def test_a_page_is_waited_for_while_it_is_drawn():
+    seen = []
+    with drawing():
+        with drawing():
+            seen.append(is_drawing())
+        seen.append(is_drawing())
+
+    assert [*seen, is_drawing()] == [True, True, False]
