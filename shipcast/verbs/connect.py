@@ -12,7 +12,6 @@ import typer
 from shipcast.ask import Ask, parse_day, verb
 from shipcast.console import WIDTH, hint, say, show, shown, table
 from shipcast.settings.errors import UsageError
-from shipcast.warehouse.tables import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,6 +139,8 @@ def fitting(item: Sample, names: list[str]) -> tuple[list[str], list[list[str]]]
 
     Instants are told to the second, and never cut.
     """
+    from shipcast.warehouse.tables import BY_NAME
+
     instants = {column.name for column in BY_NAME[item.table].columns if column.kind == "instant"}
     for longest in LENGTHS:
         rows = [

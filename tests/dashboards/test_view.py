@@ -21,9 +21,9 @@ from shipcast.warehouse.lock import run_lock
 from shipcast.warehouse.snapshot import FOLDER, POINTER, publish
 
 
-def published(settings):
+def published(settings, keep=1):
     with run_lock(settings.home, "test"):
-        return publish(settings.home, keep=1)
+        return publish(settings.home, keep)
 
 
 def test_an_answer_is_computed_once_while_nothing_changes(own_home):
@@ -60,7 +60,7 @@ def test_while_snapshots_are_published_over_and_over_a_page_never_breaks(own_hom
 
     def publish_on():
         while not over.is_set():
-            published(own_home)
+            published(own_home, own_home.keep_snapshots)
 
     publisher = threading.Thread(target=publish_on)
     publisher.start()
