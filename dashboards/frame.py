@@ -134,7 +134,7 @@ def freshness(found: Source, zone: str) -> None:
         old = age(found.as_of - data_as_of)
         said = f"Data as of {local_time(data_as_of, zone, found.as_of)}, {old} old; asked at {asked} ({zone})."
     cards.text(said, "note")
-    look_again(found.snapshot.snapshot_id)
+    look_again(found.snapshot.snapshot_id, [])
 
 
 def newest(reader: Reader) -> datetime | None:
@@ -142,10 +142,14 @@ def newest(reader: Reader) -> datetime | None:
 
 
 @st.fragment(run_every=LOOK_AGAIN)
-def look_again(snapshot_id: str) -> None:
-    """Draw the page anew where another snapshot has been published since."""
+def look_again(snapshot_id: str, looks: list[str]) -> None:
+    """Draw the page anew where another snapshot has been published since.
+
+    Not at the first look, which is part of a drawing: publications that come faster would let none end.
+    """
+    looks.append(snapshot_id)
     try:
-        if current(served().settings.home).snapshot_id != snapshot_id:
+        if len(looks) > 1 and current(served().settings.home).snapshot_id != snapshot_id:
             st.rerun()
     except ShipcastError:
         pass  # it is said where the page is drawn the next time

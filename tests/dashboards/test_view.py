@@ -65,7 +65,7 @@ def test_while_snapshots_are_published_over_and_over_a_page_never_breaks(own_hom
     publisher = threading.Thread(target=publish_on)
     publisher.start()
     try:
-        pages = [drawn(own_home, "delivery", CUT) for _ in range(2)]
+        pages = [drawn(own_home, "delivery", CUT) for _ in range(5)]
     finally:
         over.set()
         publisher.join()
