@@ -61,8 +61,8 @@ def check_time(sent: str, now: datetime) -> None:
     """
     if not sent.isascii() or not sent.isdigit() or len(sent) > LONGEST_TIME:
         raise TimeOff("its webhook-timestamp is no number of seconds since 1970")
-    off = int(sent) - round(now.timestamp())
-    if abs(off) > TOLERANCE.total_seconds():
+    if abs(int(sent) - now.timestamp()) > TOLERANCE.total_seconds():
+        off = int(sent) - round(now.timestamp())
         where = "ahead of" if off > 0 else "behind"
         most = f"{TOLERANCE.total_seconds():.0f} s may be"
         raise TimeOff(f"its webhook-timestamp is {abs(off)} s {where} the clock here, and {most}")
