@@ -9,7 +9,8 @@ from functools import partial
 from threading import Event, Thread
 
 from shipcast.answers.reading import Reader
-from shipcast.answers.source import QUARTER, Key, Source
+from shipcast.answers.source import QUARTER, Key, Source, begun
+from shipcast.answers.usual import busiest
 from shipcast.answers.windows import windows
 from shipcast.settings.errors import ShipcastError
 
@@ -20,11 +21,6 @@ GIVES_WAY, PATIENCE = 0.05, 100  # seconds, and how often in a row, that somebod
 USUAL = timedelta(minutes=30)
 BEFORE = timedelta(minutes=2)
 MOST_SERVICES = 200  # that are made ready; who asks about one more waits for it
-BUSIEST = """
-select service from fct_deployments where started_at <= $as_of
-group by service order by count(*) filter (started_at > $since) desc, service limit $most
-"""
-RECENT = timedelta(days=91)
 Asking = Callable[[], object]
 
 
@@ -88,7 +84,7 @@ class Ahead:
         if self.as_of is not None:
             return [None]
         now = datetime.now(UTC)
-        coming = now + QUARTER - (now - datetime.min.replace(tzinfo=UTC)) % QUARTER
+        coming = begun(now) + QUARTER
         return [None, coming] if coming - now < BEFORE else [None]
 
     def ask(self, found: Source, as_of: datetime | None) -> None:
@@ -109,13 +105,8 @@ class Ahead:
 
 def models(found: Source) -> Iterator[Asking]:
     """The models of each service, those deployed most first."""
-    for service in found.ask(busiest):
+    for service in found.ask(busiest, most=MOST_SERVICES):
         yield partial(found.answer, ready, {"service": service})
-
-
-def busiest(reader: Reader) -> tuple[str, ...]:
-    found = reader.rows(BUSIEST, since=reader.at - RECENT, most=MOST_SERVICES)
-    return tuple(service for (service,) in found)
 
 
 def ready(reader: Reader, service: str) -> None:

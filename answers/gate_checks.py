@@ -314,8 +314,8 @@ def forecast(asked: Inquiry) -> tuple[StartForecast, Ahead]:
 def calmest(asked: Inquiry, prices: Prices) -> Level | None:
     """The level of the best start of the coming week that no rule blocks; null: there is none."""
     admitted = asked.admission(prices.starts[prices.week])
-    costs = prices.risk.costs.mean(axis=0)[prices.week][admitted.is_open]
-    return level(float(costs.min()) / prices.usual.cost) if len(costs) else None  # type: ignore[return-value]
+    costs = prices.relative_week[admitted.is_open]
+    return level(float(costs.min())) if len(costs) else None  # type: ignore[return-value]
 
 
 def start_said(start: StartForecast) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from threading import RLock
 from typing import Any
 
@@ -108,6 +109,11 @@ class Prices:
     def place(self, start: np.datetime64) -> int:
         """Where that start stands among them."""
         return int(np.searchsorted(self.starts, start))
+
+    @cached_property
+    def relative_week(self) -> Floats:
+        """What the starts of the week are expected to cost, against the usual."""
+        return np.asarray(self.risk.costs.mean(axis=0)[self.week] / self.usual.cost)
 
 
 def asked(

@@ -121,6 +121,10 @@ def stamp_of(paths: Sequence[Path]) -> Stamp:
 def last_change(stamp: Stamp) -> datetime:
     """The quarter of an hour that has begun or, if that is later, the last change of the home: what is booked shows."""
     now = datetime.now(UTC)
-    begun = now - (now - datetime.min.replace(tzinfo=UTC)) % QUARTER
     seconds = max((-(-changed // 10**9) for _, changed, _ in stamp), default=0)
-    return max(begun, min(datetime.fromtimestamp(seconds, UTC), now.replace(microsecond=0) + timedelta(seconds=1)))
+    return max(begun(now), min(datetime.fromtimestamp(seconds, UTC), now.replace(microsecond=0) + timedelta(seconds=1)))
+
+
+def begun(now: datetime) -> datetime:
+    """The quarter of an hour that an aware instant lies in, by its start."""
+    return now - (now - datetime.min.replace(tzinfo=UTC)) % QUARTER

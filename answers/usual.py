@@ -27,8 +27,15 @@ class UsualLength:
 
 def most_deployed(reader: Reader, environment: str = "production", team: str | None = None) -> str | None:
     """The service with the most deployments in the last 91 days, of a team where one is given; null: there is none."""
+    return next(iter(busiest(reader, environment, team)), None)
+
+
+def busiest(
+    reader: Reader, environment: str = "production", team: str | None = None, most: int | None = None
+) -> tuple[str, ...]:
+    """The services of which there are deployments, those deployed most in the last 91 days first; `most`: so many."""
     found = reader.rows(DEPLOYED, service=None, team=team, environment=environment, since=reader.at - RECENT)
-    return str(found[0][0]) if found else None
+    return tuple(str(service) for service, *_ in found[:most])
 
 
 def usual_length(reader: Reader, service: str, environment: str = "production") -> UsualLength:

@@ -259,7 +259,7 @@ def forecast(asked: Inquiry, admitted: Admission, answer: WindowsAnswer, what_if
 def outlook(prices: Prices) -> Outlook:
     """The usual week of a price list, by the hours of UTC."""
     hours, of_hour = np.unique(prices.starts[prices.week].astype("datetime64[h]"), return_inverse=True)
-    costs = prices.risk.costs.mean(axis=0)[prices.week] / prices.usual.cost
+    costs = prices.relative_week
     return Outlook(
         start=utc(as_datetime(hours[0])),
         relative_costs=tuple(np.round(np.bincount(of_hour, costs) / np.bincount(of_hour), DIGITS).tolist()),

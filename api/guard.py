@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import re
 import time
@@ -145,13 +144,6 @@ def hostname(said: str) -> str:
     """
     found = HOST.fullmatch(said)
     return (found[1] or found[2]).lower() if found else ""
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 async def whole_body(request: Request, receive: Receive) -> bytes:

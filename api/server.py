@@ -16,8 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from shipcast.answers.tokens import read_keys
 from shipcast.api import problems
 from shipcast.api.app import application
-from shipcast.api.guard import is_loopback
 from shipcast.settings import Settings
+from shipcast.settings.addresses import is_loopback
 from shipcast.settings.errors import ConfigurationError
 
 HEADER_SECONDS, KEEP_ALIVE_SECONDS, GOODBYE_SECONDS = 10.0, 5, 10
@@ -104,7 +104,7 @@ def check_exposure(settings: Settings, host: str, hosts: Sequence[str]) -> None:
     ConfigurationError
         Others than those on this machine could ask, and no token says who may; or none could, by no name.
     """
-    if is_loopback(host):
+    if is_loopback(host.lower()):
         return
     if not any(not one.is_feed and one.is_valid(datetime.now(UTC)) for one in read_keys(settings.home)):
         raise ConfigurationError(
@@ -130,7 +130,8 @@ def server(
 ) -> uvicorn.Server:
     """The server of a home, not begun yet."""
     known = hosts if host in EVERYWHERE else (*hosts, host)
-    app = application(settings, as_of, hosts=known, origins=origins, is_local=is_loopback(host), asks_ahead=asks_ahead)
+    is_local = is_loopback(host.lower())
+    app = application(settings, as_of, hosts=known, origins=origins, is_local=is_local, asks_ahead=asks_ahead)
     options: dict[str, Any] = {
         "http": Impatient,
         "ws": "none",

@@ -8,12 +8,13 @@ from company import CUT
 from drawing import drawn, headline, is_broken, words
 
 from shipcast.answers import ahead
-from shipcast.answers.ahead import Ahead, busiest
+from shipcast.answers.ahead import Ahead
 from shipcast.answers.choices import choices
 from shipcast.answers.metrics import metrics
 from shipcast.answers.outlook import outlook
 from shipcast.answers.pricing import forecaster
 from shipcast.answers.source import last_change
+from shipcast.answers.usual import busiest
 from shipcast.dashboards.ahead import likely
 from shipcast.dashboards.served import drawing, is_drawing
 from shipcast.dashboards.view import source
