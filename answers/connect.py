@@ -19,7 +19,7 @@ from shipcast.answers.words import listing, plural
 from shipcast.ingest.headers import clipped
 from shipcast.settings import FILE_NAME, Settings
 from shipcast.settings.addresses import is_open
-from shipcast.settings.errors import UsageError
+from shipcast.settings.errors import UsageError, own_words
 from shipcast.settings.sources import REMOTE_KINDS, THEIRS, ArgocdSource, RemoteSource, name_here
 from shipcast.settings.writing import add_source, replace_source, toml_entry
 
@@ -89,7 +89,7 @@ def source_of(kind: str, given: Mapping[str, Any]) -> RemoteSource:
         if first["type"] == "missing":
             how = f"shipcast connect {kind} {place.upper()}" if place == model.main_key else f"--with {place}=..."
             raise UsageError(f"{kind}: {place} is missing.", next_step=f"Give it: {how}") from None
-        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        message = own_words(first["msg"]).rstrip(".")
         raise UsageError(f"{kind}{f', {place}' if place else ''}: {message}.") from None
 
 

@@ -33,6 +33,7 @@ from shipcast.settings.errors import ShipcastError
 
 WEEK = timedelta(days=7)
 DIGEST_AT = time(8)  # of Mondays, on the clock of reports
+PATIENCE = timedelta(hours=1)  # with a source that was read well and fails: most are back by then
 LEVELS: tuple[Level, ...] = get_args(Level)
 BAD: Collection[str] = ("stale", "failing")
 
@@ -193,16 +194,20 @@ class Moment:
             )
 
     def sources_stale(self, told: Sequence[Notice]) -> Iterator[Notice]:
-        """Each source that is stale or fails, once since it was last read well; and that it is read well again."""
+        """Each source that is stale, or fails for long, once since it was read well; and that it is read well again."""
         heard = {one.id: one for one in told if one.kind == "source_stale"}
         again = {str(one.facts.get("after")) for one in heard.values()}
         for item in sources_answer(self.settings, self.as_of).items:
-            if item.state in BAD:
+            if item.state == "stale" or (item.state == "failing" and self.is_over(PATIENCE, item)):
                 yield self.source_stale(item)
             elif item.state == "good":
                 missed = [one for one in heard.values() if one.facts.get("source") == item.source]
                 bad = [one for one in missed if one.facts.get("state") in BAD and one.id not in again]
                 yield from (self.source_again(item, one) for one in bad[-1:])
+
+    def is_over(self, length: timedelta, item: SourceItem) -> bool:
+        """Whether the source was last read well so long ago, or never."""
+        return item.good_at is None or self.as_of - item.good_at >= length
 
     def source_stale(self, item: SourceItem) -> Notice:
         last = "it never was" if item.good_at is None else f"the last time was at {self.said(item.good_at)}"

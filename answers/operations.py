@@ -98,7 +98,7 @@ class RunAnswer(Answer):
     Parameters
     ----------
     training
-        Why and what was trained; null: no training was due.
+        Why and what was trained; null: no training was due, or it failed, which is a warning.
     notified
         What people were told at its end; null: no channel is configured, or none could be.
     """
@@ -234,15 +234,21 @@ def run_answer(
     as_of: datetime,
     dropped: int = 0,
     training: str | None = None,
+    untrained: ShipcastError | None = None,
 ) -> RunAnswer:
-    """What one run loaded and published; a refused source is a warning, and the others count."""
+    """What one run loaded and published; a refused source is a warning, and so is a training that failed."""
     reports = [load for _, load in loads if not isinstance(load, Exception)]
     refusals = [str(load) for _, load in loads if isinstance(load, Exception)]
     said = [source_sentence(source, load) for source, load in loads if not isinstance(load, Exception)]
     return RunAnswer(
         **envelope(as_of),
         items=tuple(item for load in reports for item in ingest_items(load.items)),
-        warnings=(*refusals, *(warning for load in reports for warning in load.warnings), *pruned(dropped)),
+        warnings=(
+            *refusals,
+            *(warning for load in reports for warning in load.warnings),
+            *pruned(dropped),
+            *([f"A training was due and failed: {untrained}"] if untrained else []),
+        ),
         snapshot=snapshot.snapshot_id,
         training=training,
         sentence=" ".join([*said, built_sentence(report)]),

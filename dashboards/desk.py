@@ -16,7 +16,7 @@ from shipcast.scheduling.ledger.entries import Booking, Undo
 from shipcast.scheduling.ledger.errors import EntryRefused
 from shipcast.settings import Settings
 from shipcast.settings.account import acting
-from shipcast.settings.errors import ShipcastError, UsageError
+from shipcast.settings.errors import ShipcastError, UsageError, own_words
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Wish:
         except ValidationError as error:
             fault = error.errors()[0]
             where = " ".join(str(part) for part in fault["loc"]).replace("_", " ")
-            raise UsageError(f"This cannot be booked: {where} {fault['msg'].removeprefix('Value error, ')}.") from error
+            raise UsageError(f"This cannot be booked: {where} {own_words(fault['msg'])}.") from error
 
 
 @dataclass

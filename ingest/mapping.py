@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from shipcast.ingest.errors import MappingWrong
 from shipcast.ingest.rules import BASIC, DECIMAL, EXTENDED, WHOLE
+from shipcast.settings.errors import own_words
 from shipcast.settings.zone import Zone
 from shipcast.warehouse.tables import BY_NAME, Column, Table
 
@@ -127,7 +128,7 @@ def fault_said(error: ValidationError) -> str:
         return f"unknown key {where!r}.{nearest(where, Mapping.model_fields)}"
     if first["type"] == "missing":
         return f"{where} is missing."
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}."
+    return f"{where}: {own_words(first['msg'])}."
 
 
 def check(path: Path, mapping: Mapping) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shipcast.settings.errors import own_words
+
 SHOWN = 7  # faults, beside a heading, how many more there are, and what to do
 LONGEST = 60
 WORDS = {
@@ -42,7 +44,7 @@ def worded(fault: Mapping[str, Any]) -> str:
     """
     if fault["type"] in WORDS:
         return WORDS[fault["type"]].format_map({name: whole(value) for name, value in fault.get("ctx", {}).items()})
-    said = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    said = own_words(str(fault["msg"])).rstrip(".")
     return said[:1].lower() + said[1:]
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from shipcast.settings.channels import CHANNEL_KINDS, Channel, Channels
-from shipcast.settings.errors import ConfigurationError
+from shipcast.settings.errors import ConfigurationError, own_words
 from shipcast.settings.sources import (
     KINDS,
     ExportSource,
@@ -151,7 +151,7 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
         first = error.errors()[0]
         key = str(first["loc"][0])
         got = "" if "value_error" in first["type"] or key == "notify" else f" Got {first['input']!r}."
-        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        message = own_words(first["msg"]).rstrip(".")
         if key in ENTRIES and len(first["loc"]) > 1:
             said = wrong_entry(first["loc"], first["type"], message, ENTRIES[key])
             raise ConfigurationError(f"{where.get(key, key)}: {said}.", key=key) from None

@@ -80,3 +80,12 @@ class StorageError(ShipcastError):
 class ModelError(ShipcastError):
     exit_code = 8
     title = "The model is missing or was refused"
+
+
+def own_words(message: str) -> str:
+    """What a check said, without what pydantic, and typer behind it, begin it with.
+
+    >>> own_words("Value error, 'fine' is no level")
+    "'fine' is no level"
+    """
+    return message.replace("Value error, ", "")

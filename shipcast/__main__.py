@@ -15,7 +15,7 @@ from types import FrameType
 from typer.exceptions import Abort, Exit, TyperException
 
 from shipcast.settings import tell_libraries
-from shipcast.settings.errors import ShipcastError, UsageError
+from shipcast.settings.errors import ShipcastError, UsageError, own_words
 
 SIGNALLED = 128  # plus the signal's number
 GARBAGE = 500_000  # new objects after which unused ones are looked for: what an answer imports stays in use
@@ -112,7 +112,7 @@ def explained(error: Exception, arguments: list[str]) -> int:
     from shipcast.warehouse.damage import storage_error
 
     if isinstance(error, TyperException):
-        error = UsageError(error.format_message(), next_step=usage_hint(error))
+        error = UsageError(own_words(error.format_message()), next_step=usage_hint(error))
     if isinstance(error, OSError):
         error = storage_error(Path(error.filename or "the output"), error)
     if isinstance(error, ShipcastError):

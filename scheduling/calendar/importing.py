@@ -21,6 +21,7 @@ from shipcast.scheduling.calendar.foreign_zones import described_zone, listed, n
 from shipcast.scheduling.calendar.imported import Wanted, read_bytes, unused
 from shipcast.scheduling.calendar.rules import LONGEST_MINUTES, Window
 from shipcast.scheduling.calendar.zones import clock, microseconds
+from shipcast.settings.errors import own_words
 from shipcast.settings.instants import FIRST_YEAR, LAST_YEAR
 
 DAY = timedelta(days=1)
@@ -328,7 +329,7 @@ def imported(path: Path, wanted: Wanted) -> tuple[list[dict[str, Any]], list[str
         try:
             Window.model_validate(window)
         except ValidationError as error:
-            said = error.errors()[0]["msg"].removeprefix("Value error, ").rstrip(".")
+            said = own_words(error.errors()[0]["msg"]).rstrip(".")
             raise reader.error(group[0].line, f"event {group[0].summary[:60]!r}: {said}") from error
         windows.append(window)
     return windows, reader.notes

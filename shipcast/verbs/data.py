@@ -13,7 +13,7 @@ import typer
 from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, one_line, progress, say, show, table, tell, with_flags
 from shipcast.settings.durations import parse_duration
-from shipcast.settings.errors import UsageError
+from shipcast.settings.errors import ShipcastError, UsageError
 
 if TYPE_CHECKING:
     from shipcast.answers.operations import BuildAnswer, IngestAnswer, QuarantineAnswer, RunAnswer
@@ -264,16 +264,21 @@ def run_once(ask: Ask) -> int:
     from shipcast.pipeline import run_all, train_when_due
 
     report = run_all(ask.settings, progress(ask))
-    training = train_when_due(ask.settings, ask.as_of, progress(ask))
-    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped, training)
+    training, untrained = None, None
+    try:
+        training = train_when_due(ask.settings, ask.as_of, progress(ask))
+    except ShipcastError as error:  # what was read is published, and is to be told
+        untrained = error
+    answer = run_answer(report.loads, report.build, report.snapshot, ask.as_of, report.dropped, training, untrained)
     of_run = len(answer.warnings)
     answer = told_people(ask, answer)
     if ask.quiet and not ask.json:
-        for failure in (*report.failures(), *answer.warnings[of_run:]):
+        failures = (*report.failures(), *([str(untrained)] if untrained else []), *answer.warnings[of_run:])
+        for failure in failures:
             tell(f"error: {one_line(failure)}", err=True)
     else:
         show(ask, answer, lambda: show_run(ask, answer))
-    return report.exit_code
+    return max(report.exit_code, untrained.exit_code if untrained else 0)
 
 
 def told_people(ask: Ask, answer: RunAnswer) -> RunAnswer:

@@ -213,6 +213,20 @@ def test_a_source_that_fails_or_is_stale_is_told_once_since_it_was_read_well_and
     assert anew.id != stale.id
 
 
+@pytest.mark.parametrize(("passed", "are_told"), [(59 * MINUTE, 0), (HOUR, 1)])
+def test_a_source_that_was_read_well_may_fail_for_an_hour_before_anybody_is_told(bare, passed, are_told):
+    record(bare.home, [("a", 7)], CUT)
+    record(bare.home, [("a", SourceUnreachable("a: no answer."))], CUT + passed)
+
+    assert len(sources(bare, CUT + passed)) == are_told
+
+
+def test_a_source_that_never_was_read_well_is_told_of_at_once(bare):
+    record(bare.home, [("a", SourceUnreachable("a: no answer."))], CUT)
+
+    assert len(sources(bare, CUT)) == 1
+
+
 @pytest.mark.parametrize(
     ("zone", "as_of", "is_told"),
     [

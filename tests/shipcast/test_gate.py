@@ -71,7 +71,7 @@ def test_a_verdict_about_the_present_is_kept_once_it_is_given(tmp_path, capsys, 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--max-level", "mild"], 2, "--max-level"),
+        (["--max-level", "mild"], 2, "'--max-level': 'mild' is not one of 'calm'"),
         (["--on-unknown", "maybe"], 2, "--on-unknown"),
         (["--type", "urgent"], 2, "standard, normal or emergency"),
         (["--at", "2026-12-19"], 2, "lies before the time of the question"),

@@ -11,6 +11,7 @@ import pytest
 from company import CUT, instant
 
 from shipcast.__main__ import run
+from shipcast.features.errors import FeatureFileFailed
 
 LATER = instant(CUT + timedelta(days=28))
 PERSON = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
@@ -93,6 +94,26 @@ def test_it_trains_when_the_model_is_old_and_says_so(home, ran):
 
     assert answer["training"].startswith("Retrained: the champion is 28 days old. Trained version 2 ")
     assert windows["model"]["version"] == 2
+
+
+def test_a_training_that_fails_is_said_beside_what_was_read_and_published(trained_home, tmp_path, capsys):
+    home = shutil.copytree(trained_home.home, tmp_path / "home")
+    (home / "own.py").write_text("1 / 0\n", encoding="utf-8")
+    (home / "shipcast.toml").write_text('features = ["own.py"]\n[[sources]]\npath = "input"\n', encoding="utf-8")
+    code, answer = ask(home, "run")
+
+    assert code == FeatureFileFailed.exit_code
+    assert {item["table"] for item in answer["items"]} >= {"deployments", "incidents"}
+    assert answer["training"] is None
+    assert answer["warnings"][-1].startswith("A training was due and failed: ")
+    assert "own.py" in answer["warnings"][-1]
+
+    capsys.readouterr()
+    assert run(["--home", str(home), "run", "-q"]) == FeatureFileFailed.exit_code
+    said, failed = capsys.readouterr()
+    assert said == ""
+    assert failed.startswith("error: ")
+    assert "own.py" in failed
 
 
 def test_what_is_wrong_with_how_a_repository_is_configured_is_said(home, parsed, tmp_path):
