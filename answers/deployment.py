@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shipcast.answers.advice import AdvisedStart, kept
-from shipcast.answers.answer import optional_utc
+from shipcast.answers.answer import Instant, Number, Part, optional_utc
 from shipcast.answers.decision_quality import STARTED, Decision, decisions
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.metric_queries import IS_COUNTED, IS_FAILED, IS_LINK_KNOWN, IS_REWORK, IS_ROLLED_BACK
@@ -82,19 +82,17 @@ limit $most
 """
 
 
-@dataclass(frozen=True)
-class LaidIncident:
-    """An incident that counts against the deployment; `resolved_at` is null while it is open."""
+class LaidItem(Part):
+    """An incident that counts against a deployment; `resolved_at` null: it was open."""
 
     incident_id: str
     severity: str | None
-    started_at: datetime
-    resolved_at: datetime | None
+    started_at: Instant
+    resolved_at: Instant | None
 
 
-@dataclass(frozen=True)
-class Carried:
-    """A change that the deployment carried.
+class CarriedItem(Part):
+    """A change that a deployment carried.
 
     Parameters
     ----------
@@ -105,11 +103,11 @@ class Carried:
     """
 
     change_id: str
-    authored_at: datetime
-    merged_at: datetime | None
-    live_at: datetime | None
+    authored_at: Instant
+    merged_at: Instant | None
+    live_at: Instant | None
     live_by: str | None
-    lead_hours: float | None
+    lead_hours: Number | None
 
 
 @dataclass(frozen=True)
@@ -123,16 +121,14 @@ class Leads:
     median_hours: float | None = None
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that happened, when."""
+class EventItem(Part):
+    """What happened to a deployment, and when."""
 
-    at: datetime
+    at: Instant
     what: str
 
 
-@dataclass(frozen=True)
-class Facts:
+class DeploymentFacts(Part):
     """A deployment as it was known; null: not known, or not yet.
 
     Parameters
@@ -153,11 +149,11 @@ class Facts:
     environment: str
     is_production: bool
     status: str
-    started_at: datetime
-    finished_at: datetime | None
-    completed_at: datetime | None
-    failed_at: datetime | None
-    rolled_back_at: datetime | None
+    started_at: Instant
+    finished_at: Instant | None
+    completed_at: Instant | None
+    failed_at: Instant | None
+    rolled_back_at: Instant | None
     rolled_back_by: str | None
     rollback_of: str | None
     version: str | None
@@ -199,12 +195,12 @@ class Story:
         What had been advised before it, in sentences; empty: nothing was kept.
     """
 
-    facts: Facts
-    incidents: tuple[LaidIncident, ...]
-    changes: tuple[Carried, ...]
+    facts: DeploymentFacts
+    incidents: tuple[LaidItem, ...]
+    changes: tuple[CarriedItem, ...]
     leads: Leads
     recovery_hours: float | None
-    events: tuple[Event, ...] = ()
+    events: tuple[EventItem, ...] = ()
     counted: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     sentence: str = ""
@@ -219,7 +215,7 @@ def story(reader: Reader, deployment_id: str) -> Story:
         None of that id was known; those that read alike are named.
     """
     facts = facts_of(reader, deployment_id)
-    incidents = tuple(LaidIncident(**aware(row)) for row in reader.records(INCIDENTS, deployment=deployment_id))
+    incidents = tuple(LaidItem(**aware(row)) for row in reader.records(INCIDENTS, deployment=deployment_id))
     changes, leads = changes_of(reader, facts)
     found = Story(facts, incidents, changes, leads, recovery_hours(facts, incidents))
     return replace(
@@ -231,23 +227,23 @@ def story(reader: Reader, deployment_id: str) -> Story:
     )
 
 
-def facts_of(reader: Reader, deployment_id: str) -> Facts:
+def facts_of(reader: Reader, deployment_id: str) -> DeploymentFacts:
     rows = reader.records(FACTS, deployment=deployment_id)
     if not rows:
         alike = [name for (name,) in reader.rows(ALIKE, deployment=deployment_id, most=LIKE)]
         raise UnknownName("deployment", deployment_id, alike)
     history = History(reader.connection, reader.at, rows[0]["environment"], reader.settings.tz)
     zones = dict(history.services().select("service", "zone").rows())
-    return Facts(**aware(rows[0]), zone=zones.get(rows[0]["service"], reader.settings.tz))
+    return DeploymentFacts(**aware(rows[0]), zone=zones.get(rows[0]["service"], reader.settings.tz))
 
 
-def changes_of(reader: Reader, facts: Facts) -> tuple[tuple[Carried, ...], Leads]:
+def changes_of(reader: Reader, facts: DeploymentFacts) -> tuple[tuple[CarriedItem, ...], Leads]:
     asked = {"deployment": facts.deployment_id, "commit": facts.commit_sha, "service": facts.service}
     rows = [aware(row) for row in reader.records(CHANGES, **asked, most=MOST_CHANGES)]
     if not rows:
         return (), Leads()
     totals = {name: rows[0][name] for name in TOTALS}
-    found = [Carried(**{name: value for name, value in row.items() if name not in TOTALS}) for row in rows]
+    found = [CarriedItem(**{name: value for name, value in row.items() if name not in TOTALS}) for row in rows]
     return tuple(found), Leads(**totals)
 
 
@@ -256,27 +252,27 @@ def aware(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: optional_utc(value) if name.endswith("_at") else value for name, value in row.items()}
 
 
-def recovery_hours(facts: Facts, incidents: tuple[LaidIncident, ...]) -> float | None:
+def recovery_hours(facts: DeploymentFacts, incidents: tuple[LaidItem, ...]) -> float | None:
     ends = [one.resolved_at for one in incidents if one.resolved_at is not None]
     if not facts.is_failed or facts.completed_at is None or not incidents or len(ends) < len(incidents):
         return None
     return (max(ends) - min(facts.completed_at, incidents[0].started_at)) / HOUR
 
 
-def events(found: Story) -> Iterator[Event]:
+def events(found: Story) -> Iterator[EventItem]:
     facts = found.facts
-    yield Event(facts.started_at, "started")
+    yield EventItem(at=facts.started_at, what="started")
     if facts.finished_at is not None:
-        yield Event(facts.finished_at, "ended: landed" if facts.is_landed else f"ended: {facts.status}")
+        yield EventItem(at=facts.finished_at, what="ended: landed" if facts.is_landed else f"ended: {facts.status}")
     for one in found.incidents:
-        yield Event(one.started_at, f"incident {one.incident_id} began")
+        yield EventItem(at=one.started_at, what=f"incident {one.incident_id} began")
         if one.resolved_at is not None:
-            yield Event(one.resolved_at, f"incident {one.incident_id} was resolved")
+            yield EventItem(at=one.resolved_at, what=f"incident {one.incident_id} was resolved")
     if facts.rolled_back_at is not None:
         by = f" by {facts.rolled_back_by}" if facts.rolled_back_by else ""
-        yield Event(facts.rolled_back_at, f"was known to be rolled back{by}")
+        yield EventItem(at=facts.rolled_back_at, what=f"was known to be rolled back{by}")
     if facts.failed_at is not None and facts.is_counted:
-        yield Event(facts.failed_at, "counts as failed from here on")
+        yield EventItem(at=facts.failed_at, what="counts as failed from here on")
 
 
 def counted(reader: Reader, found: Story) -> Iterator[str]:
@@ -295,7 +291,7 @@ def counted(reader: Reader, found: Story) -> Iterator[str]:
     yield lead_said(found.leads)
 
 
-def counted_said(facts: Facts) -> str:
+def counted_said(facts: DeploymentFacts) -> str:
     if facts.status == "running":
         return "It is left out of every rate while it runs."
     if facts.status == "cancelled":
@@ -369,7 +365,7 @@ def ended(found: Story) -> str:
     return f"{'was rolled back' if facts.is_rolled_back else 'failed'}{restored}"
 
 
-def advice_said(reader: Reader, facts: Facts) -> Iterator[str]:
+def advice_said(reader: Reader, facts: DeploymentFacts) -> Iterator[str]:
     """What had been advised before it started, and whether it was followed."""
     decision = decision_of(reader, facts)
     if decision is None:
@@ -391,7 +387,7 @@ def start_said(start: AdvisedStart, clock: tuple[str, datetime]) -> str:
     return f"{local_time(start.start, *clock)}{chance}"
 
 
-def decision_of(reader: Reader, facts: Facts) -> Decision | None:
+def decision_of(reader: Reader, facts: DeploymentFacts) -> Decision | None:
     """The advice that the deployment is held against; null: none was kept."""
     found = kept(reader.settings.home, min(reader.as_of, facts.started_at)).advice
     own = [one for one in found if one.service == facts.service and one.environment == facts.environment]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from shipcast.answers.answer import optional_utc
+from shipcast.answers.answer import Instant, Number, Part, optional_utc
 from shipcast.answers.metric_queries import IS_LINK_KNOWN, Scope, placed
 from shipcast.answers.metrics import PRODUCTION, asked
 from shipcast.answers.reading import Reader
@@ -51,21 +51,20 @@ group by all
 """
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One deployment, as it was known.
+class DeploymentItem(Part):
+    """A deployment as it was known, and what it counted as.
 
     Parameters
     ----------
     status
-        As known then: running, succeeded, failed, rolled_back or cancelled.
+        running, succeeded, failed, rolled_back or cancelled.
     completed_at
         Null: it was running.
     is_unsettled
         Whether it is counted, had not failed, and still may.
     incidents
         Those laid to it, the first first.
-    restore_hours, is_open
+    restore_hours
         From its end, or its first incident if that came before, to the end of the last one; null: it has none, or one
         that is open.
     """
@@ -73,8 +72,8 @@ class Listed:
     deployment_id: str
     service: str
     environment: str
-    started_at: datetime
-    completed_at: datetime | None
+    started_at: Instant
+    completed_at: Instant | None
     status: str
     change_type: str | None
     lines: int | None
@@ -84,7 +83,7 @@ class Listed:
     is_rework: bool
     is_unsettled: bool
     incidents: tuple[str, ...]
-    restore_hours: float | None
+    restore_hours: Number | None
     is_open: bool
 
 
@@ -92,7 +91,7 @@ class Listed:
 class DeploymentList:
     """The newest deployments of a kind, and how many there are."""
 
-    items: tuple[Listed, ...]
+    items: tuple[DeploymentItem, ...]
     total: int
 
 
@@ -151,7 +150,7 @@ limit $most offset $begin
 """
 
 
-def listed(row: Mapping[str, Any]) -> Listed:
+def listed(row: Mapping[str, Any]) -> DeploymentItem:
     found = {name: value for name, value in row.items() if name != "total"}
     found |= {name: optional_utc(row[name]) for name in ("started_at", "completed_at")}
-    return Listed(**{**found, "incidents": tuple(row["incidents"])})
+    return DeploymentItem(**{**found, "incidents": tuple(row["incidents"])})

@@ -143,18 +143,18 @@ def gate_in(reader: Reader, service: str, terms: Terms = DEFAULTS, **details: Un
     deployment = deployed(
         asked.constraints, asked.wanted.subject, start, asked.wanted.duration, asked.question.change.zone
     )
-    level, ahead = level_check(asked, terms.max_level)
+    level, foreseen = level_check(asked, terms.max_level)
     return judged(
         deployment,
         (calendar_check(deployment), approvals_check(deployment), level, holds_check(asked)),
         terms,
         **reader.envelope(),
-        outlook=ahead.start,
-        week=ahead.week,
+        outlook=foreseen.start,
+        week=foreseen.week,
         warnings=(
             *missing_calendar(asked.constraints.calendar, asked.files),
             *ground_warnings(asked),
-            *ahead.warnings,
+            *foreseen.warnings,
         ),
     )
 

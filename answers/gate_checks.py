@@ -73,7 +73,7 @@ class StartForecast(Part):
 
 
 @dataclass(frozen=True)
-class Ahead:
+class Foreseen:
     """What is forecast of the start and of the week, and what there is to warn of; null: nothing can be said.
 
     Parameters
@@ -270,7 +270,7 @@ def boards_unsaid(deployment: Deployment) -> Check | None:
     return None
 
 
-def level_check(asked: Inquiry, max_level: Level) -> tuple[Check, Ahead]:
+def level_check(asked: Inquiry, max_level: Level) -> tuple[Check, Foreseen]:
     """Whether the quarter hour's level is no worse than `max_level`, or than any of the week; and what is forecast.
 
     Who can only wait for hours that are as bad need not wait.
@@ -281,34 +281,34 @@ def level_check(asked: Inquiry, max_level: Level) -> tuple[Check, Ahead]:
     try:
         if asked.models.ground.pooled == 0:
             return level_unknown(f"No deployment to {environment} had settled: nothing tells a level.")
-        start, ahead = forecast(asked)
+        start, foreseen = forecast(asked)
     except ModelError as error:
         return level_unknown(f"No level can be forecast: {error.detail}")
     if not is_worse(start.level, max_level):
-        return Check(check="level", verdict="go", detail=f"{start_said(start)}."), ahead
-    if ahead.calmest is None or not is_worse(start.level, ahead.calmest):
+        return Check(check="level", verdict="go", detail=f"{start_said(start)}."), foreseen
+    if foreseen.calmest is None or not is_worse(start.level, foreseen.calmest):
         said = f"{start_said(start)}; no start of the coming week is calmer, so that waiting gains nothing."
-        return Check(check="level", verdict="go", detail=said), ahead
+        return Check(check="level", verdict="go", detail=said), foreseen
     said = f"{start_said(start)}; the worst that may ship is {max_level}."
-    return Check(check="level", verdict="hold", detail=said), ahead
+    return Check(check="level", verdict="hold", detail=said), foreseen
 
 
 def is_worse(one: Level, other: Level) -> bool:
     return get_args(Level).index(one) > get_args(Level).index(other)
 
 
-def level_unknown(said: str) -> tuple[Check, Ahead]:
-    return Check(check="level", verdict="unknown", detail=said), Ahead()
+def level_unknown(said: str) -> tuple[Check, Foreseen]:
+    return Check(check="level", verdict="unknown", detail=said), Foreseen()
 
 
-def forecast(asked: Inquiry) -> tuple[StartForecast, Ahead]:
+def forecast(asked: Inquiry) -> tuple[StartForecast, Foreseen]:
     question, models = asked.question, asked.models
     starts = np.array([question.earliest], dtype="datetime64[us]")
     prices = priced(asked.reader.at, models, question, starts)
     found = window(prices, asked.admission(starts), 0)
     start = StartForecast(**{name: getattr(found, name) for name in StartForecast.model_fields})
     warnings = (*model_warnings(question, models), *rare_warnings(question.change, models.ground, starts))
-    return start, Ahead(start, outlook(prices), calmest(asked, prices), warnings)
+    return start, Foreseen(start, outlook(prices), calmest(asked, prices), warnings)
 
 
 def calmest(asked: Inquiry, prices: Prices) -> Level | None:

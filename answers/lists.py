@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from shipcast.answers import deployment_list as found
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, optional_utc
 from shipcast.answers.calendar import in_force
 from shipcast.answers.data_health import Newest, data_health
-from shipcast.answers.deployment import Story, story
+from shipcast.answers.deployment import CarriedItem, DeploymentFacts, EventItem, LaidItem, story
+from shipcast.answers.deployment_list import MOST, DeploymentItem, deployment_list
 from shipcast.answers.entries import ConflictItem
 from shipcast.answers.metric_queries import IS_EXISTING, IS_LINK_KNOWN, Scope
 from shipcast.answers.metrics import PRODUCTION, asked
@@ -95,42 +95,6 @@ def environments(reader: Reader) -> EnvironmentsAnswer:
     )
 
 
-class DeploymentItem(Part):
-    """A deployment as it was known, and what it counted as.
-
-    Parameters
-    ----------
-    status
-        running, succeeded, failed, rolled_back or cancelled.
-    completed_at
-        Null: it was running.
-    is_unsettled
-        Whether it is counted, had not failed, and still may.
-    incidents
-        Those laid to it, the first first.
-    restore_hours
-        From its end, or its first incident if that came before, to the end of the last one; null: it has none, or one
-        that is open.
-    """
-
-    deployment_id: str
-    service: str
-    environment: str
-    started_at: Instant
-    completed_at: Instant | None
-    status: str
-    change_type: str | None
-    lines: int | None
-    is_counted: bool
-    is_failed: bool
-    is_rolled_back: bool
-    is_rework: bool
-    is_unsettled: bool
-    incidents: tuple[str, ...]
-    restore_hours: Number | None
-    is_open: bool
-
-
 class DeploymentsAnswer(Answer):
     """The deployments of a period that `metrics` rests on, the newest first.
 
@@ -150,87 +114,16 @@ class DeploymentsAnswer(Answer):
 
 def deployments(reader: Reader, *, kind: str = "all", **given: Any) -> DeploymentsAnswer:
     """As `deployment_list` takes them, and raises."""
-    listed = found.deployment_list(reader, kind=kind, **given)
+    listed = deployment_list(reader, kind=kind, **given)
     said = "" if kind == "all" else f" ({kind})"
     return DeploymentsAnswer(
         **reader.envelope(),
         sentence=f"{plural(listed.total, 'deployment')}{said} of the period {is_are(listed.total)} known.",
         kind=kind,
-        items=tuple(DeploymentItem(**vars(one)) for one in listed.items),
+        items=listed.items,
         total=listed.total,
         warnings=tuple(reader.warnings()),
     )
-
-
-class LaidItem(Part):
-    """An incident that counts against a deployment; `resolved_at` null: it was open."""
-
-    incident_id: str
-    severity: str | None
-    started_at: Instant
-    resolved_at: Instant | None
-
-
-class CarriedItem(Part):
-    """A change that a deployment carried.
-
-    Parameters
-    ----------
-    live_at, live_by
-        When it first was in production, and by which deployment; null: it was not yet.
-    lead_hours
-        From authored to live; null: it was not.
-    """
-
-    change_id: str
-    authored_at: Instant
-    merged_at: Instant | None
-    live_at: Instant | None
-    live_by: str | None
-    lead_hours: Number | None
-
-
-class EventItem(Part):
-    """What happened to a deployment, and when."""
-
-    at: Instant
-    what: str
-
-
-class DeploymentFacts(Part):
-    """What is known of one deployment; null: not known, or not yet."""
-
-    deployment_id: str
-    service: str
-    team: str | None
-    environment: str
-    is_production: bool
-    status: str
-    started_at: Instant
-    finished_at: Instant | None
-    completed_at: Instant | None
-    failed_at: Instant | None
-    rolled_back_at: Instant | None
-    rolled_back_by: str | None
-    rollback_of: str | None
-    version: str | None
-    commit_sha: str | None
-    change_type: str | None
-    strategy: str | None
-    requested_by: str | None
-    approved_by: str | None
-    deployed_by: str | None
-    lines: int | None
-    files: int | None
-    commits: int | None
-    is_proxy: bool
-    is_landed: bool
-    is_counted: bool
-    is_failed: bool
-    is_rolled_back: bool
-    is_rework: bool
-    is_settled: bool
-    zone: str
 
 
 class DeploymentAnswer(Answer):
@@ -268,16 +161,16 @@ def deployment(reader: Reader, *, deployment_id: str) -> DeploymentAnswer:
     UnknownName
         None of that id was known; those that read alike are named.
     """
-    told: Story = story(reader, deployment_id)
+    told = story(reader, deployment_id)
     return DeploymentAnswer(
         **reader.envelope(),
         sentence=told.sentence,
-        items=(DeploymentFacts(**vars(told.facts)),),
-        incidents=tuple(LaidItem(**vars(one)) for one in told.incidents),
-        changes=tuple(CarriedItem(**vars(one)) for one in told.changes),
+        items=(told.facts,),
+        incidents=told.incidents,
+        changes=told.changes,
         changes_carried=told.leads.carried,
         recovery_hours=told.recovery_hours,
-        events=tuple(EventItem(at=one.at, what=one.what) for one in told.events),
+        events=told.events,
         counted=told.counted,
         advice=told.advice,
         warnings=tuple(reader.warnings()),
@@ -322,7 +215,7 @@ def incidents(
     period_from: date | None = None,
     period_to: date | None = None,
     begin: int = 0,
-    most: int = found.MOST,
+    most: int = MOST,
 ) -> IncidentsAnswer:
     """
     Parameters

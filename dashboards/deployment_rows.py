@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipcast.answers.deployment_list import MOST, DeploymentList, Listed
+from shipcast.answers.deployment_list import MOST, DeploymentItem, DeploymentList
 from shipcast.answers.words import hours, local_time, plural
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.view import View
@@ -45,7 +45,7 @@ def deployment_table(view: View, found: DeploymentList, name: str) -> None:
     cards.csv_button(CSV, [csv_row(one) for one in found.items], name)
 
 
-def csv_row(one: Listed) -> Sequence[object]:
+def csv_row(one: DeploymentItem) -> Sequence[object]:
     return [
         one.deployment_id,
         one.service,
@@ -58,7 +58,7 @@ def csv_row(one: Listed) -> Sequence[object]:
     ]
 
 
-def outcome(one: Listed) -> str:
+def outcome(one: DeploymentItem) -> str:
     """How it ended, as far as that was known, with a mark."""
     if not one.is_counted:
         return one.status
@@ -69,14 +69,14 @@ def outcome(one: Listed) -> str:
     return "… not failed so far" if one.is_unsettled else "✓ did not fail"
 
 
-def counted_as(one: Listed) -> str:
+def counted_as(one: DeploymentItem) -> str:
     if not one.is_counted:
         return "left out"
     kinds = [*(["failed"] if one.is_failed else []), *(["rework"] if one.is_rework else [])]
     return ", ".join(["counted", *kinds])
 
 
-def restored(one: Listed) -> str:
+def restored(one: DeploymentItem) -> str:
     if one.is_open:
         return f"{plural(len(one.incidents), 'incident')} open"
     return "" if one.restore_hours is None else hours(one.restore_hours)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from shipcast.answers.deployment import Carried, Facts, Story, story
+from shipcast.answers.deployment import CarriedItem, DeploymentFacts, Story, story
 from shipcast.answers.deployment_list import deployment_list
 from shipcast.answers.words import hours, local_time, plural
 from shipcast.dashboards import cards, links
@@ -106,7 +106,7 @@ def forecast(found: Story) -> None:
         cards.text(said)
 
 
-def known(facts: Facts) -> None:
+def known(facts: DeploymentFacts) -> None:
     """What is recorded of it; what is not known is left out."""
     recorded = {
         "service": facts.service,
@@ -153,7 +153,7 @@ def carried(view: View, found: Story) -> None:
     )
 
 
-def change_row(view: View, one: Carried) -> Sequence[object]:
+def change_row(view: View, one: CarriedItem) -> Sequence[object]:
     zone = view.filters.zone
     by = one.live_by
     return [
