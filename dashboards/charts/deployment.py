@@ -18,9 +18,12 @@ KINDS = alt.Scale(domain=[DEPLOYING, INCIDENT, BACK], range=[LINES[0], LEVELS["s
 
 
 def span_rows(story: Story, zone: str, until: datetime) -> list[dict[str, Any]]:
-    """A row per stretch or instant, on a clock; what is not over reaches to `until`."""
+    """A row per stretch or instant, on a clock; what is not over reaches to `until`.
+
+    A deployment of which no end is recorded though it is over is the instant of its start.
+    """
     facts = story.facts
-    rows = [span(facts.deployment_id, DEPLOYING, facts.started_at, facts.finished_at, zone, until)]
+    rows = [span(facts.deployment_id, DEPLOYING, facts.started_at, facts.completed_at, zone, until)]
     rows += [span(one.incident_id, INCIDENT, one.started_at, one.resolved_at, zone, until) for one in story.incidents]
     if facts.rolled_back_at is not None:
         by = facts.rolled_back_by or "rolled back"
@@ -30,14 +33,14 @@ def span_rows(story: Story, zone: str, until: datetime) -> list[dict[str, Any]]:
 
 def span(name: str, kind: str, begins: datetime, ends: datetime | None, zone: str, until: datetime) -> dict[str, Any]:
     last = until if ends is None else ends
-    to = "not over" if ends is None else local_time(ends, zone, until)
+    began, ended = (local_time(one, zone, until) for one in (begins, last))
     return {
         "name": f"{kind} {name}" if kind != BACK else f"rolled back by {name}",
         "kind": kind,
         "from": on_clock(begins, zone),
         "to": on_clock(last, zone),
         "is_instant": begins == last,
-        "said": f"{local_time(begins, zone, until)} to {to}",
+        "said": f"since {began}" if ends is None else began if begins == ends else f"{began} to {ended}",
     }
 
 

@@ -48,7 +48,7 @@ def waterfall(rows: Sequence[dict[str, Any]]) -> Spec:
         tooltip=[alt.Tooltip("step:N"), alt.Tooltip("kind:N"), alt.Tooltip("said:N", title="of the usual cost")],
     )
     bars = base.mark_bar(height=20).encode(
-        x=alt.X("from:Q", title="cost against the usual", axis=alt.Axis(format="%")),
+        x=alt.X("from:Q", title="cost against the usual", axis=alt.Axis(format="%", tickCount=10)),
         x2=alt.X2("to:Q"),
         color=alt.Color("kind:N", scale=KINDS, title=None, legend=alt.Legend(orient="top")),
     )

@@ -1,11 +1,14 @@
 """One deployment, drawn."""
 
+from dataclasses import replace
+
 import pytest
 from drawing import drawn, empties, headline, html, is_broken, words
 from shipped import HOSTILE, NOW, TABLES
 
 from shipcast.answers.deployment import story
 from shipcast.answers.reading import open_reader
+from shipcast.dashboards.charts.deployment import span_rows
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +25,19 @@ def test_the_page_tells_its_story(home, name):
     assert headline(page) == found.sentence
     assert all(said in words(page) for said in found.counted)
     assert not is_broken(page)
+
+
+def test_a_deployment_is_drawn_to_its_end_as_an_instant_where_none_is_recorded_and_to_now_while_it_runs(home):
+    with open_reader(home, NOW) as reader:
+        held, runs = story(reader, "held"), story(reader, "runs")
+    instant = held.facts.model_copy(update={"finished_at": None, "completed_at": held.facts.started_at})
+    of = [span_rows(one, "UTC", NOW)[0] for one in (held, replace(held, facts=instant), runs)]
+
+    assert [(row["is_instant"], row["said"]) for row in of] == [
+        (False, "Mon 6 Jan 08:00 to Mon 6 Jan 08:10"),
+        (True, "Mon 6 Jan 08:00"),
+        (False, "since Fri 28 Feb 23:50"),
+    ]
 
 
 def test_a_story_leads_on_to_what_it_names(home):
