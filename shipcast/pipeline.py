@@ -245,8 +245,10 @@ def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadR
 
     One that webhooks alone tell of is not asked.
     """
+    from shipcast.ingest.health import health
     from shipcast.ingest.hooks.reading import ingest_events, was_asked
     from shipcast.ingest.remote.reading import add, ingest_remote, tell_stored
+    from shipcast.ingest.remote.site import DOUBTFUL, PATIENCE
     from shipcast.ingest.report import LoadReport
 
     if source.is_told_alone:
@@ -261,7 +263,9 @@ def load_remote(settings: Settings, source: Remote, progress: Progress) -> LoadR
         report = ingest_events(settings, source)
     except InboxUnusable as error:
         report = LoadReport(warnings=[str(error)])
-    found = ingest_remote(settings, source, progress=progress)
+    was = health(settings.home).get(source.label)
+    has_failed = was is not None and was.failure is not None  # one that is down is not to hold up the others for long
+    found = ingest_remote(settings, source, progress=progress, patience=DOUBTFUL if has_failed else PATIENCE)
     add(report, found)
     if isinstance(source, ArgocdSource) and found.sync_windows is not None:
         from shipcast.answers.calendar_import import keep_sync_windows

@@ -43,6 +43,8 @@ class Patience:
     ----------
     attempts
         Requests made for one answer.
+    knocks
+        Requests made for the first answer, before it is known whether anybody is there.
     first, most
         The bound of the first pause, and the highest bound that it grows to.
     longest
@@ -54,6 +56,7 @@ class Patience:
     """
 
     attempts: int = 8
+    knocks: int = 8
     first: float = 1
     most: float = 60
     longest: float = 900
@@ -62,6 +65,7 @@ class Patience:
 
 
 PATIENCE = Patience()
+DOUBTFUL = Patience(knocks=3)  # with a server that was not there the last time
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ class Site:
         self.headers: dict[str, SecretStr | str] = {}
         self.asked_before: Counter[int] = Counter()
         self.told = self.same = 0
+        self.has_answered = False
         self.counts_same = True  # whether equal answers in a row are a circle, as of pages that follow each other
         self.pool = pool(self.patience.silence, self.url)
 
@@ -193,6 +198,11 @@ class Site:
             assert isinstance(last, Unanswered)
             raise self.gave_up(last) from None
 
+    @property
+    def most_attempts(self) -> int:
+        """How often a request is made before it is given up."""
+        return self.patience.attempts if self.has_answered else min(self.patience.attempts, self.patience.knocks)
+
     def persistent(self) -> tenacity.Retrying:
         patience = self.patience
         growing = tenacity.wait_random_exponential(multiplier=patience.first, max=patience.most)
@@ -203,7 +213,7 @@ class Site:
 
         def stop(state: tenacity.RetryCallState) -> bool:
             pause = asked_for(state) or 0
-            return state.attempt_number >= patience.attempts or state.idle_for + pause > patience.longest
+            return state.attempt_number >= self.most_attempts or state.idle_for + pause > patience.longest
 
         def tell(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
@@ -221,7 +231,7 @@ class Site:
                 next_step="What was read is kept; the next run goes on from there.",
             )
         return SourceUnreachable(
-            f"{self.name}: no answer from {origin(self.url)} in {self.patience.attempts} attempts; the last: "
+            f"{self.name}: no answer from {origin(self.url)} in {self.most_attempts} attempts; the last: "
             f"{last.reason}.",
             next_step="See whether it can be reached from here; the next run goes on where this one ended.",
         )
@@ -232,7 +242,7 @@ class Site:
             raise self.refusal(status, headers, content)
         self.check_progress(method, url, body, content)
         try:
-            return Reply(json.loads(content) if content.strip() else None, headers)
+            reply = Reply(json.loads(content) if content.strip() else None, headers)
         except (ValueError, RecursionError):
             if "html" in headers.get("content-type", ""):
                 raise AnswerUnusable(
@@ -240,6 +250,8 @@ class Site:
                     next_step="Is a sign-in page or a proxy in between? Check the source's url.",
                 ) from None
             raise Unanswered("its answer is no JSON, or breaks off") from None
+        self.has_answered = True
+        return reply
 
     def exchanged(self, method: str, url: str, body: bytes | None) -> Reception:
         """Status, headers and content, after redirections within the same server."""

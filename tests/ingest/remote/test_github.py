@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
+from vendor import HASTY, TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
+from shipcast.ingest.health import record
+from shipcast.ingest.remote import site
+from shipcast.pipeline import load_source
+from shipcast.settings import Settings
 from shipcast.settings.errors import SourceUnreachable
 from shipcast.settings.sources import GithubSource
 
@@ -331,6 +336,22 @@ def test_a_storm_ends_in_words_and_loses_nothing(reader: Reader, github: Vendor,
     assert reader.rows("select count(*) from raw.deployments") == [(5,)]
     reader.read(source(github))
     assert reader.rows("select count(*) from raw.changes") == [(3,)]
+
+
+def test_a_server_that_was_not_there_the_last_time_is_given_up_sooner(
+    github: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(site, "DOUBTFUL", replace(HASTY, knocks=3))
+    settings, shop = Settings(home=tmp_path), source(github)
+    record(tmp_path, [(shop.label, SourceUnreachable("It did not answer."))], datetime.now(UTC))
+    github.faults = ["502"] * 3
+
+    with pytest.raises(SourceUnreachable, match=r"in 3 attempts"):
+        load_source(settings, shop, print)
+    assert len(github.asked) == 3
+
+    github.faults = ["502", "502", None, *["502"] * 5]  # it is there, and stumbles
+    assert sum(item.read for item in load_source(settings, shop, print).items) > 5
 
 
 def test_an_expired_token_is_said_and_not_shown(reader: Reader, github: Vendor):
