@@ -1,4 +1,4 @@
-"""Requests per hour ahead: five plain forecasts, each with the weight that its errors of the last weeks earn it.
+"""Requests per hour ahead: four plain forecasts, each with the weight that its errors of the last weeks earn it.
 
 The weights are inverse to a power of the errors (as Bates and Granger, 1969, but sharper) of forecasts made as if from
 each of the last days; how far the weighted forecast was off then, by hour of the day and by days ahead, is how sure it
@@ -32,7 +32,7 @@ ORIGINS, LEAST_PAST, LEAST_AHEAD = 10, 17 * DAY_HOURS, 2 * DAY_HOURS
 POWER = 4  # of the mean absolute error that weights are inverse to
 WORTH = 20.0  # errors that those of the whole day count for, beside an hour's own
 # Ten origins of one series see too little of what can go wrong, and least of what seldom does.
-WIDENING = np.array([1.4, 1.25, 0.0, 1.25, 1.4])
+WIDENING = np.array([1.4, 1.15, 0.0, 1.15, 1.4])
 TELLING = 0.5  # of the mean error: hours that are missed by less don't say how errors scatter
 UNSEEN = 0.5  # of the mean load, over the days known: the least that errors of a short series are taken for
 DEVIATES: Floats = np.array([NormalDist().inv_cdf(share) for share in QUANTILES])

@@ -1,4 +1,4 @@
-"""Five plain forecasts of an hourly series, none of which serves all: a week that repeats, and four that follow it.
+"""Four plain forecasts of an hourly series, none of which serves all: a week that repeats, and three that follow it.
 
 Each forecasts the hours after the end of what it is given, up to a week of them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter, mul
 
 import numpy as np
@@ -23,7 +24,6 @@ LAGS: Integers = np.array([1, 2, 3, 23, 24, 25, 48, 72, 96, 120, 144, 167, 168, 
 NEAR_LAGS = LAGS[:6]
 RIDGE = 1e-5
 RANGE_WEEKS = 4
-WEEK_HARMONICS, DAY_HARMONICS = 6, 8
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,16 @@ class Past:
         half = float(np.ptp(last)) / 2
         return max(0.0, float(last.min()) - half), float(last.max()) + half
 
+    @cached_property
+    def week(self) -> Floats:
+        """What is usual in each hour of the week, by the last eight."""
+        last = slice(-PROFILE_WEEKS * HOURS_OF_WEEK, None)
+        return shrunken_week(self.values[last], self.hours[last])[0]
+
 
 def repeating_week(past: Past) -> Floats:
     """The median of each hour of the week over the last eight, held to what its noise allows."""
-    last = slice(-PROFILE_WEEKS * HOURS_OF_WEEK, None)
-    return shrunken_week(past.values[last], past.hours[last])[0][past.coming]
+    return past.week[past.coming]
 
 
 def autoregression(past: Past) -> Floats:
@@ -61,34 +66,30 @@ def autoregression(past: Past) -> Floats:
     return continued(past.values, len(past.coming), LAGS, past.bounds)
 
 
-def log_autoregression(past: Past) -> Floats:
-    """The same in logarithms: swings grow with the level."""
+def week_corrected_by_days(past: Past) -> Floats:
+    """The repeating week, and by what factor it was missed carried on from hour to hour."""
+    return corrected(past, NEAR_LAGS)
+
+
+def week_corrected_by_weeks(past: Past) -> Floats:
+    """The same, carried on from the same hours of days and weeks before as well."""
+    return corrected(past, LAGS)
+
+
+def corrected(past: Past, lags: Integers) -> Floats:
+    """In logarithms, since swings grow with the level."""
     floor = max(FLOOR_SHARE * float(past.values.mean()), 1e-12)
+    usual = np.log(past.week + floor)
+    missed = continued(np.log(past.values + floor) - usual[past.hours], len(past.coming), lags)
     low, high = np.log(np.array(past.bounds) + floor)
-    return np.asarray(np.exp(continued(np.log(past.values + floor), len(past.coming), LAGS, (low, high))) - floor)
-
-
-def harmonic_regression(past: Past) -> Floats:
-    """Waves of the day and the week, and what they miss carried on from hour to hour."""
-    waves = WAVES[past.hours]
-    weights = least_squares(waves, past.values)
-    missed = continued(past.values - waves @ weights, len(past.coming), NEAR_LAGS)
-    return np.clip(WAVES[past.coming] @ weights + missed, *past.bounds)
-
-
-def last_week(past: Past) -> Floats:
-    """The week before, and how much it was passed by carried on from hour to hour."""
-    ahead = np.arange(len(past.coming)) % HOURS_OF_WEEK
-    grown = past.values[HOURS_OF_WEEK:] - past.values[:-HOURS_OF_WEEK]
-    return np.clip(past.values[-HOURS_OF_WEEK:][ahead] + continued(grown, len(past.coming), NEAR_LAGS), *past.bounds)
+    return np.asarray(np.exp(np.clip(usual[past.coming] + missed, low, high)) - floor)
 
 
 MEMBERS: dict[str, Callable[[Past], Floats]] = {
     "repeating week": repeating_week,
     "autoregression": autoregression,
-    "autoregression of logarithms": log_autoregression,
-    "harmonic regression": harmonic_regression,
-    "last week": last_week,
+    "week corrected by days": week_corrected_by_days,
+    "week corrected by weeks": week_corrected_by_weeks,
 }
 
 
@@ -112,13 +113,3 @@ def least_squares(design: Floats, values: Floats) -> Floats:
     gram = design.T @ design
     gram[np.diag_indices(len(gram))] += RIDGE * max(float(np.trace(gram)) / len(gram), 1e-12)
     return np.asarray(np.linalg.solve(gram, design.T @ values))
-
-
-def harmonics() -> Floats:
-    """Sines and cosines of the week and of the day, and a constant: one row an hour of the week."""
-    waves = np.concatenate([np.arange(1, WEEK_HARMONICS + 1), 7 * np.arange(1, DAY_HARMONICS + 1)])
-    angles = 2 * np.pi / HOURS_OF_WEEK * np.arange(HOURS_OF_WEEK)[:, None] * waves
-    return np.hstack([np.cos(angles), np.sin(angles), np.ones((HOURS_OF_WEEK, 1))])
-
-
-WAVES = harmonics()

@@ -156,7 +156,35 @@ def test_each_plain_forecast_counts_by_its_errors():
     load = LoadModel("UTC").fit(series(56, lambda local, place: wave(local) * (1 + place / 1344)))
 
     assert sum(load.weights_.values()) == pytest.approx(1)
-    assert load.weights_["repeating week"] < min(load.weights_["last week"], load.weights_["autoregression"])
+    followed = min(load.weights_["autoregression"], load.weights_["week corrected by weeks"])
+    assert load.weights_["repeating week"] < followed
+
+
+def test_where_the_week_repeats_with_bursts_it_is_told_better_than_by_its_medians():
+    rng = np.random.default_rng(10)
+    ratios = []
+    for _ in range(10):
+        bursts = np.where(rng.random(42 * 24) < 0.02, rng.uniform(5, 50, 42 * 24), 1.0)
+        noise = rng.lognormal(0, 0.6, 42 * 24) * bursts
+        bursty = series(42, lambda local, _, noise=noise: wave(local) * noise)
+        medians = bursty.group_by("hour_of_week").agg(pl.median("requests")).sort("hour_of_week")["requests"].to_numpy()
+        plain = np.mean(np.abs(medians - wave(np.arange(168)))) / np.mean(wave(np.arange(168)))
+        ratios.append(error(LoadModel("UTC").fit(bursty), wave(np.arange(168))) / plain)
+
+    assert np.mean(ratios) < 0.7
+
+
+def test_a_week_that_drifts_is_followed():
+    rng = np.random.default_rng(11)
+    drift = 0.5 * np.sin(np.arange(70 * 24) / (21 * 24) * 2 * np.pi)
+    truth = wave(np.arange(70 * 24) % 168) * np.exp(drift + rng.normal(0, 0.05, 70 * 24))
+    known, coming = truth[:-168], truth[-168:]
+
+    def plain(last):
+        return np.median(known[-last * 168 :].reshape(last, 168), axis=0)
+
+    load = LoadModel("UTC").fit(series(63, lambda _, place: known[place]))
+    assert error(load, coming) < 0.7 * np.mean(np.abs(plain(8) - coming)) / np.mean(coming)
 
 
 @pytest.mark.parametrize(("days", "is_weighted"), [(20, False), (21, True)])
