@@ -201,7 +201,7 @@ def backtest(
     period = period_asked(reader, environment, period_from, period_to)
     name, make = maker(model)
     enter_files(reader.settings.features)
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = reader.history(environment)
     ended = history.frame(ENDED)
     found = made(history, ended, period, make, every, progress)
     forecasts = found.forecasts.join(ended, on="deployment_id", how="left", maintain_order="left")

@@ -21,7 +21,7 @@ from shipcast.answers.company import (
     approval,
     approvals_said,
     known_services,
-    region_warnings,
+    place_warnings,
     unsaid_type_warnings,
 )
 from shipcast.answers.company_calendar import combined
@@ -59,6 +59,7 @@ from shipcast.scheduling.ledger.entries import (
 )
 from shipcast.scheduling.ledger.errors import EntryRefused
 from shipcast.scheduling.ledger.ledger import Writer, writing
+from shipcast.scheduling.ledger.naming import PRODUCTION, rule_named
 from shipcast.scheduling.ledger.rules import RESERVED, ids
 from shipcast.scheduling.ledger.state import State, grant, is_permitted
 from shipcast.settings import Settings
@@ -137,30 +138,38 @@ def reserve(
     EntryRefused
         Naming all that stands against it; nothing was booked.
     UnknownName
-        Services are known, and none is called so.
+        Services or environments are known, and none is called so.
     """
     known = known_services(settings, as_of)
     if known.services and wanted.service not in known.services:  # a rule about its region would not be about it
         raise UnknownName("service", wanted.service, known.services)
+    if known.environments and wanted.environment not in (PRODUCTION, *known.environments):
+        raise UnknownName("environment", wanted.environment, [PRODUCTION, *known.environments])
     service = known.service(wanted.service)
     wanted = wanted.model_copy(
-        update={"regions": wanted.regions or service.regions, "team": wanted.team or service.team}
+        update={
+            "environment": known.place(wanted.environment),
+            "regions": wanted.regions or service.regions,
+            "team": wanted.team or service.team,
+        }
     )
     with writing(settings.home) as ledger:
-        calendar = combined(calendar_files(settings, calendar_file), ledger.state)
-        found = conflicts(change_of(wanted), calendar, ledger.state)
+        state = known.state(ledger.state)
+        calendar = known.calendar(calendar_files(settings, calendar_file), state)
+        found = conflicts(change_of(wanted), calendar, state)
         if found and (override is None or any(one.rule is None for one in found)):
-            free = next_free(change_of(wanted), calendar, ledger.state)
+            free = next_free(change_of(wanted), calendar, state)
             raise not_booked(wanted, free, conflict_items(found, calendar, settings.tz), override, settings.tz)
         rules = tuple(dict.fromkeys(one.rule for one in found if one.rule is not None))
         waiver = Waiver(rules=rules, reason=override) if override is not None and rules else None
         entry = ledger.append(wanted.model_copy(update={"override": waiver}), who)
+        state = known.state(ledger.state)
     against = f", against {listing(rules)}" if rules else ""
     vain = ["Nothing stood against it, so no override was recorded."] if override is not None and not rules else []
     subject = change_of(wanted).subject
     warnings = [*subject_warnings(calendar, [subject], known), *unsaid_type_warnings(calendar, subject)]
-    boards = boards_to_ask(change_of(wanted, entry.number), calendar, ledger.state, naive(as_of))
-    marked = [f"It was marked: {title(one, settings.tz)}." for one in at_once(wanted, ledger.state.marks)]
+    boards = boards_to_ask(change_of(wanted, entry.number), calendar, state, naive(as_of))
+    marked = [f"It was marked: {title(one, settings.tz)}." for one in at_once(wanted, state.marks)]
     return ReserveAnswer(
         **envelope(as_of),
         sentence=f"Booked {wanted.service} to {wanted.environment}, {when(wanted, settings.tz)}{against}; "
@@ -246,7 +255,9 @@ def reserve_environment(settings: Settings, as_of: datetime, who: str, wanted: R
         Naming who is; nothing was reserved.
     """
     with writing(settings.home) as ledger:
-        items = conflict_items(claims(wanted, ledger.state), Calendar(), settings.tz)
+        known = known_services(settings, as_of)
+        wanted = wanted.model_copy(update={"environment": known.place(wanted.environment)})
+        items = conflict_items(claims(wanted, known.state(ledger.state)), Calendar(), settings.tz)
         if items:
             refusal = f"{wanted.environment} was not reserved, {when(wanted, settings.tz)}"
             raise refused(refusal, items, way_out(items, None))
@@ -272,10 +283,11 @@ def add_freeze(
         Its id is taken; nothing was frozen.
     """
     with writing(settings.home) as ledger:
+        known = known_services(settings, as_of)
         check_id(wanted.id, combined(calendar_files(settings, calendar_file), ledger.state), ledger.state)
         entry = ledger.append(wanted, who)
-        state = ledger.state
-    found = frozen(wanted, state, settings.tz)
+        state = known.state(ledger.state)
+    found = frozen(rule_named(wanted, known.production), state, settings.tz)
     item = recorded(entry)
     assert item.start is not None
     assert item.end is not None
@@ -288,7 +300,7 @@ def add_freeze(
         conflicts=found,
         warnings=(
             *(["It is over already."] if item.end <= in_utc(as_of) else []),
-            *region_warnings(Calendar(freezes=(wanted,)), [], known_services(settings, as_of)),
+            *place_warnings(Calendar(freezes=(wanted,)), [], known),
         ),
     )
 
@@ -328,12 +340,13 @@ def approve(
     """
     known = known_services(settings, as_of)
     with writing(settings.home) as ledger:
-        change = approved_change(wanted, ledger, known)
-        calendar = combined(calendar_files(settings, calendar_file), ledger.state)
+        state = known.state(ledger.state)
+        change = approved_change(wanted, state, known)
+        calendar = known.calendar(calendar_files(settings, calendar_file), state)
         check_rules(calendar, [wanted.rule] if wanted.rule else [])
-        before = tuple(against_rules(change, calendar, ledger.state))
+        before = tuple(against_rules(change, calendar, state))
         entry = ledger.append(wanted, who)
-        found = tuple(against_rules(change, calendar, ledger.state))
+        found = tuple(against_rules(change, calendar, known.state(ledger.state)))
     vain = [] if len(found) < len(before) else ["No rule asks for this approval at that time."]
     about = (
         f"booking {wanted.booking}" if wanted.booking else f"{change.subject.service} to {change.subject.environment}"
@@ -352,10 +365,10 @@ def still(found: Sequence[Conflict]) -> str:
     return f" {plural(len(found), 'rule')} still {refuse}, at some time in it." if found else ""
 
 
-def approved_change(wanted: Approval, ledger: Writer, known: Known) -> Change:
+def approved_change(wanted: Approval, state: State, known: Known) -> Change:
     """What an approval is about."""
     if wanted.booking is not None:
-        booked = next((one for one in ledger.state.bookings if one.number == wanted.booking), None)
+        booked = next((one for one in state.bookings if one.number == wanted.booking), None)
         if booked is None:
             raise EntryRefused(
                 f"There is no booking {wanted.booking} that holds.",
@@ -392,10 +405,10 @@ def override(
     known = known_services(settings, as_of)
     change = slot_change(wanted, known)
     with writing(settings.home) as ledger:
-        calendar = combined(calendar_files(settings, calendar_file), ledger.state)
+        calendar = known.calendar(calendar_files(settings, calendar_file), known.state(ledger.state))
         check_rules(calendar, wanted.rules)
         entry = ledger.append(wanted, who)
-        state = ledger.state
+        state = known.state(ledger.state)
     found = (*against_rules(change, calendar, state), *crowding(change, calendar, state))
     return OverrideAnswer(
         **envelope(as_of),
@@ -419,9 +432,10 @@ def crowding(change: Change, calendar: Calendar, state: State) -> Iterator[Confl
 def mark_unusable(settings: Settings, as_of: datetime, who: str, wanted: Unusable) -> UnusableAnswer:
     """Offer a time no more to a service and environment, and name their bookings that lie in it, which stay."""
     known = known_services(settings, as_of)
+    wanted = wanted.model_copy(update={"environment": known.place(wanted.environment)})
     with writing(settings.home) as ledger:
         entry = ledger.append(wanted, who)
-        state = ledger.state
+        state = known.state(ledger.state)
     found = [Conflict("booking", None, (one,), *common(wanted, one.body)) for one in at_once(wanted, state.bookings)]
     lie = f" {plural(len(found), 'booking')} {'lies' if len(found) == 1 else 'lie'} in it." if found else ""
     subject = known.subject(wanted.service, wanted.environment, None)

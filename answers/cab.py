@@ -148,7 +148,7 @@ def cab(
     """
     scope = scope_asked(reader, service, team)
     period = period_asked(reader, period_from, period_to)
-    rules = company_rules(reader.settings, reader.as_of, calendar_file)
+    rules = company_rules(reader.settings, reader.as_of, known_in(reader), calendar_file)
     calendar = rules.calendar
     known = scope.of(approvals_known(reader, period))
     measured = asked_in(known, period)

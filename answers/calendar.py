@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Part, naive, optional_utc, utc
-from shipcast.answers.company import Approval, Known, approval, company_rules, known_services, region_warnings
+from shipcast.answers.company import Approval, Known, approval, company_rules, known_services, place_warnings
 from shipcast.answers.company_calendar import reason
 from shipcast.answers.entries import ConflictItem, in_brackets, standing_items
 from shipcast.answers.errors import nearest
@@ -177,8 +177,9 @@ def check(
     CalendarError
         The calendar cannot be used.
     """
-    rules = company_rules(settings, as_of, calendar_file)
-    calendar, known = rules.calendar, known_services(settings, as_of)
+    known = known_services(settings, as_of)
+    rules = company_rules(settings, as_of, known, calendar_file)
+    calendar = rules.calendar
     asked = [known.completed(one) for one in questions]
     at = naive(as_of)
     items = tuple(checked(calendar, rules.state, one, at) for one in asked)
@@ -245,7 +246,7 @@ def notes(calendar: Calendar, files: Sequence[Path]) -> tuple[str, ...]:
 
 def subject_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
     """What is not known of the services asked about, where that could matter."""
-    warnings = region_warnings(calendar, subjects, known)
+    warnings = place_warnings(calendar, subjects, known)
     strangers = sorted({one.service for one in subjects} - known.services.keys()) if known.services else []
     for name in strangers:
         near = nearest(name, list(known.services))
@@ -350,9 +351,9 @@ def listed(
     calendar_file: Path | None,
     subject: Subject | None,
 ) -> Listed:
-    in_force = company_rules(settings, as_of, calendar_file)
-    calendar, state = in_force.calendar, in_force.state
     known = known_services(settings, as_of)
+    in_force = company_rules(settings, as_of, known, calendar_file)
+    calendar, state = in_force.calendar, in_force.state
     period = naive_period(since, until)
     about = None if subject is None else known.subject_of(subject)
     rules = occurrences(calendar, *period, about)
@@ -364,7 +365,7 @@ def listed(
         sentence=listed_sentence(rules, len(booked), len(conflicts)),
         items=tuple(item(one) for one in found),
         conflicts=conflicts,
-        warnings=(*notes(calendar, in_force.files), *region_warnings(calendar, [about] if about else [], known)),
+        warnings=(*notes(calendar, in_force.files), *place_warnings(calendar, [about] if about else [], known)),
         files=tuple(str(path) for path in in_force.files),
         period_start=since,
         period_end=until,

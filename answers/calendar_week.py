@@ -186,7 +186,8 @@ def calendar_week(
         An entry of the ledger is not as it was written.
     """
     period = week_of(day, zone)
-    company, known = company_rules(reader.settings, reader.as_of), known_in(reader)
+    known = known_in(reader)
+    company = company_rules(reader.settings, reader.as_of, known)
     calendar, state = company.calendar, company.state
     asked = asked_about(reader, known, environment, service, team)
     since, until = naive(period.start), naive(period.end)
@@ -216,7 +217,7 @@ def calendar_week(
 
 def asked_about(reader: Reader, known: Known, environment: str, service: str | None, team: str | None) -> Asked:
     """Production means all environments of that kind."""
-    names = {environment}
+    names = {known.place(environment)}
     if environment == "production":
         names |= {name for name, is_production, _ in reader.rows(queries.ENVIRONMENTS) if is_production}
     of_team = None
@@ -231,9 +232,10 @@ def bookings_between(
     reader: Reader, since: datetime, until: datetime, environment: str = "production"
 ) -> tuple[Booked, ...]:
     """What is booked in [since, until) (aware) to an environment, in order of its starts."""
-    state = ledger_state(reader.settings, reader.as_of)
+    known = known_in(reader)
+    state = known.state(ledger_state(reader.settings, reader.as_of))
     found = booked_within(state.bookings, naive(since), naive(until))
-    return tuple(booked(one) for one in found if one.body.environment == environment)
+    return tuple(booked(one) for one in found if one.body.environment == known.place(environment))
 
 
 def booked(entry: Entry[Booking], is_refused: bool = False) -> Booked:

@@ -13,13 +13,14 @@ from shipcast.answers.answer import Instant, Part, utc
 from shipcast.answers.company_calendar import combined, ledger_state
 from shipcast.answers.errors import listed
 from shipcast.answers.reading import Reader, open_reader
-from shipcast.answers.words import local_time, sentence_case
+from shipcast.answers.words import listing, local_time, sentence_case
 from shipcast.features.history import History
-from shipcast.scheduling.calendar.calendar import Calendar, strange_regions, unknown_regions, vain_regions
+from shipcast.scheduling.calendar.calendar import RULES, Calendar, strange_regions, unknown_regions, vain_regions
 from shipcast.scheduling.calendar.files import calendar_files, unread
 from shipcast.scheduling.calendar.meetings import Meeting
 from shipcast.scheduling.calendar.questions import Question
-from shipcast.scheduling.calendar.scope import Subject, is_about
+from shipcast.scheduling.calendar.scope import Subject, fits, is_about
+from shipcast.scheduling.ledger.naming import PRODUCTION, calendar_named, state_named
 from shipcast.scheduling.ledger.state import State
 from shipcast.scheduling.wanted import Constraints
 from shipcast.settings import Settings
@@ -66,10 +67,35 @@ class Service:
 
 @dataclass(frozen=True)
 class Known:
-    """The services that a snapshot knows; none where there is no snapshot."""
+    """The services that a snapshot knows, and environments; none where there is no snapshot.
+
+    Parameters
+    ----------
+    environments
+        By name, whether it is one of production.
+    """
 
     services: Mapping[str, Service] = field(default_factory=dict)
+    environments: Mapping[str, bool] = field(default_factory=dict)
     data_as_of: datetime | None = None
+
+    @cached_property
+    def production(self) -> str:
+        """The name of the one environment of production; where there are none or several, what questions call them."""
+        names = [name for name, is_production in self.environments.items() if is_production]
+        return names[0] if len(names) == 1 else PRODUCTION
+
+    def place(self, environment: str) -> str:
+        """The name under which rules and bookings know an environment."""
+        return self.production if environment == PRODUCTION else environment
+
+    def state(self, state: State) -> State:
+        """What the ledger holds, by these names."""
+        return state_named(state, self.production)
+
+    def calendar(self, files: Sequence[Path], state: State) -> Calendar:
+        """The rules of some files and of the ledger, by these names."""
+        return calendar_named(combined(files, state), self.production)
 
     @cached_property
     def regions(self) -> frozenset[str]:
@@ -79,7 +105,8 @@ class Known:
     def completed(self, question: Question) -> Question:
         """The question with what is known of its service where the asker didn't say."""
         service = self.service(question.subject.service)
-        return question.completed(service.regions, service.team)
+        found = question.completed(service.regions, service.team)
+        return replace(found, subject=replace(found.subject, environment=self.place(found.subject.environment)))
 
     def service(self, name: str) -> Service:
         return self.services.get(name, Service())
@@ -87,24 +114,33 @@ class Known:
     def subject_of(self, asked: Subject) -> Subject:
         """The subject with what is known of its service where the asker didn't say."""
         service = self.service(asked.service)
-        return replace(asked, regions=asked.regions or service.regions, team=asked.team or service.team)
+        return replace(
+            asked,
+            environment=self.place(asked.environment),
+            regions=asked.regions or service.regions,
+            team=asked.team or service.team,
+        )
 
     def subject(self, service: str, environment: str, change_type: str | None) -> Subject:
         known = self.service(service)
-        return Subject(service, environment, known.regions, known.team, change_type)
+        return Subject(service, self.place(environment), known.regions, known.team, change_type)
+
+
+NOTHING_KNOWN = Known()
 
 
 def known_in(reader: Reader) -> Known:
-    """The services that the reader's snapshot knows."""
+    """What the reader's snapshot knows."""
     services = {
         name: Service(team, zone, tuple(regions or ()), tuple(depends_on or ()))
         for name, team, zone, regions, depends_on in reader.rows(SERVICES)
     }
-    return Known(services, reader.data_as_of)
+    environments = {name: bool(is_production) for name, is_production, _ in reader.shared_rows(queries.ENVIRONMENTS)}
+    return Known(services, environments, reader.data_as_of)
 
 
 def known_services(settings: Settings, as_of: datetime) -> Known:
-    """What the home knows of services; nothing where nothing was published yet."""
+    """What the home knows; nothing where nothing was published yet."""
     try:
         with open_reader(settings, as_of) as reader:
             return known_in(reader)
@@ -121,11 +157,13 @@ class Rules:
     files: tuple[Path, ...] = ()
 
 
-def company_rules(settings: Settings, as_of: datetime, calendar_file: Path | None = None) -> Rules:
+def company_rules(settings: Settings, as_of: datetime, known: Known, calendar_file: Path | None = None) -> Rules:
     """The rules as known at `as_of` (aware).
 
     Parameters
     ----------
+    known
+        By whose names of environments they are.
     calendar_file
         In place of the home's or the current folder's, and of what was imported; the ledger counts with it too.
 
@@ -136,23 +174,44 @@ def company_rules(settings: Settings, as_of: datetime, calendar_file: Path | Non
     LedgerBroken
         An entry of the ledger is not as it was written.
     """
-    state = ledger_state(settings, as_of)
+    state = known.state(ledger_state(settings, as_of))
     files = tuple(calendar_files(settings, calendar_file))
-    calendar = combined(files, state)
+    calendar = known.calendar(files, state)
     said = unread(settings) if calendar_file is None else []
     return Rules(replace(calendar, notes=(*calendar.notes, *said)), state, files)
 
 
-def region_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
-    """Regions that are not known of a service, and those, asked about or of a rule, in which no service is known."""
+def place_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
+    """Regions that are not known of a service, or in which none is known; and an environment that is several.
+
+    Regions are those asked about, or of a rule.
+    """
     lacking = unknown_regions(calendar, subjects)
     said = [f"No region is known of {listed(lacking)}: rules about regions were left out."] if lacking else []
+    said += parted_warnings(calendar, subjects, known)
     served = known.regions
     if not served:
         return said
     where = f"in which no service is known (known: {listed(sorted(served))})"
     said += [f"{name} is a region {where}." for name in strange_regions(subjects, served)]
     return said + [f"Rule {rule} is about region {name}, {where}." for rule, name in vain_regions(calendar, served)]
+
+
+def parted_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
+    """That production is several environments, of which some rule is about one alone."""
+    several = sorted(name for name, is_production in known.environments.items() if is_production)
+    if len(several) < 2 or all(one.environment != PRODUCTION for one in subjects):
+        return []
+    about = [
+        rule.id
+        for kind in RULES
+        for rule in getattr(calendar, kind)
+        for globs in [rule.environment if kind == "reserves" else rule.scope.environment]
+        if not fits(globs, PRODUCTION) and any(fits(globs, name) for name in several)
+    ]
+    if not about:
+        return []
+    return [f"Production is {listing(several)}; rules about one of these were left out ({listed(about)}): name it."]
 
 
 def approvals_said(needed: Sequence[Approval], zone: str, as_of: datetime) -> str:
@@ -181,13 +240,15 @@ def unsaid_type_warnings(calendar: Calendar, subject: Subject) -> list[str]:
 
 
 def company_constraints(
-    reader: Reader, histories: Iterable[History], services: Iterable[str], rules: Rules
+    reader: Reader, known: Known, histories: Iterable[History], services: Iterable[str], rules: Rules
 ) -> Constraints:
     """What changes of these services have to keep in the environments of these histories."""
     blocks = {}
     if reader.settings.holds == "block":
         blocks = {
-            (service, history.environment): tuple(f"hold: {kind or 'hold'}" for kind, _ in history.holds(service))
+            (service, known.place(history.environment)): tuple(
+                f"hold: {kind or 'hold'}" for kind, _ in history.holds(service)
+            )
             for history in histories
             for service in services
         }

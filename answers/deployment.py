@@ -15,7 +15,6 @@ from shipcast.answers.metric_queries import IS_COUNTED, IS_FAILED, IS_LINK_KNOWN
 from shipcast.answers.reading import Reader
 from shipcast.answers.tables import CUTS, cut_query
 from shipcast.answers.words import hours, in_hundred, listing, local_time, plural
-from shipcast.features.history import History
 
 MOST_CHANGES = 200
 LIKE = 5
@@ -232,7 +231,7 @@ def facts_of(reader: Reader, deployment_id: str) -> DeploymentFacts:
     if not rows:
         alike = [name for (name,) in reader.rows(ALIKE, deployment=deployment_id, most=LIKE)]
         raise UnknownName("deployment", deployment_id, alike)
-    history = History(reader.connection, reader.at, rows[0]["environment"], reader.settings.tz)
+    history = reader.history(rows[0]["environment"])
     zones = dict(history.services().select("service", "zone").rows())
     return DeploymentFacts(**aware(rows[0]), zone=zones.get(rows[0]["service"], reader.settings.tz))
 

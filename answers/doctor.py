@@ -15,7 +15,7 @@ from pydantic import Field
 from shipcast.answers.answer import Answer
 from shipcast.answers.audit import ledger_findings
 from shipcast.answers.channel_findings import channel_findings
-from shipcast.answers.company import company_rules
+from shipcast.answers.company import NOTHING_KNOWN, company_rules
 from shipcast.answers.findings import Finding, State
 from shipcast.answers.metric_queries import IS_LINK_KNOWN, PROXIES
 from shipcast.answers.metrics import proxy_said
@@ -215,7 +215,7 @@ class Loaded:
 def calendar_findings(settings: Settings, as_of: datetime) -> Iterator[Finding]:
     """Whether the calendar can be used; nothing where there is none, or where the ledger beside it is at fault."""
     try:
-        rules = company_rules(settings, as_of)
+        rules = company_rules(settings, as_of, NOTHING_KNOWN)
     except CalendarError as error:
         said = " ".join((error.detail, *error.lines))
         yield Finding(subject="calendar", state="broken", finding=said, remedy=error.next_step)

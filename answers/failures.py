@@ -17,7 +17,6 @@ from shipcast.answers.standard_changes import MEDIUM_LINES, SIZES, SMALL_LINES
 from shipcast.answers.statistics import wilson
 from shipcast.answers.words import local_time, plural, share
 from shipcast.features.clock import DAY_HOURS, HOURS_OF_WEEK
-from shipcast.features.history import History
 
 FEWEST = 10  # deployments in a group, from which its rate is shown
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -136,7 +135,7 @@ def failures(
     """
     scope = Scope(environment, service, team, None)
     question = asked(reader, scope, None, period_from, period_to)
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = reader.history(environment)
     found = reader.frame(ROWS.format(placed=placed(scope, COLUMNS)), **question.parameters(reader))
     rows = history.on_local_clock(found)
     return Failures(

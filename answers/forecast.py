@@ -14,7 +14,7 @@ from shipcast.answers.errors import UnknownName
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import count, local_time, plural
 from shipcast.features.clock import Instants
-from shipcast.features.history import LOAD_WEEKS, History
+from shipcast.features.history import LOAD_WEEKS
 from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.scheduling.calendar.calendar import as_datetime
 from shipcast.settings.errors import UsageError
@@ -101,7 +101,7 @@ def forecast(
         raise UsageError(
             f"Forecasts reach 1 to {FARTHEST_HOURS} hours ahead; got {hours}.", next_step="Ask with --hours 168."
         )
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = reader.history(environment)
     zones = dict(history.services().select("service", "zone").rows())
     if service is not None and zones and service not in zones:
         raise UnknownName("service", service, zones)

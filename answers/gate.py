@@ -12,7 +12,7 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Instant, Number, in_utc, naive, utc
 from shipcast.answers.calendar import notes
-from shipcast.answers.company import Known, company_rules
+from shipcast.answers.company import NOTHING_KNOWN, company_rules
 from shipcast.answers.explain import check_ahead, period, quarter_of
 from shipcast.answers.gate_checks import (
     Check,
@@ -176,9 +176,11 @@ def unread(
     start = as_of if terms.at is None else in_utc(terms.at)
     check_ahead(as_of, start)
     length, assumed = assumed_length(terms.duration)
-    rules = company_rules(settings, as_of, calendar_file)
+    rules = company_rules(settings, as_of, NOTHING_KNOWN, calendar_file)
     constraints = Constraints(rules.calendar, naive(as_of), rules.state)
-    deployment = deployed(constraints, Known().subject(service, environment, change_type), start, length, settings.tz)
+    deployment = deployed(
+        constraints, NOTHING_KNOWN.subject(service, environment, change_type), start, length, settings.tz
+    )
     return judged(
         deployment,
         (calendar_check(deployment), approvals_check(deployment), *unread_checks(error)),

@@ -12,7 +12,7 @@ from typing import TypedDict, get_args
 from shipcast.answers.admission import Admission, admission
 from shipcast.answers.company import Known, company_constraints, company_rules, known_in
 from shipcast.answers.errors import UnknownName
-from shipcast.answers.pricing import Models, Question, asked, forecaster, history_of, known_change, known_duration
+from shipcast.answers.pricing import Models, Question, asked, forecaster, known_change, known_duration
 from shipcast.answers.reading import Reader
 from shipcast.features.clock import Instants
 from shipcast.features.history import History
@@ -107,19 +107,21 @@ def inquiry(
     """
     check_type(change_type)
     reader.check_environment(environment)
-    history = history_of(reader, environment)
+    history = reader.history(environment)
     change = known_change(history, service, lines, files, change_type)
-    rules = reader.once(("rules", calendar_file), lambda: company_rules(reader.settings, reader.as_of, calendar_file))
+    known = reader.once("known", lambda: known_in(reader))
+    rules = reader.once(
+        ("rules", calendar_file), lambda: company_rules(reader.settings, reader.as_of, known, calendar_file)
+    )
     length, assumed = known_duration(history, service, duration)
     question = asked(reader, change, environment, length, *period(length), top)
-    known = reader.once("known", lambda: known_in(reader))
     subject = known.subject(service, environment, change_type)
     wanted = Wanted(service, subject, length, question.earliest, question.latest)
     return Inquiry(
         reader,
         history,
         question,
-        company_constraints(reader, [history], [service], rules),
+        company_constraints(reader, known, [history], [service], rules),
         wanted,
         known,
         rules.files,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from shipcast.answers.answer import in_utc, naive, rfc3339, utc
 from shipcast.answers.booked_risk import forecasts, when_booked
 from shipcast.answers.calendar_week import week_of
-from shipcast.answers.company import Rules, company_rules
+from shipcast.answers.company import NOTHING_KNOWN, Rules, company_rules, known_in
 from shipcast.answers.comparison import Change, change
 from shipcast.answers.entries import ConflictItem, standing_items
 from shipcast.answers.gate_checks import Level, StartForecast
@@ -100,7 +100,7 @@ class Moment:
 
     @cached_property
     def rules(self) -> Rules:
-        return company_rules(self.settings, self.as_of)
+        return company_rules(self.settings, self.as_of, NOTHING_KNOWN if self.reader is None else known_in(self.reader))
 
     @cached_property
     def coming(self) -> list[Booked]:

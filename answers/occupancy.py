@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from shipcast.answers import metric_queries as queries
 from shipcast.answers.answer import utc
+from shipcast.answers.company import known_in
 from shipcast.answers.company_calendar import ledger_state
 from shipcast.answers.metric_queries import Scope
 from shipcast.answers.metrics import IdleSpell, Question, asked, metrics
@@ -212,7 +213,7 @@ def reserved(reader: Reader, environments: Sequence[str], since: datetime) -> tu
             purpose=entry.body.purpose,
             who=entry.who,
         )
-        for entry in ledger_state(reader.settings, reader.as_of).reservations
+        for entry in known_in(reader).state(ledger_state(reader.settings, reader.as_of)).reservations
         if entry.body.environment not in names and utc(entry.body.end) > since
     ]
     return tuple(sorted(found, key=lambda one: (one.start, one.number)))

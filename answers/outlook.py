@@ -14,7 +14,7 @@ from shipcast.answers.admission import Admission, admission
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, utc
 from shipcast.answers.company import company_constraints, company_rules, known_in
 from shipcast.answers.price_list import Priced, price_list
-from shipcast.answers.pricing import Forecaster, Question, forecaster, history_of, known_change, known_duration
+from shipcast.answers.pricing import Forecaster, Question, forecaster, known_change, known_duration
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import local_time, plural
 from shipcast.features.history import History
@@ -131,7 +131,7 @@ def outlook(
         The calendar cannot be used.
     """
     reader.check_environment(environment)
-    history = history_of(reader, environment)
+    history = reader.history(environment)
     if service is not None:
         known_change(history, service, None, None, None)
     found = reader.rows(DEPLOYED, service=service, team=team, environment=environment, since=reader.at - RECENT)
@@ -156,9 +156,9 @@ def service_weeks(reader: Reader, history: History, services: Sequence[tuple[str
     models = forecaster(reader, history.environment)
     starts = week_starts(reader.at)
     questions = [usual_change(reader, history, name) for name, _ in services]
-    rules = company_rules(reader.settings, reader.as_of)
-    constraints = company_constraints(reader, [history], [name for name, _ in services], rules)
     known = known_in(reader)
+    rules = company_rules(reader.settings, reader.as_of, known)
+    constraints = company_constraints(reader, known, [history], [name for name, _ in services], rules)
     weeks = []
     for (name, recent), question, prices in zip(
         services, questions, price_list(models, questions, starts), strict=True

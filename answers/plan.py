@@ -14,21 +14,21 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, naive, utc
 from shipcast.answers.company import (
+    Known,
     Rules,
     company_constraints,
     company_rules,
     known_in,
     known_services,
-    region_warnings,
+    place_warnings,
 )
 from shipcast.answers.errors import listed
 from shipcast.answers.operations import envelope
 from shipcast.answers.priced_requests import Asked, Unit, asked
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.words import plural
-from shipcast.features.history import History
 from shipcast.models.posterior import Floats
-from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar
+from shipcast.scheduling.calendar.calendar import OUTSIDE, RULES, Calendar
 from shipcast.scheduling.calendar.errors import NoSuchRule
 from shipcast.scheduling.calendar.rules import Reserve
 from shipcast.scheduling.calendar.scope import is_about
@@ -47,7 +47,6 @@ from shipcast.settings.errors import UsageError
 Status = Literal["optimal", "complete", "interrupted"]
 
 CLASHES = 3  # deferred requests for which a solver is asked what they clash with
-RULES = ("windows", "freezes", "holidays", "business_hours", "cabs", "reserves", "capacities")
 CROWDED = ("capacity", "service", "exclusion")
 LARGE = 100  # costs from here on are told without fractions
 BOUNDS = {"earliest": "before its earliest", "latest": "that end after its latest"}
@@ -242,14 +241,14 @@ def plan(
     NothingPublished
         Some request brings no costs of its own, and there is nothing to price it by.
     """
-    rules = company_rules(settings, as_of, calendar_file)
-    calendar, other = rules.calendar, changed(rules.calendar, without, reserve_minutes)
     with ExitStack() as stack:
         is_priced = all(one.cost is not None for one in file.requests)
         reader = None if is_priced else stack.enter_context(open_reader(settings, as_of))
         known = known_services(settings, as_of) if reader is None else known_in(reader)
+        rules = company_rules(settings, as_of, known, calendar_file)
+        calendar, other = rules.calendar, changed(rules.calendar, without, reserve_minutes)
         found, warnings = asked(file, naive(as_of), known, reader)
-        constraints = constraints_of(reader, found, rules, as_of)
+        constraints = constraints_of(reader, known, found, rules, as_of)
         warnings += [] if reader is None else reader.warnings()
     effort = effort or Effort()
     whole = found.problem(constraints)
@@ -277,7 +276,7 @@ def plan(
             *warnings,
             *calendar.notes,
             *board_warnings(calendar, found),
-            *region_warnings(calendar, [one.subject for one in found.wanted], known),
+            *place_warnings(calendar, [one.subject for one in found.wanted], known),
             *left_out(file),
         ),
     )
@@ -295,13 +294,12 @@ def solved(whole: Problem, effort: Effort) -> Plan:
     )
 
 
-def constraints_of(reader: Reader | None, found: Asked, rules: Rules, as_of: datetime) -> Constraints:
+def constraints_of(reader: Reader | None, known: Known, found: Asked, rules: Rules, as_of: datetime) -> Constraints:
     """What the requests have to keep."""
     if reader is None:
         return Constraints(rules.calendar, naive(as_of), rules.state)
-    environments = sorted({one.environment for one in found.requests})
-    histories = [History(reader.connection, reader.at, name, reader.settings.tz) for name in environments]
-    return company_constraints(reader, histories, sorted({one.service for one in found.requests}), rules)
+    histories = [reader.history(name) for name in sorted({one.environment for one in found.requests})]
+    return company_constraints(reader, known, histories, sorted({one.service for one in found.requests}), rules)
 
 
 def changed(calendar: Calendar, without: Sequence[str], reserve_minutes: int | None) -> Calendar | None:

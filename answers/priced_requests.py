@@ -14,7 +14,7 @@ from shipcast.answers.answer import naive
 from shipcast.answers.company import Known
 from shipcast.answers.errors import UnknownName, listed
 from shipcast.answers.price_list import Priced, price_list
-from shipcast.answers.pricing import FARTHEST, Forecaster, Question, forecaster, history_of, known_change
+from shipcast.answers.pricing import FARTHEST, Forecaster, Question, forecaster, known_change
 from shipcast.answers.reading import Reader
 from shipcast.features.history import History
 from shipcast.models.posterior import Floats
@@ -178,7 +178,7 @@ def forecast_prices(
     places, lacking = by_environment(requests), set()
     asked_of: dict[str, tuple[Forecaster, list[Question]]] = {}
     for name, its in places.items():
-        history, models = history_of(reader, name), forecaster(reader, name)
+        history, models = reader.history(name), forecaster(reader, name)
         questions = [question(reader, history, requests[place], grid) for place in its]
         lacking |= {one.change.service for one in questions if not models.load(one.change).is_known}
         asked_of[name] = models, questions

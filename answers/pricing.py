@@ -9,7 +9,6 @@ from functools import cached_property
 from threading import RLock
 from typing import Any
 
-import duckdb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -194,12 +193,6 @@ def known_change(
     return Change(service, row["team"], row["zone"], lines, files, change_type)
 
 
-def history_of(reader: Reader, environment: str, connection: duckdb.DuckDBPyConnection | None = None) -> History:
-    """What was known of an environment; what it looked up already others need not."""
-    cache: dict[str, pl.DataFrame] = reader.once(("history", environment), dict)
-    return History(connection or reader.connection, reader.at, environment, reader.settings.tz, cache)
-
-
 def forecaster(reader: Reader, environment: str) -> Forecaster:
     """The models of one environment that all questions about the reader's snapshot and instant share.
 
@@ -207,9 +200,9 @@ def forecaster(reader: Reader, environment: str) -> Forecaster:
     """
 
     def made() -> Forecaster:
-        return Forecaster(history_of(reader, environment, reader.connection.cursor()), reader.settings)
+        return Forecaster(reader.history(environment, reader.connection.cursor()), reader.settings)
 
-    return reader.once(("forecaster", environment), made)
+    return reader.once(("forecaster", reader.history(environment).environment), made)
 
 
 class Forecaster:

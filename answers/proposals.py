@@ -6,6 +6,7 @@ import glob
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import Field
 
 from shipcast.answers.answer import Answer, Count, Part, Share
 from shipcast.answers.calendar import envelope, subject_warnings
-from shipcast.answers.company import Known, company_rules, known_in
+from shipcast.answers.company import NOTHING_KNOWN, Known, company_rules, known_in
 from shipcast.answers.failure_quality import interval_said
 from shipcast.answers.metric_queries import IS_FAILED
 from shipcast.answers.reading import Reader, open_reader
@@ -135,17 +136,19 @@ def propose(
     LedgerBroken
         An entry of the ledger is not as it was written.
     """
-    rules = company_rules(settings, as_of, calendar_file)
-    marks = [
-        one
-        for one in rules.state.marks
-        if service in (None, one.body.service) and environment in (None, one.body.environment)
-    ]
-    try:
-        with open_reader(settings, as_of) as reader:
-            return proposed(settings, as_of, marks, rules.calendar, least, service, reader)
-    except NothingPublished:
-        return proposed(settings, as_of, marks, rules.calendar, least, service, None)
+    with ExitStack() as stack:
+        reader = None
+        with suppress(NothingPublished):
+            reader = stack.enter_context(open_reader(settings, as_of))
+        known = NOTHING_KNOWN if reader is None else known_in(reader)
+        rules = company_rules(settings, as_of, known, calendar_file)
+        place = None if environment is None else known.place(environment)
+        marks = [
+            one
+            for one in rules.state.marks
+            if service in (None, one.body.service) and place in (None, one.body.environment)
+        ]
+        return proposed(settings, as_of, marks, rules.calendar, least, service, known, reader)
 
 
 def proposed(
@@ -155,9 +158,9 @@ def proposed(
     calendar: Calendar,
     least: int,
     service: str | None,
+    known: Known,
     reader: Reader | None,
 ) -> CalendarProposeAnswer:
-    known = Known() if reader is None else known_in(reader)
     weekly = replace(calendar, freezes=(), holidays=(), cache={})
     open_marks = [one for one in marks if not is_blocked(one, weekly, known)]
     short = [one for one in open_marks if is_of_a_day(one)]

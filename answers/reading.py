@@ -13,6 +13,7 @@ import duckdb
 
 from shipcast.answers.answer import in_utc, rfc3339
 from shipcast.answers.errors import UnknownName
+from shipcast.answers.metric_queries import ENVIRONMENTS
 from shipcast.answers.shared import Part, Shared
 from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import open_current, reading
@@ -20,6 +21,8 @@ from shipcast.warehouse.statements import bound
 
 if TYPE_CHECKING:
     import polars as pl  # only those who ask for tables wait for it
+
+    from shipcast.features.history import History
 
 FACTS = """
 select newest_at, built_at, is_simulated, settle_days, attribution, attribution_hours, occupancy_minutes,
@@ -158,6 +161,19 @@ class Reader:
         known = [known for (known,) in self.shared_rows("select environment from dim_environments")]
         if known and name not in ("production", *known):
             raise UnknownName("environment", name, ["production", *known])
+
+    def history(self, environment: str, connection: duckdb.DuckDBPyConnection | None = None) -> History:
+        """What was known of an environment; what it looked up already others need not.
+
+        The one environment of production is "production", by whatever name it is asked about.
+        """
+        from shipcast.features.history import History
+
+        rows = self.shared_rows(ENVIRONMENTS)
+        is_production = [name for name, is_production, _ in rows if is_production] == [environment]
+        scope = "production" if is_production else environment
+        cache: dict[str, pl.DataFrame] = self.once(("history", scope), dict)
+        return History(connection or self.connection, self.at, scope, self.settings.tz, cache)
 
     def envelope(self) -> dict[str, Any]:
         """The fields that every answer opens with."""

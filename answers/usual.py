@@ -8,7 +8,6 @@ from datetime import timedelta
 from shipcast.answers.outlook import DEPLOYED, RECENT
 from shipcast.answers.pricing import known_duration
 from shipcast.answers.reading import Reader
-from shipcast.features.history import History
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def busiest(
 
 
 def usual_length(reader: Reader, service: str, environment: str = "production") -> UsualLength:
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = reader.history(environment)
     length, _ = known_duration(history, service, None)
     _, n = history.median_minutes(service)
     return UsualLength(length // timedelta(minutes=1), n)

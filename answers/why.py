@@ -13,7 +13,6 @@ from shipcast.answers.pricing import known_duration
 from shipcast.answers.reading import Reader
 from shipcast.answers.windows import windows
 from shipcast.features.clock import HOURS_OF_WEEK
-from shipcast.features.history import History
 
 PRODUCTION = "production"
 
@@ -47,7 +46,7 @@ def offered(reader: Reader, service: str, *, duration: timedelta | None = None, 
         As of `windows`.
     """
     environment = details.get("environment", PRODUCTION)
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = reader.history(environment)
     length, _ = known_duration(history, service, duration)
     answer = windows(reader, service, duration=length, top=1, **details)
     return Offered(answer.items[0].start, True) if answer.items else Offered(reader.as_of, False)
@@ -55,7 +54,7 @@ def offered(reader: Reader, service: str, *, duration: timedelta | None = None, 
 
 def shipped(reader: Reader, service: str, *, environment: str = PRODUCTION) -> tuple[Shipped, ...]:
     """The settled deployments of a service by the hour of its week, 168 from Monday 0:00 on; rollbacks left out."""
-    history = History(reader.connection, reader.at, environment, reader.settings.tz)
+    history = reader.history(environment)
     counted = (
         history.outcomes(service, alone=True)
         .group_by("hour_of_week")

@@ -12,8 +12,8 @@ from pydantic import Field
 from shipcast.answers.admission import Admission, Blocked, most
 from shipcast.answers.alternatives import Alternative, alternatives
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, optional_utc, rfc3339, utc
-from shipcast.answers.company import Approval, approvals_said, region_warnings, unsaid_type_warnings
-from shipcast.answers.ground import Ground
+from shipcast.answers.company import Approval, approvals_said, place_warnings, unsaid_type_warnings
+from shipcast.answers.ground import NEAR_HOURS, WEEKEND, Ground
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import proxy_said
@@ -21,7 +21,7 @@ from shipcast.answers.pricing import Models, Prices, Question, priced, spread
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.features.change import Change
-from shipcast.features.clock import Instants, hours_of_week
+from shipcast.features.clock import DAY_HOURS, Instants, hours_of_week
 from shipcast.features.history import LOAD_WEEKS, History
 from shipcast.models.load import LAST_DAYS, LoadModel
 from shipcast.models.registry import Champion
@@ -333,7 +333,7 @@ def holds_on(asked: Inquiry) -> list[tuple[str | None, datetime]]:
 def calendar_warnings(asked: Inquiry) -> list[str]:
     """What of the calendar could not be kept since something is not known."""
     calendar, subject = asked.constraints.calendar, asked.wanted.subject
-    regions = region_warnings(calendar, [subject], asked.known)
+    regions = place_warnings(calendar, [subject], asked.known)
     return [*calendar.notes, *regions, *unsaid_type_warnings(calendar, subject)]
 
 
@@ -403,14 +403,17 @@ def failure_warnings(change: Change, ground: Ground) -> list[str]:
     return []
 
 
-def rare_warnings(change: Change, ground: Ground, best: Instants) -> list[str]:
-    """Whether the service itself has hardly ever shipped at the hours of the best window."""
-    near = ground.near(int(hours_of_week(best, change.zone)[0]))
+def rare_warnings(change: Change, ground: Ground, starts: Instants) -> list[str]:
+    """Whether the service itself has hardly ever shipped around the time of day of the first of these starts."""
+    hour = int(hours_of_week(starts, change.zone)[0])
+    near = ground.near(hour)
     if ground.count < FEW_DEPLOYMENTS or near >= FEW_NEAR:
         return []
+    since, until = ((hour + apart) % DAY_HOURS for apart in (-NEAR_HOURS, NEAR_HOURS + 1))
     return [
-        f"Only {near} of {plural(ground.count, 'deployment')} of {change.service} started within two hours of the best "
-        "window's time of day: its chance of failure there rests on other hours and services."
+        f"Only {near} of {plural(ground.count, 'deployment')} of {change.service} started between {since}:00 and "
+        f"{until}:00 ({change.zone}) on a {'weekend' if hour >= WEEKEND else 'weekday'}: its chance of failure then "
+        "rests on other hours and services."
     ]
 
 

@@ -40,6 +40,7 @@ from shipcast.scheduling.calendar.spans import Flags, Spans
 from shipcast.scheduling.calendar.zones import MICROSECONDS
 
 DEFAULT, OUTSIDE = "default", "no-allow-window"
+RULES = ("windows", "freezes", "holidays", "business_hours", "cabs", "reserves", "capacities")  # of a `Calendar`
 REACHES = tuple(timedelta(days=days) for days in (60, 400, 7400))  # ahead; the last is a little over 20 years
 LONGEST = timedelta(days=366)
 
