@@ -209,7 +209,12 @@ class Github:
         statuses = sorted(node["statuses"]["nodes"], key=lambda status: status["createdAt"])
         ends = [status for status in statuses if status["state"] in ENDED]
         outcomes = {ENDED[status["state"]] for status in ends}
-        begins = [status["createdAt"] for status in statuses if status["state"] == "IN_PROGRESS"]
+        last = ends[-1]["createdAt"] if ends else None
+        begins = [
+            status["createdAt"]
+            for status in statuses
+            if status["state"] == "IN_PROGRESS" and (last is None or status["createdAt"] <= last)
+        ]
         is_over = node.get("state") in ("INACTIVE", "ABANDONED", "DESTROYED") or any(
             status["state"] == "INACTIVE" for status in statuses
         )
@@ -220,7 +225,7 @@ class Github:
             "service": self.source.owned_service,
             "environment": node["environment"],
             "started_at": begins[0] if begins else node["createdAt"],
-            "finished_at": ends[-1]["createdAt"] if ends else None,
+            "finished_at": last,
             "status": ended_by or ("cancelled" if is_over else "running"),
             "commit_sha": node["commitOid"],
             "version": ref.get("name") if ref.get("prefix") == "refs/tags/" else None,

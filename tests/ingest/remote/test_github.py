@@ -192,6 +192,18 @@ def test_deployments_end_by_their_statuses(read_once: Reader):
     ]
 
 
+def test_a_deployment_that_goes_on_after_its_end_begins_when_it_was_made(
+    reader: Reader, github: Vendor, repository: Repository
+):
+    again = (("SUCCESS", "2025-03-06T10:05:00Z"), ("IN_PROGRESS", "2025-03-06T10:20:00Z"))
+    repository.deployments.insert(0, deployment(6, "2025-03-06T10:00:00Z", *again))
+    report = reader.read(source(github))
+
+    assert sum(item.quarantined for item in report.items) == 0
+    found = reader.rows("select started_at, finished_at from raw.deployments where deployment_id like '%-6'")
+    assert [(start.hour, end.minute) for start, end in found] == [(10, 5)]
+
+
 def test_a_change_is_a_commit_of_the_main_line_or_the_request_that_it_merged(read_once: Reader):
     found = read_once.rows(
         "select change_id, position, lines_added, is_bot, strftime(authored_at, '%d %H:%M') from raw.changes order by 2"
