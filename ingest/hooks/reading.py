@@ -14,7 +14,7 @@ from shipcast.ingest.hooks.inbox import Event, Inbox
 from shipcast.ingest.hooks.kinds import KINDS, Keys, Rows, Unusable
 from shipcast.ingest.origins import EVENTS
 from shipcast.ingest.people import pseudonyms
-from shipcast.ingest.remote.reading import GONE, Names, part
+from shipcast.ingest.remote.reading import GONE, Names, fresh_production, part
 from shipcast.ingest.report import LoadReport
 from shipcast.ingest.sources import Part
 from shipcast.settings import Settings
@@ -31,19 +31,22 @@ ASKED = "select 1 from raw._cursors where starts_with(source, ?) and source != ?
 def ingest_events(settings: Settings, source: Remote | EventsSource) -> LoadReport:
     """Load what a source has told since the last time; hold `run_lock` around it.
 
-    The rows and how far the inbox was read are stored in one transaction.
+    The rows and how far the inbox was read are stored in one transaction. Of a source that webhooks alone tell of, the
+    environments come with them that its entry calls production.
     """
     inbox, name, report = Inbox(settings.home), f"{source.label}: {EVENTS}", LoadReport()
+    alone = None if isinstance(source, EventsSource) or not source.is_told_alone else source
     identity, until = inbox.newest(source.label)
-    if not until:
+    if not until and alone is None:
         return report
     with open_work(settings.home, settings) as connection:
         cursor, names = cursor_of(connection, name), Names(source, pseudonyms(connection))
+        said = fresh_production(connection, alone) if alone else []
     mark = json.loads(cursor.tip) if cursor else {}
     since = int(mark["number"]) if mark.get("inbox") == identity else 0
-    if until <= since:
+    if until <= since and not said:
         return report
-    rows, gone = Rows(), Keys()
+    rows, gone = Rows({"environments": said} if said else {}), Keys()
     for found, removed in things(source, inbox.told_of(source.label, since, until), report):
         for table, added in found.items():
             rows.setdefault(table, []).extend(names.taken(added))

@@ -124,6 +124,12 @@ def ingest_remote(
     return reading.total
 
 
+def fresh_production(connection: duckdb.DuckDBPyConnection, source: Remote) -> list[Record]:
+    """The rows of the environments that a source's entry calls production and of which nothing is known yet."""
+    known = {name for (name,) in connection.execute(KNOWN_ENVIRONMENTS).fetchall()}
+    return [{"environment": name, "kind": "production"} for name in source.production if name not in known]
+
+
 class Nothing:
     """What is known where nothing is stored."""
 
@@ -177,10 +183,9 @@ class RemoteReading:
             if not self.source.production:
                 return
             with open_work(self.settings.home, self.settings) as connection:
-                known = {name for (name,) in connection.execute(KNOWN_ENVIRONMENTS).fetchall()}
-            fresh = [name for name in self.source.production if name not in known]
+                fresh = fresh_production(connection, self.source)
             if fresh:
-                yield Batch({"environments": [{"environment": name, "kind": "production"} for name in fresh]}, {})
+                yield Batch({"environments": fresh}, {})
 
         return Listing("environments", ("environments",), read)
 
