@@ -11,6 +11,7 @@ server is refused.
 from __future__ import annotations
 
 import json
+import math
 import time
 from base64 import b64encode
 from collections import Counter
@@ -26,12 +27,24 @@ from pydantic import SecretStr
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
 from shipcast.settings.errors import SourceUnreachable
-from shipcast.settings.exchange import Broken, Reception, TooLarge, Untrusted, exchange, moment, origin, pause_of, pool
+from shipcast.settings.exchange import (
+    Broken,
+    Reception,
+    TooLarge,
+    Untrusted,
+    exchange,
+    moment,
+    origin,
+    pause_of,
+    pool,
+    within,
+)
 
 REDIRECTS = 5
 TOO_MANY = 429
 MOST_REPEATS = 10  # of one request, or of one answer after another
 LARGE = 200  # bytes of an answer that two pages can hardly share
+DAY = 86_400  # seconds
 QUOTED = 200  # characters of a server's own words
 
 
@@ -217,7 +230,7 @@ class Site:
     def gave_up(self, last: Unanswered) -> SourceUnreachable:
         if last.pause:
             return RateLimited(
-                f"{self.name}: asks to wait {max(1.0, last.pause / 60):,.0f} minutes more ({last.reason}).",
+                f"{self.name}: asks to wait {for_long(last.pause)} ({last.reason}).",
                 next_step="What was read is kept; the next run goes on from there.",
             )
         return SourceUnreachable(
@@ -231,8 +244,10 @@ class Site:
         if status >= 300:
             raise self.refusal(status, headers, content)
         self.check_progress(method, url, body, content)
+        if not content.strip():
+            raise Unanswered("its answer is empty")
         try:
-            return Reply(json.loads(content) if content.strip() else None, headers)
+            return Reply(json.loads(content), headers)
         except (ValueError, RecursionError):
             if "html" in headers.get("content-type", ""):
                 raise AnswerUnusable(
@@ -251,8 +266,15 @@ class Site:
         raise AnswerUnusable(f"{self.name}: {origin(url)} leads in a circle of redirections.")
 
     def once(self, method: str, url: str, body: bytes | None) -> Reception:
+        deadline = self.patience.deadline
         try:
-            return exchange(self.pool, method, url, self.sent(body), body, self.patience.deadline)
+            # The deadline of the exchange begins to count behind the head, which may drip too.
+            return within(
+                self.patience.silence + deadline,
+                lambda: exchange(self.pool, method, url, self.sent(body), body, deadline),
+            )
+        except TimeoutError:
+            raise Unanswered(f"its answer was not whole after {deadline:.0f} s") from None
         except Untrusted as error:
             raise SourceUnreachable(f"{self.name}: {origin(url)}: {error.reason}.", next_step=error.advice) from None
         except TooLarge as error:
@@ -327,6 +349,15 @@ class Site:
                 next_step="Correct the name, or the token's rights.",
             )
         return AnswerUnusable(f"{self.name}: {origin(self.url)} answers {status}.{said}", status=status)
+
+
+def for_long(seconds: float) -> str:
+    """
+    >>> for_long(1.0), for_long(3000.0), for_long(float("inf"))
+    ('a minute more', '50 minutes more', 'for over a day')
+    """
+    minutes = math.ceil(min(seconds, 2 * DAY) / 60)
+    return "a minute more" if minutes <= 1 else f"{minutes:,} minutes more" if seconds <= DAY else "for over a day"
 
 
 def asked_for(state: tenacity.RetryCallState) -> float | None:

@@ -11,6 +11,7 @@ import pytest
 from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
+from shipcast.ingest.remote.site import Patience
 from shipcast.settings.errors import SourceUnreachable
 from shipcast.settings.sources import GithubSource
 
@@ -343,6 +344,21 @@ def test_a_storm_ends_in_words_and_loses_nothing(reader: Reader, github: Vendor,
     assert reader.rows("select count(*) from raw.deployments") == [(5,)]
     reader.read(source(github))
     assert reader.rows("select count(*) from raw.changes") == [(3,)]
+
+
+def test_a_head_that_drips_is_left_as_a_body_is(reader: Reader, github: Vendor):
+    github.faults = ["head"]
+
+    with pytest.raises(SourceUnreachable, match="its answer was not whole after 0 s"):
+        reader.read(source(github), Patience(attempts=1, silence=0.2, deadline=0.1))
+
+
+def test_an_answer_without_a_body_is_none(reader: Reader, github: Vendor, repository: Repository):
+    empty = Told(raw=b"")
+    github.answer = lambda asked: empty if len(github.asked) == 1 else repository.answer(asked)
+    report = reader.read(source(github))
+
+    assert sum(item.read for item in report.items) > 0
 
 
 def test_an_expired_token_is_said_and_not_shown(reader: Reader, github: Vendor):
