@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from concurrent.futures import wait
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -342,7 +343,9 @@ def test_an_event_is_kept_once_however_often_it_comes(tmp_path):
     inbox = Inbox(tmp_path)
     inbox.add([event("a"), event("b")])
     inbox.add([event("a"), event("c")])
+    changed = replace(event("a"), body='{"a": 2}')
 
+    assert inbox.add([event("a"), changed, replace(event("a"), body=" {}")]) == [True, False, True]
     assert [found.delivery for found in inbox.told_of("events ci", 0, 10)] == ["a", "b", "c"]
 
 
