@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
+from shipcast.ingest.hooks.arrival import events_of
+from shipcast.ingest.hooks.inbox import Inbox
+from shipcast.ingest.hooks.reading import ingest_events
 from shipcast.ingest.remote.site import Patience
 from shipcast.settings.errors import SourceUnreachable
 from shipcast.settings.sources import GithubSource
@@ -278,6 +282,26 @@ def test_other_names_later_leave_none_of_the_old(reader: Reader, github: Vendor)
     reader.read(source(github, environments={"production": "live", "staging": ""}))
 
     assert reader.rows("select environment, count(*) from raw.deployments group by 1") == [("live", 4)]
+
+
+def test_what_a_webhook_told_of_is_gone_too_once_it_is_left_out(reader: Reader, github: Vendor):
+    told = {
+        "repository": {"full_name": "acme/shop"},
+        "deployment": {"id": 3, "sha": sha(3), "environment": "production", "created_at": "2025-03-03T11:00:00Z",
+                       "creator": {"login": "octo"}},
+        "deployment_status": {"state": "success", "created_at": "2025-03-03T11:05:00Z",
+                              "updated_at": "2025-03-03T11:05:00Z"},
+    }  # fmt: skip
+    headers = {"x-github-event": "deployment_status", "x-github-delivery": "1"}
+    Inbox(reader.settings.home).add(events_of([source(github)], headers, json.dumps(told).encode()))
+    ingest_events(reader.settings, source(github))
+    reader.read(source(github))
+    there = "select count(*) from raw.deployments where deployment_id like '%-3'"
+    assert reader.rows(f"{there} and _file like '%: events'") == [(1,)]
+
+    reader.read(source(github, environments={"production": ""}))
+
+    assert reader.rows(there) == [(0,)]
 
 
 def test_people_are_told_apart_and_not_named(read_once: Reader):
