@@ -367,7 +367,6 @@ def test_a_look_writes_nothing(capsys, github):
         (["github", "acme/shop", "--url", "ana:canary@h.example"], 2, "no user and no password"),
         (["gitlab", "acme/shop", "--url", "https://h.example/?private_token=canary"], 2, "ends with its path"),
         (["github", "acme/shop", "--token-env", "ghp_16C7e42F292c6912E7710c83"], 2, "never holds the token"),
-        (["pagerduty", "--token-env", "y_NbAkKc66ryYTWUXYEu"], 2, "never holds the token"),
         (["github", "acme/shop", "--token-env", "ghp_x-y"], 2, "never holds the token"),
         (["github", "acme/shop", "--token-env", "NOWHERE"], 3, "NOWHERE is not set"),
         (["github", "acme/shop", "--token-file", "nowhere"], 3, "cannot be read"),
@@ -379,7 +378,8 @@ def test_what_cannot_be_connected_says_why(capsys, arguments, code, words):
     said = " ".join(capsys.readouterr().err.split())
     assert words in said
     assert "secret" not in said
-    assert "ghp_x-y" not in said
+    assert "ghp_" not in said
+    assert "canary" not in said
 
 
 def test_the_token_is_in_no_file_and_no_word(capsys, github):
