@@ -308,6 +308,12 @@ def test_on_this_machine_without_any_token_all_may_read_and_nobody_write(asked_a
     assert "shipcast token add NAME --scope plan" in refused.json["detail"]
 
 
+@pytest.mark.parametrize("site", ["*", "null", "desk.example", "https://desk.example/", "ftp://desk.example"])
+def test_only_a_site_by_its_name_is_one_whose_pages_may_ask(tmp_path, capsys, site):
+    assert run(["--home", str(tmp_path), "serve", "--allow-origin", site]) == 2
+    assert f"--allow-origin must be one site, without a path. Got {site!r}" in capsys.readouterr().err
+
+
 def test_it_listens_elsewhere_only_with_a_token_that_counts(own_trained_home, capsys):
     home = own_trained_home.home
     assert run(["--home", str(home), "serve", "--host", "192.0.2.1"]) == 3
