@@ -86,6 +86,7 @@ class Github:
 
     def __post_init__(self) -> None:
         self.site.carry()
+        self.site.is_passing = went_wrong
         self.site.advice = "A fine-grained token needs read access to contents, deployments, issues and pull requests."
 
     def listings(self) -> Sequence[Listing]:
@@ -396,6 +397,17 @@ class Github:
             "resolved_at": node["closedAt"],
             "severity": severity_of(labels),
         }
+
+
+def went_wrong(answer: Any) -> bool:
+    """Whether GitHub gave a query up that was right, as one that took too long; it says so with the status 200.
+
+    >>> went_wrong({"data": None, "errors": [{"message": "Something went wrong while executing your query."}]})
+    True
+    """
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return isinstance(first, dict) and str(first.get("message", "")).startswith("Something went wrong")
 
 
 def name_of(commit: Any) -> str:

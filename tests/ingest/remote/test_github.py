@@ -370,6 +370,18 @@ def test_a_storm_ends_in_words_and_loses_nothing(reader: Reader, github: Vendor,
     assert reader.rows("select count(*) from raw.changes") == [(3,)]
 
 
+def test_a_query_that_github_gave_up_is_asked_again(reader: Reader, github: Vendor, repository: Repository):
+    gave_up = Told({"data": None, "errors": [{"message": "Something went wrong while executing your query."}]})
+    github.answer = lambda asked: gave_up if len(github.asked) % 2 else repository.answer(asked)
+    reader.read(source(github))
+
+    assert reader.rows("select count(*) from raw.deployments") == [(5,)]
+
+    github.answer = lambda _: gave_up
+    with pytest.raises(SourceUnreachable, match="it says that something went wrong there"):
+        reader.read(source(github))
+
+
 def test_a_head_that_drips_is_left_as_a_body_is(reader: Reader, github: Vendor):
     github.faults = ["head"]
 
