@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,22 +47,32 @@ def check_room() -> None:
 
 
 def check_parameters(request: Request) -> None:
-    """Nothing, if the route takes every parameter that was given: one that is misspelt would be left out in silence.
+    """Nothing, if the route takes every parameter that was given, as often as it was.
+
+    One that is misspelt, or given twice where one counts, would be left out in silence.
 
     Raises
     ------
     UsageError
-        Naming the nearest one.
+        Naming it, and the nearest one that is known.
     """
     if not request.query_params:
         return
     told = request.app.openapi()["paths"].get(request.scope["route"].path_format, {}).get(request.method.lower(), {})
-    known = {one["name"] for one in told.get("parameters", ()) if one["in"] == "query"}
-    for name in request.query_params:
+    known = {one["name"]: one["schema"] for one in told.get("parameters", ()) if one["in"] == "query"}
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    for name, times in given.items():
         if name not in known:
             near = nearest(name, sorted(known))
             hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(known)) or 'none'}."
             raise UsageError(f"There is no parameter {name[:60]!r} here.", next_step=hint)
+        if times > 1 and not is_list(known[name]):
+            raise UsageError(f"The parameter {name!r} is given {times} times, and one of it counts.")
+
+
+def is_list(schema: Mapping[str, Any]) -> bool:
+    """Whether a parameter may be given several times."""
+    return any(one.get("type") == "array" for one in (schema, *schema.get("anyOf", ())))
 
 
 class Door:

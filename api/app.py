@@ -58,7 +58,8 @@ def application(
     asks_ahead
         What is likely to be asked is made ready before it is.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    # Where a server with TLS stands before it, a redirection would lead whoever asks, token and all, to http://.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.api = Api(settings, as_of, Door(settings.home, is_open=is_local))
     app.state.gauges = Gauges()
     app.state.planner = Planner(settings)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from shipcast.channels import sending
@@ -14,6 +15,7 @@ from shipcast.settings.channels import Channel
 from shipcast.settings.errors import ShipcastError
 
 Send = Callable[[Channel, Notice, datetime], str]
+Clock = Callable[[], float]
 
 
 def deliver(
@@ -23,14 +25,24 @@ def deliver(
     now: datetime,
     zone: str,
     send: Send = sending.send,
+    clock: Clock = time.monotonic,
 ) -> Outbox:
     """Send all that is due and not held back; the outbox as it is then, and lies in the home.
 
     After a channel's first failure its other messages wait for the next time, so that a dead server holds up nobody.
+
+    Parameters
+    ----------
+    now
+        When it begins.
+    clock
+        Seconds, of which those count that pass meanwhile: slow servers let minutes go by between two messages.
     """
     by_label = {one.label: one for one in channels}
     failed: set[str] = set()
+    began, begun = now, clock()
     for notice, waiting in outbox.pending:
+        now = began + timedelta(seconds=int(clock() - begun))
         channel = by_label.get(waiting.channel)
         if channel is None:
             if now - waiting.queued_at < GIVES_UP:

@@ -34,16 +34,27 @@ def split_sources(value: object) -> object:
 def check_url(text: str) -> str:
     """The address without a slash at its end, if it is one of http or https that names a host and no password."""
     parts = urlsplit(text)
+    if "@" in (parts.netloc or text):
+        raise ValueError("an address holds no user and no password; name them by token_env or token_file")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{text!r} is no address; write it such as https://gitlab.example.com")
-    if parts.username or parts.password:
-        raise ValueError("an address holds no user and no password; name them by token_env or token_file")
+    if "?" in text or "#" in text:
+        raise ValueError(
+            "an address ends with its path, before any ? or #; a token is named by token_env or token_file"
+        )
     return text.rstrip("/")
 
 
+TOKEN = re.compile(r"(gh[pousr]|github_pat)_(?=.*[0-9])\w{16,}")  # of GitHub, all of whose letters a name may have
+
+
 def check_variable(name: str) -> str:
-    """The name of a variable of the environment; what looks like a token itself is refused, and not repeated."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
+    """The name of a variable of the environment; what looks like a token itself is refused, and not repeated.
+
+    >>> check_variable("GITHUB_TOKEN_2")
+    'GITHUB_TOKEN_2'
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name) or TOKEN.fullmatch(name):
         raise ValueError("it names a variable of the environment, such as GITHUB_TOKEN, and never holds the token")
     return name
 

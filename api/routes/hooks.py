@@ -28,7 +28,7 @@ class Kept(BaseModel):
     Parameters
     ----------
     events
-        0: nothing in it is of use.
+        0: nothing in it is of use, or another came before under its id.
     warnings
         What its sender should know, such as keys that mean no column; null: nothing.
     """
@@ -124,9 +124,11 @@ async def kept(request: Request, sources: Sequence[Hooked]) -> Response:
         found = events_of(sources, dict(request.headers), await request.body())
     except Unusable as error:
         raise InputRefused(f"The message cannot be used: {error}.") from error
-    await asyncio.gather(*(asyncio.wrap_future(letterbox.take(event)) for event in found))
-    warnings = tuple(dict.fromkeys(warning for event in found for warning in event.warnings))
-    said = Kept(events=len(found), warnings=warnings or None)
+    as_given = await asyncio.gather(*(asyncio.wrap_future(letterbox.take(event)) for event in found))
+    warnings = [warning for event in found for warning in event.warnings]
+    if not all(as_given):
+        warnings.append("Another event came before under this id, and stays: send this one again under another id.")
+    said = Kept(events=sum(as_given), warnings=tuple(dict.fromkeys(warnings)) or None)
     return Response(said.model_dump_json(exclude_none=True), 202, media_type="application/json")
 
 

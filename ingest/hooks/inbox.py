@@ -7,6 +7,7 @@ kept for 60 days, since the row of a thing is made from all that was told of it,
 
 from __future__ import annotations
 
+import json
 import queue
 import sqlite3
 import threading
@@ -36,6 +37,7 @@ ADD = """
 insert into events (source, delivery, kind, subject, happened_at, received_at, body) values (?, ?, ?, ?, ?, ?, ?)
 on conflict do nothing
 """
+KEPT_BODY = "select body from events where source = ? and delivery = ?"
 SINCE = """
 select number, delivery, kind, subject, happened_at, body from events
 where source = ?1 and number <= ?3
@@ -104,10 +106,13 @@ class Inbox:
                 next_step="Free some space, or set the file aside if it is damaged; sources are polled all the same.",
             ) from error
 
-    def add(self, events: Sequence[Event]) -> None:
-        """Keep the events for good; those that are kept already change nothing."""
+    def add(self, events: Sequence[Event]) -> list[bool]:
+        """Keep the events for good; those that are kept already change nothing.
+
+        Whether each is kept as it is given; else another came before under its id, and that stays.
+        """
         with self.opened() as connection:
-            put(connection, events)
+            return put(connection, events)
 
     def newest(self, source: str) -> tuple[str, int]:
         """Which inbox this is, and the number of the source's newest event in it; 0: there is none.
@@ -137,16 +142,24 @@ class Inbox:
                 connection.execute("delete from events where received_at < ?", [(now - KEPT).isoformat()])
 
 
-def put(connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+def put(connection: sqlite3.Connection, events: Sequence[Event]) -> list[bool]:
     now = datetime.now(UTC).isoformat()
     rows = [(each.source, each.delivery, each.kind, each.subject, each.happened_at, now, each.body) for each in events]
     connection.execute("begin immediate")
     try:
-        connection.executemany(ADD, rows)
+        kept = [bool(connection.execute(ADD, row).rowcount) or is_kept(connection, row) for row in rows]
     except BaseException:
         connection.execute("rollback")
         raise
     connection.execute("commit")
+    return kept
+
+
+def is_kept(connection: sqlite3.Connection, row: tuple[str, ...]) -> bool:
+    """Whether what came before under the id of a row says the same."""
+    source, delivery, *_, body = row
+    before: str = connection.execute(KEPT_BODY, [source, delivery]).fetchone()[0]
+    return before == body or json.loads(before) == json.loads(body)
 
 
 class Letterbox:
@@ -154,17 +167,17 @@ class Letterbox:
 
     def __init__(self, home: Path) -> None:
         self.inbox = Inbox(home)
-        self.waiting: queue.SimpleQueue[tuple[Event, Future[None]] | None] = queue.SimpleQueue()
+        self.waiting: queue.SimpleQueue[tuple[Event, Future[bool]] | None] = queue.SimpleQueue()
         self.thread: threading.Thread | None = None
         self.lock = threading.Lock()
 
-    def take(self, event: Event) -> Future[None]:
-        """What is done when the event is kept for good, or raises InboxUnusable where it could not be."""
+    def take(self, event: Event) -> Future[bool]:
+        """What is done when the event is kept for good, as `Inbox.add` says it, or raises InboxUnusable."""
         with self.lock:
             if self.thread is None:
                 self.thread = threading.Thread(target=self.write, name="letterbox", daemon=True)
                 self.thread.start()
-        kept: Future[None] = Future()
+        kept: Future[bool] = Future()
         self.waiting.put((event, kept))
         return kept
 
@@ -184,7 +197,7 @@ class Letterbox:
             if is_last:
                 return
 
-    def batch(self) -> tuple[list[tuple[Event, Future[None]]], bool]:
+    def batch(self) -> tuple[list[tuple[Event, Future[bool]]], bool]:
         """What waits by now, at least one; and whether it was the last."""
         batch = [self.waiting.get()]
         while len(batch) < TOGETHER and batch[-1] is not None:
@@ -194,9 +207,9 @@ class Letterbox:
                 break
         return [each for each in batch if each is not None], batch[-1] is None
 
-    def store(self, batch: Sequence[tuple[Event, Future[None]]]) -> None:
+    def store(self, batch: Sequence[tuple[Event, Future[bool]]]) -> None:
         try:
-            self.inbox.add([event for event, _ in batch])
+            found = self.inbox.add([event for event, _ in batch])
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, InboxUnusable):  # one of them alone may be to blame
                 for each in batch:
@@ -205,5 +218,5 @@ class Letterbox:
             for _, kept in batch:
                 kept.set_exception(error)
         else:
-            for _, kept in batch:
-                kept.set_result(None)
+            for (_, kept), is_as_given in zip(batch, found, strict=True):
+                kept.set_result(is_as_given)

@@ -23,12 +23,14 @@ from shipcast.ingest.remote.github import ENDED as GITHUB_ENDED
 from shipcast.ingest.remote.github import severity_of
 from shipcast.ingest.remote.gitlab import graded
 from shipcast.ingest.remote.listing import Record
+from shipcast.ingest.remote.pagerduty import is_merged
 from shipcast.settings.sources import EventsSource, GithubSource, GitlabSource, PagerdutySource
 from shipcast.warehouse.tables import BY_NAME
 
 Headers = Mapping[str, str]
 Body = Mapping[str, Any]
 Rows = dict[str, list[Record]]
+Keys = dict[str, list[str]]
 
 
 class Unusable(ValueError):
@@ -58,11 +60,14 @@ class Kind:
         What a message says; None: nothing that is of use.
     rows
         The rows that all events of one thing come to, the oldest first.
+    gone
+        By table, the keys of rows that by these events are none.
     """
 
     is_signed: Callable[[Headers, bytes, SecretStr], bool]
     told: Callable[[Any, Headers, Body], Told | None]
     rows: Callable[[Any, Sequence[tuple[Event, Body]]], Rows]
+    gone: Callable[[Any, Sequence[tuple[Event, Body]]], Keys] = lambda *_: {}
 
 
 def github_told(source: GithubSource, headers: Headers, body: Body) -> Told | None:
@@ -85,8 +90,9 @@ def github_rows(source: GithubSource, events: Sequence[tuple[Event, Body]]) -> R
     made = events[-1][1]["deployment"]
     statuses = [part(body, "deployment_status") for event, body in events if event.kind == "deployment_status"]
     states = [(str(status["state"]).upper(), instant(status, "created_at")) for status in statuses]
-    begins = [at for state, at in states if state == "IN_PROGRESS"]
     ends = [(GITHUB_ENDED[state], at) for state, at in states if state in GITHUB_ENDED]
+    last = max((at for _, at in ends), default=None)
+    begins = [at for state, at in states if state == "IN_PROGRESS" and (last is None or at <= last)]
     outcomes = {outcome for outcome, _ in ends}
     is_over = any(state == "INACTIVE" for state, _ in states)
     ended_by = "failed" if "failed" in outcomes else "succeeded" if outcomes else None
@@ -95,7 +101,7 @@ def github_rows(source: GithubSource, events: Sequence[tuple[Event, Body]]) -> R
         "service": source.owned_service,
         "environment": made.get("environment"),
         "started_at": min(begins) if begins else instant(made, "created_at"),
-        "finished_at": max((at for _, at in ends), default=None),
+        "finished_at": last,
         "status": ended_by or ("cancelled" if is_over else "running"),
         "commit_sha": made.get("sha"),
         "deployed_by": part(made, "creator").get("login"),
@@ -170,6 +176,8 @@ def pagerduty_told(source: PagerdutySource, headers: Headers, body: Body) -> Tol
     if event.get("resource_type") != "incident" or not str(event.get("event_type", "")).startswith("incident."):
         return None
     found = part(event, "data")
+    if found.get("type", "incident") != "incident":  # a note or a responder, which has an id of its own, or none
+        return None
     if source.service_ids and part(found, "service").get("id") not in source.service_ids:
         return None
     if source.urgency and found.get("urgency") not in (None, source.urgency):
@@ -178,20 +186,35 @@ def pagerduty_told(source: PagerdutySource, headers: Headers, body: Body) -> Tol
     return Told(required(event, "id"), kind, subject, instant(event, "occurred_at"))
 
 
+OPENED = ("incident.reopened", "incident.triggered")
+
+
 def pagerduty_rows(source: PagerdutySource, events: Sequence[tuple[Event, Body]]) -> Rows:
-    last = part(part(events[-1][1], "event"), "data")
-    ends = [each.happened_at for each, _ in events if each.kind == "incident.resolved"]
-    reopened = [each.happened_at for each, _ in events if each.kind in ("incident.reopened", "incident.triggered")]
-    is_over = bool(ends) and max(ends) >= max(reopened, default="")
-    begins = [part(part(body, "event"), "data").get("created_at") for _, body in events]
+    found = [part(part(body, "event"), "data") for _, body in events]
+    last, service = found[-1], part(found[-1], "service")
+    if is_merged(last):
+        return {}
+    opened = max((each.happened_at for each, _ in events if each.kind in OPENED), default="")
+    ends = [
+        event.happened_at
+        for (event, _), data in zip(events, found, strict=True)
+        if event.happened_at >= opened and (event.kind == "incident.resolved" or data.get("status") == "resolved")
+    ]
     row = {
         "incident_id": f"{source.prefix}-{last['id']}",
-        "service": part(last, "service").get("summary"),
-        "started_at": next((each for each in begins if each), events[0][0].happened_at),
-        "resolved_at": max(ends) if is_over else None,
+        "service": service.get("id") if service.get("id") in source.services else service.get("summary"),
+        "environment": source.environment,
+        "started_at": next((each["created_at"] for each in found if each.get("created_at")), events[0][0].happened_at),
+        "resolved_at": min(ends, default=None),
         "severity": part(last, "priority").get("summary") or last.get("urgency"),
     }
     return {"incidents": [row]}
+
+
+def pagerduty_gone(source: PagerdutySource, events: Sequence[tuple[Event, Body]]) -> Keys:
+    """An incident that was merged into another, which is none of its own."""
+    last = part(part(events[-1][1], "event"), "data")
+    return {"incidents": [f"{source.prefix}-{last['id']}"]} if is_merged(last) else {}
 
 
 def event_told(source: EventsSource, headers: Headers, body: Body) -> Told | None:
@@ -300,6 +323,6 @@ def utc(found: datetime) -> str:
 KINDS: dict[str, Kind] = {
     "github": Kind(is_of_github, github_told, github_rows),
     "gitlab": Kind(is_of_gitlab, gitlab_told, gitlab_rows),
-    "pagerduty": Kind(is_of_pagerduty, pagerduty_told, pagerduty_rows),
+    "pagerduty": Kind(is_of_pagerduty, pagerduty_told, pagerduty_rows, pagerduty_gone),
     "events": Kind(is_standard, event_told, event_rows),
 }

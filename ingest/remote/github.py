@@ -86,6 +86,7 @@ class Github:
 
     def __post_init__(self) -> None:
         self.site.carry()
+        self.site.is_passing = went_wrong
         self.site.advice = "A fine-grained token needs read access to contents, deployments, issues and pull requests."
 
     def listings(self) -> Sequence[Listing]:
@@ -209,7 +210,12 @@ class Github:
         statuses = sorted(node["statuses"]["nodes"], key=lambda status: status["createdAt"])
         ends = [status for status in statuses if status["state"] in ENDED]
         outcomes = {ENDED[status["state"]] for status in ends}
-        begins = [status["createdAt"] for status in statuses if status["state"] == "IN_PROGRESS"]
+        last = ends[-1]["createdAt"] if ends else None
+        begins = [
+            status["createdAt"]
+            for status in statuses
+            if status["state"] == "IN_PROGRESS" and (last is None or status["createdAt"] <= last)
+        ]
         is_over = node.get("state") in ("INACTIVE", "ABANDONED", "DESTROYED") or any(
             status["state"] == "INACTIVE" for status in statuses
         )
@@ -220,7 +226,7 @@ class Github:
             "service": self.source.owned_service,
             "environment": node["environment"],
             "started_at": begins[0] if begins else node["createdAt"],
-            "finished_at": ends[-1]["createdAt"] if ends else None,
+            "finished_at": last,
             "status": ended_by or ("cancelled" if is_over else "running"),
             "commit_sha": node["commitOid"],
             "version": ref.get("name") if ref.get("prefix") == "refs/tags/" else None,
@@ -391,6 +397,17 @@ class Github:
             "resolved_at": node["closedAt"],
             "severity": severity_of(labels),
         }
+
+
+def went_wrong(answer: Any) -> bool:
+    """Whether GitHub gave a query up that was right, as one that took too long; it says so with the status 200.
+
+    >>> went_wrong({"data": None, "errors": [{"message": "Something went wrong while executing your query."}]})
+    True
+    """
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return isinstance(first, dict) and str(first.get("message", "")).startswith("Something went wrong")
 
 
 def name_of(commit: Any) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 
 from shipcast.ingest.errors import AnswerUnusable, QueryRefused
 from shipcast.ingest.headers import clipped
+from shipcast.ingest.instants import EPOCH
 from shipcast.ingest.json_records import value_at
 from shipcast.ingest.remote.clocks import Clocks
 from shipcast.ingest.remote.listing import Batch, Listing, Mark, Recall, Record
@@ -189,7 +190,7 @@ class Prometheus:
         """The samples that are finite numbers, each with its instant; one that is no sample is set aside."""
         for sample in samples_of(series):
             try:
-                at, value = datetime.fromtimestamp(float(sample[0]), UTC), float(sample[1])
+                at, value = EPOCH + timedelta(seconds=float(sample[0])), float(sample[1])
             except SHAPELESS as error:
                 self.sieve.put_aside(SAMPLE, sample, error, **self.told(series, sample))
                 continue

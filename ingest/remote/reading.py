@@ -25,6 +25,7 @@ from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingTh
 from shipcast.ingest.files import COUNTS, counted, load_parts, quarantine_told, silent
 from shipcast.ingest.json_records import as_text
 from shipcast.ingest.merging import same
+from shipcast.ingest.origins import EVENTS
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import BROKEN, Piece, piece_of, pieces_of
 from shipcast.ingest.proposals import proposals
@@ -44,13 +45,13 @@ from shipcast.warehouse.tables import BY_NAME, Table
 STRETCH = 5_000  # rows stored in one transaction
 # What is not given anew, and is not older than all that is.
 VANISHED = """
-delete from raw.{table} r where _file = ?
+delete from raw.{table} r where _file in ?
 and {time} >= (select min({time}) from scratch.{table} join scratch.parts using (_part) where file = ?)
 and not exists (from scratch.{table} s where {same}) returning 1
 """
 SHORT = Patience(attempts=3)  # of somebody who waits for a look
 KNOWN_ENVIRONMENTS = "select environment from raw.environments"
-GONE = "delete from raw.{table} where _file = ? and {key} in ? returning 1"
+GONE = "delete from raw.{table} where _file in ? and {key} in ? returning 1"
 KNOWN_MISFITS = """
 select table_name, file, row from raw._quarantine where rule = ? and starts_with(file, ?)
 union select table_name, file, row from raw._corrected where starts_with(file, ?)
@@ -123,6 +124,12 @@ def ingest_remote(
     return reading.total
 
 
+def fresh_production(connection: duckdb.DuckDBPyConnection, source: Remote) -> list[Record]:
+    """The rows of the environments that a source's entry calls production and of which nothing is known yet."""
+    known = {name for (name,) in connection.execute(KNOWN_ENVIRONMENTS).fetchall()}
+    return [{"environment": name, "kind": "production"} for name in source.production if name not in known]
+
+
 class Nothing:
     """What is known where nothing is stored."""
 
@@ -176,10 +183,9 @@ class RemoteReading:
             if not self.source.production:
                 return
             with open_work(self.settings.home, self.settings) as connection:
-                known = {name for (name,) in connection.execute(KNOWN_ENVIRONMENTS).fetchall()}
-            fresh = [name for name in self.source.production if name not in known]
+                fresh = fresh_production(connection, self.source)
             if fresh:
-                yield Batch({"environments": [{"environment": name, "kind": "production"} for name in fresh]}, {})
+                yield Batch({"environments": fresh}, {})
 
         return Listing("environments", ("environments",), read)
 
@@ -301,12 +307,16 @@ class RemoteReading:
         if time is None:
             return
         statement = VANISHED.format(table=table.name, time=time, same=same(table.key, "r", "s"))
-        self.remove(connection, statement, [name, name])
+        self.remove(connection, statement, [self.origins(name), name])
 
     def remove_gone(self, connection: duckdb.DuckDBPyConnection, table: Table, name: str, keys: Sequence[str]) -> None:
         """Remove what the source says is no more; what another source gave under such a key stays."""
         if keys:
-            self.remove(connection, GONE.format(table=table.name, key=table.key[0]), [name, list(keys)])
+            self.remove(connection, GONE.format(table=table.name, key=table.key[0]), [self.origins(name), list(keys)])
+
+    def origins(self, name: str) -> list[str]:
+        """Where the rows of a listing may stand as coming from: itself, and what the source told by itself."""
+        return [name, f"{self.source.label}: {EVENTS}"]
 
     def remove(self, connection: duckdb.DuckDBPyConnection, statement: str, given: Sequence[Any]) -> None:
         gone = len(connection.execute(statement, given).fetchall())

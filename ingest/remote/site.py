@@ -11,6 +11,7 @@ server is refused.
 from __future__ import annotations
 
 import json
+import math
 import time
 from base64 import b64encode
 from collections import Counter
@@ -26,12 +27,24 @@ from pydantic import SecretStr
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere, RateLimited
 from shipcast.settings.errors import SourceUnreachable
-from shipcast.settings.exchange import Broken, Reception, TooLarge, Untrusted, exchange, moment, origin, pause_of, pool
+from shipcast.settings.exchange import (
+    Broken,
+    Reception,
+    TooLarge,
+    Untrusted,
+    exchange,
+    moment,
+    origin,
+    pause_of,
+    pool,
+    within,
+)
 
 REDIRECTS = 5
 TOO_MANY = 429
 MOST_REPEATS = 10  # of one request, or of one answer after another
 LARGE = 200  # bytes of an answer that two pages can hardly share
+DAY = 86_400  # seconds
 QUOTED = 200  # characters of a server's own words
 
 
@@ -133,6 +146,7 @@ class Site:
         self.asked_before: Counter[int] = Counter()
         self.told = self.same = 0
         self.has_answered = False
+        self.is_passing: Callable[[Any], bool] = lambda _: False  # whether an answer tells of a fault that may pass
         self.counts_same = True  # whether equal answers in a row are a circle, as of pages that follow each other
         self.pool = pool(self.patience.silence, self.url)
 
@@ -227,7 +241,7 @@ class Site:
     def gave_up(self, last: Unanswered) -> SourceUnreachable:
         if last.pause:
             return RateLimited(
-                f"{self.name}: asks to wait {max(1.0, last.pause / 60):,.0f} minutes more ({last.reason}).",
+                f"{self.name}: asks to wait {for_long(last.pause)} ({last.reason}).",
                 next_step="What was read is kept; the next run goes on from there.",
             )
         return SourceUnreachable(
@@ -240,9 +254,10 @@ class Site:
         status, headers, content = self.exchanged(method, url, body)
         if status >= 300:
             raise self.refusal(status, headers, content)
-        self.check_progress(method, url, body, content)
+        if not content.strip():
+            raise Unanswered("its answer is empty")
         try:
-            reply = Reply(json.loads(content) if content.strip() else None, headers)
+            data = json.loads(content)
         except (ValueError, RecursionError):
             if "html" in headers.get("content-type", ""):
                 raise AnswerUnusable(
@@ -250,8 +265,11 @@ class Site:
                     next_step="Is a sign-in page or a proxy in between? Check the source's url.",
                 ) from None
             raise Unanswered("its answer is no JSON, or breaks off") from None
+        if self.is_passing(data):
+            raise Unanswered("it says that something went wrong there")
+        self.check_progress(method, url, body, content)
         self.has_answered = True
-        return reply
+        return Reply(data, headers)
 
     def exchanged(self, method: str, url: str, body: bytes | None) -> Reception:
         """Status, headers and content, after redirections within the same server."""
@@ -263,8 +281,15 @@ class Site:
         raise AnswerUnusable(f"{self.name}: {origin(url)} leads in a circle of redirections.")
 
     def once(self, method: str, url: str, body: bytes | None) -> Reception:
+        deadline = self.patience.deadline
         try:
-            return exchange(self.pool, method, url, self.sent(body), body, self.patience.deadline)
+            # The deadline of the exchange begins to count behind the head, which may drip too.
+            return within(
+                self.patience.silence + deadline,
+                lambda: exchange(self.pool, method, url, self.sent(body), body, deadline),
+            )
+        except TimeoutError:
+            raise Unanswered(f"its answer was not whole after {deadline:.0f} s") from None
         except Untrusted as error:
             raise SourceUnreachable(f"{self.name}: {origin(url)}: {error.reason}.", next_step=error.advice) from None
         except TooLarge as error:
@@ -339,6 +364,15 @@ class Site:
                 next_step="Correct the name, or the token's rights.",
             )
         return AnswerUnusable(f"{self.name}: {origin(self.url)} answers {status}.{said}", status=status)
+
+
+def for_long(seconds: float) -> str:
+    """
+    >>> for_long(1.0), for_long(3000.0), for_long(float("inf"))
+    ('a minute more', '50 minutes more', 'for over a day')
+    """
+    minutes = math.ceil(min(seconds, 2 * DAY) / 60)
+    return "a minute more" if minutes <= 1 else f"{minutes:,} minutes more" if seconds <= DAY else "for over a day"
 
 
 def asked_for(state: tenacity.RetryCallState) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ RULE, KIND, EFFECT, SCOPE = "X-SHIPCAST-RULE", "X-SHIPCAST-KIND", "X-SHIPCAST-EF
 BUSY = ("deny", "freeze", "holidays", "business_hours", "booking")
 OF_ONE_WRITING = ("DTSTAMP", "SEQUENCE")
 YEAR = timedelta(days=366)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 WORDS = {
     "allow": "changes may go",
     "deny": "no changes",
@@ -174,17 +176,26 @@ def event(one: Entry, stamp: datetime, before: Mapping[str, Event]) -> Event:
     made.add("dtstart", start)
     if end > start:
         made.add("dtend", end)
-    made.add("summary", one.summary)
+    made.add("summary", shown(one.summary))
     if one.description:
-        made.add("description", one.description)
+        made.add("description", shown(one.description))
     made.add("categories", list(one.categories))
     if one.is_cancelled:
         made.add("status", "CANCELLED")
     made.add("transp", "OPAQUE" if one.is_busy else "TRANSPARENT")
     for name, value in one.properties.items():
-        made.add(name, value)
+        made.add(name, shown(value))
     numbered(made, stamp, before.get(str(made["UID"])))
     return made
+
+
+def shown(text: str) -> str:
+    """A text without the control characters that RFC 5545 forbids: one of them makes the whole file none.
+
+    >>> shown("one\\r\\ntwo\\x00\\tthree\\x1b")
+    'one\\ntwo?\\tthree?'
+    """
+    return CONTROL.sub("?", re.sub("\r\n?", "\n", text))
 
 
 def numbered(made: Event, stamp: datetime, before: Any) -> None:

@@ -49,15 +49,32 @@ def serve_verb(
     from shipcast.answers.doctor import hook_findings
     from shipcast.api.server import check_exposure, run
 
-    hosts = tuple(allow_host or ())
+    hosts, origins = tuple(allow_host or ()), tuple(map(check_origin, allow_origin or ()))
     check_exposure(ask.settings, host, hosts)
     check_free(host, port, "serve")
     as_of = None if ask.as_of_text is None else ask.as_of
     if not ask.quiet:
-        say(f"The API is at http://{host}:{port}/api/v1; Ctrl-C ends it.")
+        say(f"The API is at http://{f'[{host}]' if ':' in host else host}:{port}/api/v1; Ctrl-C ends it.")
     for lacking in (one for one in hook_findings(ask.settings) if one.state != "good"):
         tell(f"warning: {lacking.finding} Its webhooks are refused until then: {lacking.remedy}", err=True)
-    run(ask.settings, as_of, host, port, hosts, tuple(allow_origin or ()))
+    run(ask.settings, as_of, host, port, hosts, origins)
+
+
+def check_origin(site: str) -> str:
+    """The site as a browser says it: what it never says would let nobody in, and `*` everybody.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    found = urlsplit(site)
+    if found.scheme not in ("http", "https") or not found.hostname or f"{found.scheme}://{found.netloc}" != site:
+        raise UsageError(
+            f"--allow-origin must be one site, without a path. Got {site!r} instead.",
+            next_step="Such as https://portal.example",
+        )
+    return site.lower()
 
 
 def add_verb(

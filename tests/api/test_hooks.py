@@ -49,6 +49,16 @@ def test_what_was_acknowledged_is_on_the_disk_and_what_comes_again_is_kept_once(
     assert len(Inbox(home).told_of(GITHUB.label, 0, 10)) == 1
 
 
+def test_what_says_something_else_under_an_id_that_came_before_is_not_kept_and_told_so(api, home):
+    row = {"deployment_id": "D1", "service": "pay", "environment": "production", "started_at": "2026-01-05T10:00Z"}
+    replies = [post(api, "/hooks/events/ci", cloud_event("1", **row, status=how)) for how in ("running", "succeeded")]
+
+    assert [(reply.status, reply.json["events"]) for reply in replies] == [(202, 1), (202, 0)]
+    assert "under another id" in replies[1].json["warnings"][0]
+    [kept] = Inbox(home).told_of("events ci", 0, 10)
+    assert json.loads(kept.body)["data"]["status"] == "running"
+
+
 def test_those_that_come_at_once_are_each_ingested_once(api, tmp_path):
     def send(number):
         row = {"deployment_id": f"D{number % 60}", "service": "pay", "environment": "production"}

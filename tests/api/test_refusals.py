@@ -72,6 +72,10 @@ ATTEMPTS = [  # who asks, by which method, for what, with which body; and the st
     ("reader", "GET", "/tokens.json", None, 404),
     ("reader", "GET", "/api/v1/windows?service=web&duration=45m&calendar=/etc/passwd", None, 422),
     ("reader", "GET", "/api/v1/services?cursor=../../x", None, 422),
+    ("reader", "GET", "/api/v1/gate?service=web&service=shop", None, 422),
+    ("reader", "GET", "/api/v1/services?as_of=2025-01-01&as_of=2026-01-01", None, 422),
+    ("reader", "GET", "/api/v1/calendar?service=web&region=eu&region=us", None, 200),
+    ("reader", "GET", "/api/v1/services/", None, 404),
     ("reader", "DELETE", "/api/v1/services", None, 405),
     ("reader", "POST", "/api/v1/services", None, 405),
     ("reader", "GET", "/api/v2/services", None, 404),
@@ -302,6 +306,12 @@ def test_on_this_machine_without_any_token_all_may_read_and_nobody_write(asked_a
 
     assert refused.status == 401
     assert "shipcast token add NAME --scope plan" in refused.json["detail"]
+
+
+@pytest.mark.parametrize("site", ["*", "null", "desk.example", "https://desk.example/", "ftp://desk.example"])
+def test_only_a_site_by_its_name_is_one_whose_pages_may_ask(tmp_path, capsys, site):
+    assert run(["--home", str(tmp_path), "serve", "--allow-origin", site]) == 2
+    assert f"--allow-origin must be one site, without a path. Got {site!r}" in capsys.readouterr().err
 
 
 def test_it_listens_elsewhere_only_with_a_token_that_counts(own_trained_home, capsys):

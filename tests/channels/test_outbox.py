@@ -17,12 +17,18 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class Ears:
-    """A channel's far end: what it heard, and how often it is deaf before it hears."""
+    """A channel's far end: what it heard and when, how often it is deaf before it hears, and its seconds to answer."""
 
-    def __init__(self, deaf=0, pause=None):
-        self.deaf, self.pause, self.heard = deaf, pause, []
+    def __init__(self, deaf=0, pause=None, seconds=0):
+        self.deaf, self.pause, self.seconds = deaf, pause, seconds
+        self.heard, self.times, self.passed = [], [], 0
+
+    def clock(self):
+        return self.passed
 
     def __call__(self, channel, notice, now):
+        self.times.append(now)
+        self.passed += self.seconds
         if self.deaf:
             self.deaf -= 1
             raise ChannelUnreachable("slack: nobody.", pause=self.pause)
@@ -38,10 +44,10 @@ def home(tmp_path):
 ONE, SLACK = (notice(),), (slack(),)
 
 
-def run(home, ears, now=AT, notices=ONE, channels=SLACK):
+def run(home, ears, now=AT, notices=ONE, channels=SLACK, clock=lambda: 0):
     outbox = read_outbox(home).queued(notices, channels, now)
     write_outbox(home, outbox)
-    return deliver(home, outbox, channels, now, "UTC", ears)
+    return deliver(home, outbox, channels, now, "UTC", ears, clock)
 
 
 def deliveries(home):
@@ -180,6 +186,15 @@ def test_a_dead_channel_is_tried_once_a_time_and_holds_up_no_other(home):
 
     run(home, ears, AT + MINUTE / 2, notices=(), channels=(slack(), webhook()))
     assert [name for label, name in ears.heard if label == "slack"] == ["msg_1", "msg_2"]
+
+
+def test_the_time_that_a_slow_channel_takes_counts_for_what_comes_after(home):
+    late = notice("msg_3", late_from=AT + 3 * MINUTE)
+    ears = Ears(seconds=200)
+    run(home, ears, notices=(notice("msg_1"), notice("msg_2"), late), clock=ears.clock)
+
+    assert ears.times == [AT, AT + timedelta(seconds=200)]
+    assert [(each.state, each.said) for each in deliveries(home)][2] == ("gave_up", "it would have come too late")
 
 
 def test_a_message_to_a_channel_that_is_gone_waits_for_it_three_days(home):

@@ -364,6 +364,9 @@ def test_a_look_writes_nothing(capsys, github):
         (["prometheus", "--url", "https://x", "--with", "step_minute=5"], 2, "Did you mean step_minutes?"),
         (["github", "acme/shop", "--url", "ftp://x"], 2, "no address"),
         (["github", "acme/shop", "--url", "https://me:secret@x"], 2, "no user and no password"),
+        (["github", "acme/shop", "--url", "ana:canary@h.example"], 2, "no user and no password"),
+        (["gitlab", "acme/shop", "--url", "https://h.example/?private_token=canary"], 2, "ends with its path"),
+        (["github", "acme/shop", "--token-env", "ghp_16C7e42F292c6912E7710c83"], 2, "never holds the token"),
         (["github", "acme/shop", "--token-env", "ghp_x-y"], 2, "never holds the token"),
         (["github", "acme/shop", "--token-env", "NOWHERE"], 3, "NOWHERE is not set"),
         (["github", "acme/shop", "--token-file", "nowhere"], 3, "cannot be read"),
@@ -375,7 +378,8 @@ def test_what_cannot_be_connected_says_why(capsys, arguments, code, words):
     said = " ".join(capsys.readouterr().err.split())
     assert words in said
     assert "secret" not in said
-    assert "ghp_x-y" not in said
+    assert "ghp_" not in said
+    assert "canary" not in said
 
 
 def test_the_token_is_in_no_file_and_no_word(capsys, github):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from test_arrival import SHIPPED, told
-from vendor import TOKEN
+from vendor import TOKEN, Reader
 
 from shipcast.__main__ import run
 from shipcast.answers.doctor import remote_finding
@@ -44,6 +44,20 @@ def test_a_run_takes_what_was_told_and_asks_for_nothing(parsed, tmp_path, monkey
     assert answer["sentence"].startswith("github acme/shop is told of by webhooks alone. Read 1 row: 1 inserted.")
     assert [(item["state"], item["rows"], item["asked"]) for item in sources["items"]] == [("good", 1, False)]
     assert "github acme/shop is told of by webhooks alone" in capsys.readouterr().out
+
+
+def test_an_environment_that_its_entry_calls_production_is_one(tmp_path):
+    reader = Reader(tmp_path / "home")
+    source = SHOP.model_copy(update={"production": ("live-eu",)})
+    kinds = "select environment, kind from raw.environments"
+
+    load_source(reader.settings, source, print)
+    assert reader.rows(kinds) == [("live-eu", "production")]
+    Inbox(reader.settings.home).add(told(SHOP, SHIPPED))
+    report = load_source(reader.settings, source.model_copy(update={"production": ("live-eu", "live-us")}), print)
+
+    assert [(item.table, item.inserted) for item in report.items] == [("environments", 1), ("deployments", 1)]
+    assert reader.rows(f"{kinds} order by 1") == [("live-eu", "production"), ("live-us", "production")]
 
 
 def test_the_doctor_misses_no_token(tmp_path):

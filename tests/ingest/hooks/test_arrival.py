@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from concurrent.futures import wait
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -119,9 +120,15 @@ def test_a_deployment_on_gitlab_begins_and_ends_by_its_statuses():
     assert (row["started_at"][11:16], row["finished_at"][11:16]) == ("09:00", "09:07")
 
 
-def pagerduty(identity, kind, at):
-    found = {"id": "PT4", "service": {"id": "S1", "summary": "Shop (live)"}, "urgency": "high",
-             "created_at": "2026-01-05T10:00:00Z"}  # fmt: skip
+def test_a_deployment_on_github_that_goes_on_after_its_end_begins_when_it_was_made():
+    [row] = rows_of(GITHUB, [SHIPPED[2], status("d5", "in_progress", "2026-01-05T10:20:00Z")])["deployments"]
+
+    assert (row["started_at"][11:16], row["finished_at"][11:16]) == ("10:00", "10:09")
+
+
+def pagerduty(identity, kind, at, **more):
+    found = {"id": "PT4", "type": "incident", "service": {"id": "S1", "summary": "Shop (live)"}, "urgency": "high",
+             "created_at": "2026-01-05T10:00:00Z", **more}  # fmt: skip
     event = {
         "id": identity,
         "event_type": f"incident.{kind}",
@@ -142,6 +149,40 @@ def test_an_incident_at_pagerduty_ends_when_it_is_resolved_and_opens_again():
 
     assert (row["started_at"], row["resolved_at"][11:16]) == ("2026-01-05T10:00:00Z", "10:30")
     assert reopened["resolved_at"] is None
+
+
+@pytest.mark.parametrize("more", [{"type": "incident_note", "id": "PN1"}, {"type": "incident_responder", "id": None}])
+def test_a_note_on_an_incident_and_who_responds_to_it_tell_nothing(more):
+    assert told(PAGERDUTY, [pagerduty("1", "annotated", "2026-01-05T10:20:00Z", **more)]) == []
+
+
+def test_an_incident_that_is_first_told_of_after_its_end_is_none_that_is_open():
+    late = [
+        pagerduty(str(hour), "priority_updated", f"2026-01-05T{hour}:00:00Z", status="resolved") for hour in (11, 12)
+    ]
+    [row] = rows_of(PAGERDUTY, late)["incidents"]
+
+    assert row["resolved_at"][11:16] == "11:00"
+
+
+def test_an_incident_is_called_as_it_is_where_its_source_is_asked():
+    source = PagerdutySource(services={"S1": "shop"}, environment="staging", hook_env="HOOK")
+    [row] = rows_of(source, [pagerduty("1", "triggered", "2026-01-05T10:00:00Z")])["incidents"]
+
+    assert (row["service"], row["environment"]) == ("S1", "staging")
+
+
+def test_an_incident_that_was_merged_into_another_is_gone(tmp_path):
+    reader = Reader(tmp_path / "home")
+    inbox, merged = Inbox(reader.settings.home), {"type": "merge_resolve_reason"}
+    inbox.add(told(PAGERDUTY, [pagerduty("1", "triggered", "2026-01-05T10:00:00Z")]))
+    ingest_events(reader.settings, PAGERDUTY)
+    assert reader.rows("select service from raw.incidents") == [("shop",)]
+
+    inbox.add(told(PAGERDUTY, [pagerduty("2", "resolved", "2026-01-05T10:30:00Z", resolve_reason=merged)]))
+    ingest_events(reader.settings, PAGERDUTY)
+
+    assert reader.table("incidents") == []
 
 
 PAY = {"deployment_id": "D1", "service": "pay", "environment": "production", "started_at": "2026-01-05T10:00Z",
@@ -302,7 +343,9 @@ def test_an_event_is_kept_once_however_often_it_comes(tmp_path):
     inbox = Inbox(tmp_path)
     inbox.add([event("a"), event("b")])
     inbox.add([event("a"), event("c")])
+    changed = replace(event("a"), body='{"a": 2}')
 
+    assert inbox.add([event("a"), changed, replace(event("a"), body=" {}")]) == [True, False, True]
     assert [found.delivery for found in inbox.told_of("events ci", 0, 10)] == ["a", "b", "c"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,7 +14,11 @@ from vendor import HASTY, TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused, NothingThere
 from shipcast.ingest.health import record
+from shipcast.ingest.hooks.arrival import events_of
+from shipcast.ingest.hooks.inbox import Inbox
+from shipcast.ingest.hooks.reading import ingest_events
 from shipcast.ingest.remote import site
+from shipcast.ingest.remote.site import Patience
 from shipcast.pipeline import load_source
 from shipcast.settings import Settings
 from shipcast.settings.errors import SourceUnreachable
@@ -197,6 +202,18 @@ def test_deployments_end_by_their_statuses(read_once: Reader):
     ]
 
 
+def test_a_deployment_that_goes_on_after_its_end_begins_when_it_was_made(
+    reader: Reader, github: Vendor, repository: Repository
+):
+    again = (("SUCCESS", "2025-03-06T10:05:00Z"), ("IN_PROGRESS", "2025-03-06T10:20:00Z"))
+    repository.deployments.insert(0, deployment(6, "2025-03-06T10:00:00Z", *again))
+    report = reader.read(source(github))
+
+    assert sum(item.quarantined for item in report.items) == 0
+    found = reader.rows("select started_at, finished_at from raw.deployments where deployment_id like '%-6'")
+    assert [(start.hour, end.minute) for start, end in found] == [(10, 5)]
+
+
 def test_a_change_is_a_commit_of_the_main_line_or_the_request_that_it_merged(read_once: Reader):
     found = read_once.rows(
         "select change_id, position, lines_added, is_bot, strftime(authored_at, '%d %H:%M') from raw.changes order by 2"
@@ -270,6 +287,26 @@ def test_other_names_later_leave_none_of_the_old(reader: Reader, github: Vendor)
     reader.read(source(github, environments={"production": "live", "staging": ""}))
 
     assert reader.rows("select environment, count(*) from raw.deployments group by 1") == [("live", 4)]
+
+
+def test_what_a_webhook_told_of_is_gone_too_once_it_is_left_out(reader: Reader, github: Vendor):
+    told = {
+        "repository": {"full_name": "acme/shop"},
+        "deployment": {"id": 3, "sha": sha(3), "environment": "production", "created_at": "2025-03-03T11:00:00Z",
+                       "creator": {"login": "octo"}},
+        "deployment_status": {"state": "success", "created_at": "2025-03-03T11:05:00Z",
+                              "updated_at": "2025-03-03T11:05:00Z"},
+    }  # fmt: skip
+    headers = {"x-github-event": "deployment_status", "x-github-delivery": "1"}
+    Inbox(reader.settings.home).add(events_of([source(github)], headers, json.dumps(told).encode()))
+    ingest_events(reader.settings, source(github))
+    reader.read(source(github))
+    there = "select count(*) from raw.deployments where deployment_id like '%-3'"
+    assert reader.rows(f"{there} and _file like '%: events'") == [(1,)]
+
+    reader.read(source(github, environments={"production": ""}))
+
+    assert reader.rows(there) == [(0,)]
 
 
 def test_people_are_told_apart_and_not_named(read_once: Reader):
@@ -352,6 +389,33 @@ def test_a_server_that_was_not_there_the_last_time_is_given_up_sooner(
 
     github.faults = ["502", "502", None, *["502"] * 5]  # it is there, and stumbles
     assert sum(item.read for item in load_source(settings, shop, print).items) > 5
+
+
+def test_a_query_that_github_gave_up_is_asked_again(reader: Reader, github: Vendor, repository: Repository):
+    gave_up = Told({"data": None, "errors": [{"message": "Something went wrong while executing your query."}]})
+    github.answer = lambda asked: gave_up if len(github.asked) % 2 else repository.answer(asked)
+    reader.read(source(github))
+
+    assert reader.rows("select count(*) from raw.deployments") == [(5,)]
+
+    github.answer = lambda _: gave_up
+    with pytest.raises(SourceUnreachable, match="it says that something went wrong there"):
+        reader.read(source(github))
+
+
+def test_a_head_that_drips_is_left_as_a_body_is(reader: Reader, github: Vendor):
+    github.faults = ["head"]
+
+    with pytest.raises(SourceUnreachable, match="its answer was not whole after 0 s"):
+        reader.read(source(github), Patience(attempts=1, silence=0.2, deadline=0.1))
+
+
+def test_an_answer_without_a_body_is_none(reader: Reader, github: Vendor, repository: Repository):
+    empty = Told(raw=b"")
+    github.answer = lambda asked: empty if len(github.asked) == 1 else repository.answer(asked)
+    report = reader.read(source(github))
+
+    assert sum(item.read for item in report.items) > 0
 
 
 def test_an_expired_token_is_said_and_not_shown(reader: Reader, github: Vendor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,9 @@ from vendor import TOKEN, Asked, Reader, Told, Vendor, serving
 
 from shipcast.ingest.errors import AnswerUnusable, CredentialsRefused
 from shipcast.ingest.files import silent
+from shipcast.ingest.hooks.arrival import events_of
+from shipcast.ingest.hooks.inbox import Inbox
+from shipcast.ingest.hooks.reading import ingest_events
 from shipcast.ingest.remote.connectors import connector
 from shipcast.ingest.remote.reading import Nothing
 from shipcast.settings.sources import PagerdutySource
@@ -181,6 +185,23 @@ def test_what_ended_was_reopened_merged_or_deleted_since_is_known(reader: Reader
     assert any("2 rows that it no longer gives removed" in warning for warning in report.warnings)
     assert names(reader, "resolved_at is null") == ["P3", "P5", still_open["id"]]
     assert names(reader) == ["P1", "P2", "P3", "P5", "P9", *STORM, "R1", "R4"]
+
+
+def test_an_incident_that_a_webhook_told_of_is_removed_when_it_is_merged(
+    reader: Reader, pagerduty: Vendor, account: Account
+):
+    found = account.incidents[-3]
+    body = {"event": {"id": "1", "event_type": "incident.triggered", "resource_type": "incident",
+                      "occurred_at": found["created_at"], "data": found}}  # fmt: skip
+    Inbox(reader.settings.home).add(events_of([source(pagerduty)], {}, json.dumps(body).encode()))
+    ingest_events(reader.settings, source(pagerduty))
+    reader.read(source(pagerduty))
+    assert found["id"] in names(reader)
+
+    found.update(status="resolved", resolved_at=ago(hours=1), resolve_reason={"type": "merge_resolve_reason"})
+    reader.read(source(pagerduty))
+
+    assert found["id"] not in names(reader)
 
 
 def test_reading_again_brings_nothing_and_asks_little(reader: Reader, pagerduty: Vendor):

@@ -59,8 +59,8 @@ class Vendor:
     answer
         What a request is answered.
     faults
-        Names of what goes wrong with the next requests, one each: `429`, `502`, `truncated`, `reset`, `drip`, `html`,
-        `expired`, or None for a request without a fault.
+        Names of what goes wrong with the next requests, one each: `429`, `502`, `truncated`, `reset`, `drip`, `head`,
+        `html`, `expired`, or None for a request without a fault.
     skew
         Seconds by which the vendor's clock is ahead of ours.
     """
@@ -111,6 +111,9 @@ class Handler(BaseHTTPRequestHandler):
         content = told.raw if told.raw is not None else json.dumps(told.data).encode()
         if fault == "reset":
             self.close_connection = True
+            return
+        if fault == "head":  # which drips and never ends
+            self.drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000)
             return
         self.send_response_only(told.status)
         self.send_header("Date", formatdate(self.vendor_time(), usegmt=True))

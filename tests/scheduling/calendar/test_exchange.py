@@ -121,6 +121,17 @@ def test_the_zones_that_an_export_describes_are_those_that_the_world_keeps(zone)
     assert wrong == []
 
 
+def test_no_control_character_of_a_text_makes_a_file_that_is_none():
+    at = datetime.fromisoformat("2026-01-06T10:00")
+    text = deployment_ics(
+        "pay", "production", at, at + timedelta(hours=1), "UTC", STAMP, "a\x00b\x1b[2J\rc\td\r\ne\x7f"
+    )
+
+    [event] = ICalendar.from_ical(text).walk("VEVENT")
+    assert str(event["DESCRIPTION"]) == "a?b?[2J\nc\td\ne?"
+    assert not any(letter < 32 and letter not in b"\r\n\t" for letter in text)
+
+
 def test_an_event_that_changed_is_numbered_higher_and_the_others_stay_as_they_were(tmp_path):
     freeze = '[[freeze]]\nid = "{id}"\nstart = 2025-12-20\nend = {end}\ntz = "UTC"\n'
     path = tmp_path / "calendar.toml"
