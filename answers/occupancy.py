@@ -224,19 +224,23 @@ def sentence(
 ) -> str:
     """How much of the period, which is so long, environments stood idle, and where that lasted longest.
 
+    Production is left out where there are others: it serves its users while nobody ships.
+
     >>> sentence([], [], timedelta(0), "by 1 Jan 2025")
     'No environment was known by 1 Jan 2025.'
     """
     if not environments:
         return f"No environment was known {period}."
-    whole = length / HOUR * len(environments)
-    idle = sum(one.idle_hours or 0 for one in environments)
-    told = (
-        f"{plural(len(environments), 'environment')} stood idle for {share(idle / whole if whole else 0.0)} of the time"
-    )
-    cost = f", {plural(round(idle), 'hour')}{cost_said(environments)}"
-    longest = f"; the longest spell was {hours(spells[0].hours)} in {spells[0].environment}" if spells else ""
-    return f"{told} {period}{cost}{longest}."
+    counted = [one for one in environments if not one.is_production] or environments
+    whole = length / HOUR * len(counted)
+    idle = sum(one.idle_hours or 0 for one in counted)
+    beside = " beside production" if len(counted) < len(environments) else ""
+    told = f"{plural(len(counted), 'environment')}{beside} stood idle for {share(idle / whole if whole else 0.0)}"
+    cost = f", {plural(round(idle), 'hour')}{cost_said(counted)}"
+    names = {one.environment for one in counted}
+    spell = next((one for one in spells if one.environment in names), None)
+    longest = "" if spell is None else f"; the longest spell was {hours(spell.hours)} in {spell.environment}"
+    return f"{told} of the time {period}{cost}{longest}."
 
 
 def newest_said(reader: Reader) -> str:

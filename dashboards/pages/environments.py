@@ -107,6 +107,8 @@ def idle_time(found: Occupancy) -> None:
         download="idle-by-environment",
     )
     cards.note("The share is counted over the whole period, not drawn from a sample: it has no interval.")
+    if any(one.is_production for one in found.environments):
+        cards.note("Production serves its users while nobody ships: its idle time is that without a deployment.")
     if not any(one.has_sessions for one in found.environments):
         cards.empty(
             "No session of anybody is known, so idle time counts deployments alone, and says too much. "

@@ -44,8 +44,8 @@ def test_it_says_how_long_they_stood_idle_and_what_of_that_cost_is_known(reader)
     found = occupancy(reader, None, SINCE, AS_OF)
 
     assert found.sentence == (
-        "3 environments stood idle for 74 % of the time from 1 May 2025 to 9 May 2025, 477 hours that cost 2,226 in "
-        f"the 2 whose cost is known; the longest spell was 9.0 days in {UNUSED}."
+        "2 environments beside production stood idle for 61 % of the time from 1 May 2025 to 9 May 2025, 264 hours "
+        f"that cost 96 in the 1 whose cost is known; the longest spell was 9.0 days in {UNUSED}."
     )
     assert [(one.environment, one.idle_hours, one.cost) for one in found.environments] == [
         (UNUSED, 216, None),
