@@ -73,6 +73,26 @@ class Ask:
     def optional_instant(self, text: str | None, flag: str) -> datetime | None:
         return None if text is None else self.instant(text, flag)
 
+    def start(self, text: str, flag: str) -> datetime:
+        """The same of when something is to happen; that it was read in UTC is told where nobody said so."""
+        found = self.instant(text, flag)
+        is_said = self.tz is not None or self.settings.tz != "UTC" or is_on_a_clock(text)
+        if not is_said and not self.quiet:
+            typer.echo(f"note: {flag} {text} was read in UTC; give it an offset, or --tz.", err=True)
+        return found
+
+    def optional_start(self, text: str | None, flag: str) -> datetime | None:
+        return None if text is None else self.start(text, flag)
+
+
+def is_on_a_clock(text: str) -> bool:
+    """Whether a time as typed says its offset, or is a whole day.
+
+    >>> is_on_a_clock("2025-12-15T09:00+01:00"), is_on_a_clock("2025-12-15"), is_on_a_clock("2025-12-15T09:00")
+    (True, True, False)
+    """
+    return len(text.strip()) <= len("2025-12-15") or datetime.fromisoformat(text.strip()).tzinfo is not None
+
 
 def parse_day(text: str, flag: str) -> date:
     try:

@@ -79,7 +79,7 @@ def now_verb(
             lines=lines,
             files=files,
             change_type=change_type,
-            latest=ask.optional_instant(latest, "--latest"),
+            latest=ask.optional_start(latest, "--latest"),
             calendar_file=calendar,
         )
     answer = keep(ask.settings.home, answer)
@@ -137,7 +137,7 @@ def explain_verb(
     from shipcast.answers.explain import explain
     from shipcast.answers.reading import open_reader
 
-    moment = ask.optional_instant(at, "--at") or ask.as_of
+    moment = ask.optional_start(at, "--at") or ask.as_of
     with open_reader(ask.settings, ask.as_of) as reader:
         answer = explain(
             reader,

@@ -130,12 +130,12 @@ def acting(ask: Ask, who: str | None) -> str:
 
 
 def booked_span(ask: Ask, start: str, duration: str | None, end: str | None) -> tuple[datetime, datetime]:
-    begins = ask.instant(start, "--start")
+    begins = ask.start(start, "--start")
     if (duration is None) == (end is None):
         raise UsageError("Give a --duration, such as 45m, or an --end.")
     if duration is not None:
         return begins, begins + parse_duration(duration)
-    return begins, ask.instant(str(end), "--end")
+    return begins, ask.start(str(end), "--end")
 
 
 def check_reason(override: bool, reason: str | None) -> None:

@@ -116,7 +116,7 @@ def one_question(ask: Ask, given: dict[str, Any]) -> Question:
     if missing:
         raise UsageError(f"{' and '.join(missing)} must be given, or --batch FILE.")
     for key in ("start", "end"):
-        given[key] = rfc3339(ask.instant(given[key], f"--{key}"))
+        given[key] = rfc3339(ask.start(given[key], f"--{key}"))
     try:
         return question({key: value for key, value in given.items() if value is not None}, ask.settings.tz)
     except WrongQuestion as error:

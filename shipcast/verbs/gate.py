@@ -58,7 +58,7 @@ def gate_verb(
         ask.settings,
         ask.as_of,
         service,
-        Terms(ask.optional_instant(at, "--at"), optional_duration(duration), max_level, on_unknown),
+        Terms(ask.optional_start(at, "--at"), optional_duration(duration), max_level, on_unknown),
         environment=environment,
         lines=lines,
         files=files,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shipcast.ask import parse_day, parse_instant
+from shipcast.ask import Ask, parse_day, parse_instant
 from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import UsageError
 
@@ -46,3 +46,23 @@ def test_a_duration_that_is_none_is_named(text):
 def test_a_day_that_is_none_names_its_flag():
     with pytest.raises(UsageError, match="--until"):
         parse_day("tomorrow", "--until")
+
+
+@pytest.mark.parametrize(
+    ("text", "tz", "quiet", "is_told"),
+    [
+        ("2025-12-15T09:00", None, False, True),
+        ("2025-12-15T09:00Z", None, False, False),
+        ("2025-12-15", None, False, False),
+        ("2025-12-15T09:00", "Asia/Tokyo", False, False),
+        ("2025-12-15T09:00", "UTC", False, False),
+        ("2025-12-15T09:00", None, True, False),
+    ],
+)
+def test_a_start_that_nobody_said_the_clock_of_is_told_to_be_read_in_utc(tmp_path, capsys, text, tz, quiet, is_told):
+    ask = Ask(home=str(tmp_path), tz=tz, quiet=quiet)
+
+    assert ask.start(text, "--at") == ask.instant(text, "--at")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == ("note: --at 2025-12-15T09:00 was read in UTC; give it an offset, or --tz.\n" if is_told else "")
