@@ -367,8 +367,8 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
         progress("computing features")
         enter_files(settings.features)
         rows = matrix(History(reader.connection, reader.at, "production", settings.tz))
-        found = training.train(rows, reader.at, only, progress)
         is_vacant, rival, warnings = to_be_beaten(settings.home, reader.at)
+        found = training.train(rows, reader.at, only, progress, rival)
         refused = training.refusals(found, rows, rival)
         progress("keeping the model")
         version = recorded(settings.home, found, refused)
@@ -382,6 +382,7 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
             version,
             is_champion=is_champion,
             refused=refused,
+            remarks=[] if refused else training.remarks(found, rows, rival),
             warnings=[*reader.warnings(), *warnings],
         )
 

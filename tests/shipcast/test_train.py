@@ -76,6 +76,15 @@ def test_a_later_model_serves_only_where_it_is_asked_to(ask):
     assert ask(*WINDOWS, at=later)[1]["model"]["version"] == 1
 
 
+def test_the_rate_alone_is_not_said_to_have_been_beaten_by_nobody_and_does_not_take_over_from_a_better_one(ask):
+    _, trained = ask("train", "--model", "rate", "--promote", at=CUT + timedelta(days=1))
+
+    assert not trained["is_champion"]
+    assert [(one["model"], one["is_chosen"]) for one in trained["items"]] == [("rate", True), ("regression", False)]
+    assert "the rate of all deployments, though regression did better; it is the challenger" in trained["sentence"]
+    assert trained["refused"][-1].startswith("it is clearly worse than the champion's kind (regression), trained anew")
+
+
 def test_a_model_file_that_was_changed_answers_nothing(ask):
     [path] = ask.home.glob("models/artifacts/*/artifacts/model/model.npz")
     content = bytearray(path.read_bytes())
