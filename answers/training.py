@@ -124,7 +124,8 @@ def worth(trained: Trained) -> str:
     """What the model saved of the base rate's log loss, in words."""
     own = trained.judgements.get(trained.name)
     if own is None:
-        return "too little has settled to say how good it is"
+        few = "too little has settled to say how good it is"
+        return few if trained.failures else "no failure has settled, so that its chances rest on assumptions"
     if trained.name == "rate":
         return f"the rate of all deployments{beaten_by(trained)}"
     return against_base(own.gain.skill, own.gain.skill_low, own.gain.skill_high)

@@ -5,9 +5,10 @@ import shutil
 from datetime import timedelta
 
 import pytest
-from company import CUT, instant
+from company import CUT, DEPLOYED, instant
 
 from shipcast.__main__ import run
+from shipcast.pipeline import train
 
 
 @pytest.fixture
@@ -115,6 +116,13 @@ def test_an_unknown_candidate_is_a_question_nobody_knows(ask):
 
     assert code == 2
     assert "regression" in problem["detail"]
+
+
+def test_a_training_that_saw_no_failure_says_that_its_chances_rest_on_assumptions(built):
+    succeeded = [{**row, "status": "succeeded"} for row in DEPLOYED]
+    sentence = train(built({"deployments": succeeded}), CUT, None, promote=False, progress=lambda step: None).sentence
+
+    assert sentence.endswith("no failure has settled, so that its chances rest on assumptions; it is the champion now.")
 
 
 def test_the_card_says_what_it_learned_from_and_how_it_did(first):
