@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from shipcast.answers.metric_queries import IS_LINK_KNOWN, PROXIES
 from shipcast.answers.metrics import proxy_said
 from shipcast.answers.model_findings import code_findings, model_findings
 from shipcast.answers.operations import envelope
-from shipcast.answers.reading import Reader, open_reader
+from shipcast.answers.reading import Reader, Refused, open_reader
 from shipcast.answers.statistics import FEWEST_FOR_A_MEDIAN, wilson
 from shipcast.answers.words import age, listing, plural, share
 from shipcast.ingest.health import Health, health
@@ -368,7 +368,10 @@ def proxy_findings(reader: Reader) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Known:
-    """How much is known of production: the ground that answers stand on."""
+    """How much is known of production: the ground that answers stand on.
+
+    `refused`: the deployments that were refused, of any environment; null: none were.
+    """
 
     deployments: int
     failures: int
@@ -378,11 +381,13 @@ class Known:
     recovered: int
     changes: int
     series: int
+    refused: Refused | None = None
 
 
 def what_can_be_said(reader: Reader) -> str:
     """Which questions this much data answers: frequency, lead time, failure rate, recovery, forecasts."""
-    return in_words(Known(*(reader.rows(query)[0][0] for query in KNOWN)))
+    refused = next((one for one in reader.refused() if one.table == "deployments"), None)
+    return in_words(replace(Known(*(reader.rows(query)[0][0] for query in KNOWN)), refused=refused))
 
 
 def in_words(known: Known) -> str:
@@ -412,7 +417,13 @@ def in_words(known: Known) -> str:
 
 
 def failure_rate(known: Known) -> str:
-    """The rate with its Wilson interval; where none failed, only its upper end says something."""
+    """The rate with its Wilson interval; where none failed, only its upper end says something.
+
+    Where many deployments were refused, those that were not may have failed less or more: no rate is said.
+    """
+    if known.refused is not None and known.refused.is_much:
+        waiting = f"{known.refused.rows:,} of {known.refused.read:,} deployments that were read wait in quarantine"
+        return f"failure rate not to be trusted, since {waiting} (shipcast quarantine list)"
     low, high = wilson(known.failures, known.deployments) or (0.0, 1.0)
     if not known.failures:
         return f"failure rate at most {share(high)}"

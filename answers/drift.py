@@ -1,8 +1,9 @@
-"""Whether deployments since the champion's cut-off still are what it learned from, and fail as it says."""
+"""Whether what the champion learned from still holds, and deployments since its cut-off are like it and fail so."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from shipcast.answers.words import plural, times
 from shipcast.features.errors import FeatureFileFailed
 from shipcast.features.feature import Feature, catalogue, chosen
 from shipcast.features.history import History
-from shipcast.features.matrix import matrix
+from shipcast.features.matrix import learnable, matrix
 from shipcast.features.own import enter_files
 from shipcast.models.backtest import settled
 from shipcast.models.drift import FEWEST, SHORTEST, FeatureDrift, Reference, drifts, read_references
 from shipcast.models.errors import ModelDamaged, ModelMissing
+from shipcast.models.registry import Champion, Registry
 from shipcast.models.scores import crowding
 from shipcast.models.serving import Served, served
 from shipcast.models.training import ENOUGH, ENOUGH_FAILURES, days_of, failed_of
@@ -29,6 +31,7 @@ from shipcast.settings.errors import ModelError
 
 FILE = "reference.json"
 MOST_NAMED = 3
+CHANGED, CHANGED_ROWS = 0.1, 5  # by more than that share, and by as many rows, what is known of the past must differ
 
 
 class FeatureMove(Part):
@@ -81,6 +84,26 @@ class SinceCutOff(Part):
     is_drifting: bool
 
 
+class Learned(Part):
+    """What the model learned from, beside what is known now of the same time: all that had settled by its cut-off.
+
+    Parameters
+    ----------
+    deployments, failures
+        As it learned from them.
+    deployments_now, failures_now
+        As they are counted now; rows of that time may have come later, or been corrected.
+    is_changed
+        Whether either differs by more than a tenth, and by 5 at least.
+    """
+
+    deployments: Count
+    failures: Count
+    deployments_now: Count
+    failures_now: Count
+    is_changed: bool
+
+
 class Drift(Part):
     """Whether the model is due to be trained again though it is not old.
 
@@ -92,16 +115,19 @@ class Drift(Part):
         The deployments that have started since, and ended.
     features
         Of those that may drift, the farthest first. Empty: too early to say, or it is not known what they were.
+    learned
+        Whether what it learned from is still what is known of that time. Null: that is not recorded, or not legible.
     untold
         Why nothing is said of features or calibration; empty: something is said of both.
     is_due
-        Whether a feature or the calibration has drifted.
+        Whether a feature, the calibration or what is known of the past has moved.
     """
 
     since: Instant
     n: Count
     features: tuple[FeatureMove, ...]
     calibration: SinceCutOff
+    learned: Learned | None
     untold: tuple[str, ...]
     is_due: bool
     sentence: str
@@ -125,25 +151,32 @@ def drift(history: History, settings: Settings, serving: Served) -> Drift | str:
     moved = () if isinstance(known, str) else moves(drifts(known, rows, span), len(rows))
     found = calibrated(serving, settled(rows, history.at))
     untold = untold_of(known, rows, span, found)
+    learned = learned_then(history, settings.home, entry)
+    is_changed = learned is not None and learned.is_changed
     return Drift(
         since=utc(entry.cut_off),
         n=len(rows),
         features=moved,
         calibration=found,
+        learned=learned,
         untold=untold,
-        is_due=found.is_drifting or any(one.is_drifting for one in moved),
-        sentence=sentence(entry.cut_off, len(rows), moved, found, untold),
+        is_due=is_changed or found.is_drifting or any(one.is_drifting for one in moved),
+        sentence=sentence(entry.cut_off, len(rows), moved, found, learned),
     )
 
 
 def due(history: History, settings: Settings) -> str | None:
     """Why `run` must train as of the history's instant, in one sentence; null: it need not.
 
+    Never before a failure has settled: a model that has seen none would have a say where the data itself has more.
+
     Raises
     ------
     ModelError
         The list of champions is lost, damaged, or of a later version.
     """
+    if not learnable(history)[1]:
+        return None
     try:
         serving = served(settings.home, history.at)
     except (ModelMissing, ModelDamaged) as error:
@@ -153,6 +186,9 @@ def due(history: History, settings: Settings) -> str | None:
     age = history.at - serving.entry.cut_off
     if is_old(age, settings.retrain_days):
         return f"Retrained: the champion is {plural(age.days, 'day')} old."
+    learned = learned_then(history, settings.home, serving.entry)
+    if learned is not None and learned.is_changed:
+        return f"Retrained: {changed(learned)}."
     found = drift(history, settings, serving)
     return None if isinstance(found, str) or not found.is_due else f"Retrained: {reason(found)}."
 
@@ -163,8 +199,43 @@ def is_old(age: timedelta, retrain_days: float) -> bool:
 
 
 def reason(found: Drift) -> str:
-    """What has drifted, in words."""
-    return drifted(found.features, found.calibration)
+    """What has moved, in words."""
+    of_the_past = [changed(found.learned)] if found.learned is not None and found.learned.is_changed else []
+    return "; ".join([*of_the_past, *filter(None, [drifted(found.features, found.calibration)])])
+
+
+def learned_then(history: History, home: Path, entry: Champion) -> Learned | None:
+    """What a champion learned from, as its version says, and what is known now of the same time; null: not recorded."""
+    try:
+        version = next((one for one in Registry(home).versions() if one.run_id == entry.run_id), None)
+        told = {} if version is None else version.parameters
+        then = int(told["deployments"]), int(told["failures"])
+    except (ModelError, OSError, KeyError, ValueError):
+        return None
+    now = learnable(replace(history, at=entry.cut_off, cache={}))
+    return Learned(
+        deployments=then[0],
+        failures=then[1],
+        deployments_now=now[0],
+        failures_now=now[1],
+        is_changed=any(differs(*counts) for counts in zip(then, now, strict=True)),
+    )
+
+
+def differs(then: int, now: int) -> bool:
+    """Whether a count differs by more than a tenth, and not by a few rows alone.
+
+    >>> differs(40, 44), differs(40, 45), differs(3, 6), differs(0, 5), differs(1000, 1100), differs(1000, 899)
+    (False, True, False, True, False, True)
+    """
+    return abs(now - then) >= CHANGED_ROWS and abs(now - then) > CHANGED * then
+
+
+def changed(learned: Learned) -> str:
+    """What the champion learned from and what is known of that time now, in words."""
+    then = f"{plural(learned.deployments, 'settled deployment')} ({learned.failures:,} failed)"
+    now = f"{learned.deployments_now:,} ({learned.failures_now:,} failed) are known of that time now"
+    return f"the champion learned from {then}, where {now}"
 
 
 def references_of(path: Path) -> dict[str, Reference] | str:
@@ -234,8 +305,13 @@ def untold_of(
     return tuple(said)
 
 
-def sentence(since: datetime, n: int, moved: Sequence[FeatureMove], found: SinceCutOff, untold: Sequence[str]) -> str:
-    """What has drifted since the cut-off, or that nothing has, or why that cannot be said."""
+def sentence(since: datetime, n: int, moved: Sequence[FeatureMove], found: SinceCutOff, learned: Learned | None) -> str:
+    """What has drifted since the cut-off, or that nothing has, or why that cannot be said; and what changed before."""
+    before = f" The time before has changed: {changed(learned)}." if learned is not None and learned.is_changed else ""
+    return since_said(since, n, moved, found) + before
+
+
+def since_said(since: datetime, n: int, moved: Sequence[FeatureMove], found: SinceCutOff) -> str:
     period = f"Since {since:%-d %b %Y}"
     words = drifted(moved, found)
     if words:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from shipcast.answers import drift, failure_quality, hour_quality
-from shipcast.answers.drift import is_old
+from shipcast.answers.drift import changed, is_old, learned_then
 from shipcast.answers.findings import Finding, State
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, plural
 from shipcast.features.errors import FeatureFileFailed
 from shipcast.features.feature import chosen
+from shipcast.features.history import History
+from shipcast.features.matrix import learnable
 from shipcast.features.own import enter_files
 from shipcast.models.errors import ModelMissing
 from shipcast.models.registry import Champion, artefact
@@ -19,8 +21,8 @@ from shipcast.models.serving import Served, served
 from shipcast.settings import Settings, settings_file
 from shipcast.settings.errors import ModelError
 
-SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $as_of"
 TRAIN = "shipcast train --promote"
+RETRAIN = f"{TRAIN}, or shipcast run"
 GROUP, OTHERS, STICKY = 0o020, 0o002, 0o1000
 JUDGED_BY: Mapping[str, Callable[[Path], object]] = {  # files, and what reads each or says why it cannot
     failure_quality.FILE: failure_quality.stored,
@@ -82,15 +84,21 @@ def model_findings(reader: Reader) -> Iterator[Finding]:
             return
         yield from feature_findings(settings, serving)
         yield age_finding(reader, serving.entry)
+        yield from changed_findings(reader, serving.entry)
         yield from kept_findings(settings, serving.entry)
     except ModelError as error:
         yield Finding(subject="model", state="broken", finding=error.detail, remedy=error.next_step)
 
 
+def history_of(reader: Reader) -> History:
+    """What models learn from."""
+    return History(reader.connection, reader.at, "production", reader.settings.tz)
+
+
 def missing_model(reader: Reader) -> Iterator[Finding]:
-    """Said only where there is something to learn from."""
-    [(settled,)] = reader.rows(SETTLED)
-    if settled:
+    """Said only where there is something to learn from: a failure that has settled."""
+    settled, failures = learnable(history_of(reader))
+    if failures:
         yield Finding(
             subject="model",
             state="missing",
@@ -118,8 +126,15 @@ def age_finding(reader: Reader, entry: Champion) -> Finding:
         subject="model",
         state="stale" if is_stale else "good",
         finding=f"version {entry.version} ({entry.recipe}) serves; it {since}",
-        remedy=f"{TRAIN}, or shipcast run" if is_stale else None,
+        remedy=RETRAIN if is_stale else None,
     )
+
+
+def changed_findings(reader: Reader, entry: Champion) -> Iterator[Finding]:
+    """That much has come or changed of the time that it learned from."""
+    learned = learned_then(history_of(reader), reader.settings.home, entry)
+    if learned is not None and learned.is_changed:
+        yield Finding(subject="model", state="stale", finding=changed(learned), remedy=RETRAIN)
 
 
 def kept_findings(settings: Settings, entry: Champion) -> Iterator[Finding]:

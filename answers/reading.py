@@ -15,6 +15,7 @@ from shipcast.answers.answer import in_utc, rfc3339
 from shipcast.answers.errors import UnknownName
 from shipcast.answers.metric_queries import ENVIRONMENTS
 from shipcast.answers.shared import Part, Shared
+from shipcast.answers.words import share
 from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import open_current, reading
 from shipcast.warehouse.statements import bound
@@ -29,7 +30,14 @@ select newest_at, built_at, is_simulated, settle_days, attribution, attribution_
     production_environments
 from snapshot_facts
 """
-REFUSED = "select table_name, sum(rows)::bigint from quarantine_counts group by 1 order by 1"
+REFUSED = """
+with refused as (select table_name, sum(rows)::bigint as rows from quarantine_counts group by table_name),
+stored as (select table_name, sum(inserted)::bigint as rows from loads group by table_name)
+select refused.table_name, refused.rows, refused.rows + coalesce(stored.rows, 0)
+from refused left join stored on refused.table_name is not distinct from stored.table_name
+order by refused.table_name
+"""
+MUCH_REFUSED = 0.1  # of the rows of a table: from above that its numbers are not to be trusted
 INSTANTS = (  # every column that dates an event
     ("fct_deployments", ("started_at", "completed_at")),
     ("fct_incidents", ("started_at", "resolved_at")),
@@ -39,6 +47,20 @@ INSTANTS = (  # every column that dates an event
     ("fct_approvals", ("requested_at", "decided_at")),
     ("fct_holds", ("switched_at",)),
 )
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Rows of a table that were refused and not loaded since, of all that were read: these, and those that are kept."""
+
+    table: str
+    rows: int
+    read: int
+
+    @property
+    def is_much(self) -> bool:
+        """Whether that is so much that numbers made of the rest are not to be trusted: more than a tenth."""
+        return self.rows > MUCH_REFUSED * self.read
 
 
 @dataclass(frozen=True)
@@ -201,11 +223,18 @@ class Reader:
 
     def incomplete(self) -> list[str]:
         """How many refused rows the data lacks: of all that was loaded, since such a row may not say when it is of."""
-        rows = dict(self.rows(REFUSED))
-        if not rows:
+        found = self.refused()
+        if not found:
             return []
-        counts = ", ".join(f"{count:,} of {table}" for table, count in rows.items())
+        counts = ", ".join(
+            f"{one.rows:,} of {one.table}{f' ({share(one.rows / one.read)} of those read)' if one.is_much else ''}"
+            for one in found
+        )
         return [f"The data loaded lacks refused rows: {counts}. See them with `shipcast quarantine list`."]
+
+    def refused(self) -> tuple[Refused, ...]:
+        """Of each table that has any, the rows that were refused."""
+        return self.once("refused", lambda: tuple(Refused(*row) for row in self.rows(REFUSED)))
 
     def differing_settings(self) -> list[str]:
         """Settings that shape the marts and have changed since these were built."""

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share
 from shipcast.answers.backtest import against_base
 from shipcast.answers.windows import TrainedModel, trained_model
-from shipcast.answers.words import plural
+from shipcast.answers.words import listing, plural
 from shipcast.models.registry import Champion
 from shipcast.models.scores import Scores
 from shipcast.models.training import Trained, metrics_of
@@ -77,9 +77,10 @@ def train_answer(
     *,
     is_champion: bool,
     refused: Sequence[str],
+    remarks: Sequence[str],
     warnings: Sequence[str],
 ) -> TrainAnswer:
-    """The answer about a training that was recorded."""
+    """The answer about a training that was recorded, whose sentence ends with the remarks."""
     return TrainAnswer(
         **envelope,
         items=candidate_scores(trained),
@@ -92,7 +93,7 @@ def train_answer(
         is_champion=is_champion,
         refused=tuple(refused),
         warnings=tuple(warnings),
-        sentence=sentence(trained, version.number, is_champion=is_champion, refused=refused),
+        sentence=" ".join((sentence(trained, version.number, is_champion=is_champion, refused=refused), *remarks)),
     )
 
 
@@ -123,10 +124,21 @@ def worth(trained: Trained) -> str:
     """What the model saved of the base rate's log loss, in words."""
     own = trained.judgements.get(trained.name)
     if own is None:
-        return "too little has settled to say how good it is"
+        few = "too little has settled to say how good it is"
+        return few if trained.failures else "no failure has settled, so that its chances rest on assumptions"
     if trained.name == "rate":
-        return "the rate of all deployments, which no candidate beat"
+        return f"the rate of all deployments{beaten_by(trained)}"
     return against_base(own.gain.skill, own.gain.skill_low, own.gain.skill_high)
+
+
+def beaten_by(trained: Trained) -> str:
+    """Whether others did better than the rate, in words; empty: there were none."""
+    own = trained.judgements["rate"].log_loss
+    others = {name: found.log_loss for name, found in trained.judgements.items() if name != "rate"}
+    better = [name for name, lost in others.items() if lost < own]
+    if better:
+        return f", though {listing(better)} did better"
+    return ", which no candidate beat" if others else ""
 
 
 def card(trained: Trained) -> str:
@@ -135,8 +147,8 @@ def card(trained: Trained) -> str:
     reach = [f"- {name}: {spread:g}" for name, spread in trained.model.describe().get("families", {}).items()]
     parts = [
         f"# The chance of failure ({trained.name}), as known on {trained.cut_off:%Y-%m-%d %H:%M} UTC",
-        f"Learned from {plural(trained.deployments, 'settled deployment')}, of which {trained.failures:,} failed; it "
-        f"is {worth(trained)}. Digest of the data: {trained.fingerprint}.",
+        f"Learned from {plural(trained.deployments, 'settled deployment')}, of which {trained.failures:,} failed: "
+        f"{worth(trained)}. Digest of the data: {trained.fingerprint}.",
         "## How it did",
         HOW_JUDGED if scores else "Too little had settled to judge it.",
         *(["\n".join([SCORE_HEAD, *scores])] if scores else []),

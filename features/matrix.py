@@ -35,6 +35,12 @@ where {scope} and started_at <= $at and status in ('failed', 'rolled_back', 'suc
     and started_at >= coalesce($since, started_at) and hash(deployment_id) % $share = 0
 order by deployment_id
 """
+LEARNABLE = """
+select count(*), count_if(coalesce(failed_at <= $at, false))::bigint
+from fct_deployments
+where {scope} and started_at <= $at and settled_at <= $at and status in ('failed', 'rolled_back', 'succeeded')
+    and rollback_of is null and hash(deployment_id) % $share = 0
+"""
 EVENTS = """
 select service, started_at, case when failed_at <= $at then failed_at end as failed_at,
     case when version is not null then hash(version) end as version, rollback_of is not null as is_rollback,
@@ -63,9 +69,19 @@ def matrix(history: History, features: Iterable[Feature] | None = None, since: d
     have failed), is_rollback, change_type, what is known of the change, and one for each feature. A feature of a row
     uses nothing that became known at its start or later, so that one matrix serves every earlier cut-off.
     """
-    share = max(1, -(-history.started() // MOST_ROWS))
-    rows = history.on_local_clock(history.frame(ROWS, share=share, since=since))
+    rows = history.on_local_clock(history.frame(ROWS, share=share_of(history), since=since))
     return with_features(rows, past(history), features)
+
+
+def share_of(history: History) -> int:
+    """Of how many deployments one is learned from."""
+    return max(1, -(-history.started() // MOST_ROWS))
+
+
+def learnable(history: History) -> tuple[int, int]:
+    """How many deployments had settled by the history's instant that a model learns from, and how many had failed."""
+    deployments, failures = history.frame(LEARNABLE, share=share_of(history)).row(0)
+    return deployments, failures
 
 
 def past(history: History, service: str | None = None) -> Past:

@@ -215,6 +215,18 @@ class Learned:
     def is_rate_(self) -> bool:
         return not self.estimators_
 
+    def anew(self) -> Candidate:
+        """Another of its kind, not yet fitted, as it was written to a file too; without bags, so as unsure as the rate.
+
+        What kept to the rate is the rate, whatever its estimators would be.
+        """
+        from sklearn.base import clone
+
+        if self.is_rate_:
+            return Rate()
+        count = len(self.estimators_)
+        return Learned(self.name, lambda seed: clone(self.estimators_[seed]), seeds=count, bags=0)
+
     def design(self, rows: pl.DataFrame, *, is_request: bool = False) -> Floats:
         """What estimators see; of a request, what it cannot know or does not say lies at the mean of all."""
         hours = rows["hour_of_week"].cast(pl.Float64).to_numpy()
@@ -406,6 +418,17 @@ def maker(model: str | Any) -> tuple[str, Callable[[], Candidate]]:
     if hasattr(model, "predict_proba"):
         return type(model).__name__, lambda: own(model)
     return model.name, lambda: deepcopy(model)
+
+
+def anew(model: Candidate) -> Callable[[], Candidate]:
+    """What makes new candidates of the kind of one that learned, on all features there are.
+
+    Examples
+    --------
+    >>> anew(Blend())().name
+    'blend'
+    """
+    return model.anew if isinstance(model, Learned) else CANDIDATES[model.name]
 
 
 def features_of(features: Sequence[Feature] | None) -> Sequence[Feature]:

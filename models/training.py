@@ -13,7 +13,7 @@ import polars as pl
 
 from shipcast.features.feature import chosen
 from shipcast.models.backtest import Backtest, backtest, settled
-from shipcast.models.candidates import CANDIDATES, Candidate, maker
+from shipcast.models.candidates import CANDIDATES, Candidate, anew, maker
 from shipcast.models.doubly_robust import PartRisk, second_estimates
 from shipcast.models.drift import Reference, references
 from shipcast.models.scores import Booleans, Days, Gain, Scores, gain, log_losses, scored
@@ -35,13 +35,17 @@ class Trained:
     ----------
     judgements
         How every candidate, by name, forecast the deployments before the cut-off, each from what was known some weeks
-        before it, against the rate known at the time; empty where too little has settled to judge.
+        before it, against the rate known at the time; empty where too little has settled to judge. The champion's kind
+        is among them where it was judged beside them.
     forecasts
         Those that the chosen candidate was judged by.
     references
         How the features that it looks at lay in what it learned from, to tell a drift by.
     parts
         What each part of the week risks by the model, and by a second estimate.
+    kind
+        What the champion's kind, trained anew at the same cut-offs, forecast of the same deployments, or why that is
+        unknown. Null: there was no champion, or it can be held against the model itself, or too little has settled.
     """
 
     name: str
@@ -54,6 +58,21 @@ class Trained:
     forecasts: pl.DataFrame
     references: Mapping[str, Reference]
     parts: tuple[PartRisk, ...]
+    kind: pl.DataFrame | str | None = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The settled forecasts of a model, and those of the champion, or of its kind (`is_kind`), of the same ones."""
+
+    own: pl.DataFrame
+    other: pl.DataFrame
+    is_kind: bool
+
+    @property
+    def gain(self) -> Gain:
+        """What the model gained on the other."""
+        return compared(self.own, self.other)
 
 
 def train(
@@ -61,6 +80,7 @@ def train(
     cut_off: datetime,
     only: str | Any | None = None,
     progress: Callable[[str], None] = lambda message: None,
+    champion: Served | None = None,
 ) -> Trained:
     """The best candidate, or the one named, trained on all that had settled by the cut-off (naive UTC).
 
@@ -70,12 +90,21 @@ def train(
         As `matrix` gives them; rollbacks are left out, since no one asks when to roll back.
     only
         A name in `CANDIDATES`, a candidate, or an estimator of one's own, as `maker` takes them.
+    champion
+        What will have to be beaten. Where it has learned from too much of what the model is judged by, its kind is
+        judged too, unless it competes anyway.
     """
     rows = rows.filter(~pl.col("is_rollback"))
     makers = competing(only)
     tests = {name: tested(rows, name, make, cut_off, progress) for name, make in makers.items()}
     judgements = judged(tests)
     name = best(tests, judgements) if only is None else next(reversed(makers))
+    kind = None
+    if champion is not None and judgements and not is_enough(not_learned(tests[name].forecasts, champion)):
+        known_kinds = {each: test for each, test in tests.items() if makers[each] is CANDIDATES.get(each)}
+        kind = of_kind(champion, known_kinds, rows, cut_off, progress)
+        if isinstance(kind, pl.DataFrame) and champion.entry.recipe not in judgements:
+            judgements[champion.entry.recipe] = scores_of(kind.filter("is_settled"))
     known = settled(rows, cut_off)
     progress(f"training {name} on {len(known):,} deployments")
     model = makers[name]().fit(known)
@@ -91,6 +120,7 @@ def train(
         tests[name].forecasts,
         references(known, chosen(*model.feature_names()), cut_off),
         second_estimates(known, model),
+        kind,
     )
 
 
@@ -115,9 +145,37 @@ def tested(
 def judged(tests: Mapping[str, Backtest]) -> dict[str, Scores]:
     """How each did on the deployments that have settled; nothing where these are too few."""
     known = {name: test.forecasts.filter("is_settled") for name, test in tests.items()}
-    if any(len(one) < ENOUGH or one["is_failed"].sum() < ENOUGH_FAILURES for one in known.values()):
+    if not all(is_enough(one) for one in known.values()):
         return {}
     return {name: scores_of(one) for name, one in known.items()}
+
+
+def is_enough(settled_forecasts: pl.DataFrame) -> bool:
+    """Whether one may judge by them."""
+    return len(settled_forecasts) >= ENOUGH and settled_forecasts["is_failed"].sum() >= ENOUGH_FAILURES
+
+
+def not_learned(forecasts: pl.DataFrame, champion: Served) -> pl.DataFrame:
+    """Those that have settled, and were made at the champion's cut-off or later: from no less than it knew."""
+    return forecasts.filter(pl.col("is_settled"), pl.col("cut_off") >= champion.entry.cut_off)
+
+
+def of_kind(
+    champion: Served,
+    tests: Mapping[str, Backtest],
+    rows: pl.DataFrame,
+    cut_off: datetime,
+    progress: Callable[[str], None],
+) -> pl.DataFrame | str:
+    """What the champion's kind forecast: known from these tests, or by new ones of it; or why neither."""
+    name = champion.entry.recipe
+    if name in tests:
+        return tests[name].forecasts
+    try:
+        return tested(rows, f"{name}, the champion's kind", anew(champion.model), cut_off, progress).forecasts
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:  # of an estimator that is not ours
+        why = f"{type(error).__name__} {error}".splitlines()[0].rstrip(".")
+        return f"its kind ({name}) cannot be trained anew: {why}"
 
 
 def scores_of(forecasts: pl.DataFrame) -> Scores:
@@ -149,8 +207,8 @@ def compared(forecasts: pl.DataFrame, others: pl.DataFrame) -> Gain:
 def refusals(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> list[str]:
     """Why the model must not be promoted, in words; empty: it passes the gate.
 
-    It may be neither clearly worse than the rate nor than the champion on deployments that the champion has not
-    learned from, and must be calibrated, as far as can be told.
+    It may be neither clearly worse than the rate nor than the champion, or its kind (`beside`), and must be calibrated,
+    as far as can be told.
     """
     own = trained.judgements.get(trained.name)
     if own is None:
@@ -161,21 +219,50 @@ def refusals(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> l
     found = own.calibration
     if found is not None and (found.slope_high < STEEPEST[0] or found.slope_low > STEEPEST[1]):
         reasons.append(f"it is not calibrated: a slope of {found.slope:.2f}, where 1 is right")
-    if champion is not None and (between := against(trained, rows, champion)) is not None and between.low > 0:
-        reasons.append(f"it is clearly worse than the champion, version {champion.entry.version}")
+    pair = None if champion is None else beside(trained, rows, champion)
+    if champion is not None and isinstance(pair, Beside) and pair.gain.low > 0:
+        reasons.append(f"it is clearly worse than {named(champion, pair)}")
     return reasons
 
 
-def against(trained: Trained, rows: pl.DataFrame, champion: Served) -> Gain | None:
-    """What the model gained on the champion, where it knew no less; null: too little of that has settled.
+def remarks(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> list[str]:
+    """What must be known of a model that passes the gate: that it was not compared with the champion, and why.
 
-    It is judged by forecasts from several cut-offs, of which those before the champion's say nothing against it.
+    Or that it no longer is clearly better than the rate where the champion was. That alone refuses nothing: of two
+    models between which there is no clear difference, one may lie on this side of a bound and one on the other.
     """
-    since = trained.forecasts.filter(pl.col("is_settled"), pl.col("cut_off") >= champion.entry.cut_off)
-    if len(since) < ENOUGH or since["is_failed"].sum() < ENOUGH_FAILURES:
-        return None
-    seen = since.select("deployment_id").join(rows, on="deployment_id", how="left", maintain_order="left")
-    return compared(since, since.with_columns(chance=pl.Series(champion.model.predict(seen))))
+    if champion is None:
+        return []
+    pair = beside(trained, rows, champion)
+    if isinstance(pair, str):
+        return [f"It was not compared with the champion, version {champion.entry.version}: {pair}."]
+    own, other = (scores_of(one).gain for one in (pair.own, pair.other))
+    if other.high < 0 <= own.high:
+        other_is = f"while {named(champion, pair)}, is on the same ones, without a clear difference between the two"
+        return [f"It is not clearly better than the rate of all deployments, {other_is}."]
+    return []
+
+
+def beside(trained: Trained, rows: pl.DataFrame, champion: Served) -> Beside | str:
+    """The model and the champion on what neither had learned from, where the model knew no less; or why not.
+
+    Where too little of that has settled, the champion's kind stands for it: trained anew at each cut-off as the model
+    is, on all that the model is judged by.
+    """
+    since = not_learned(trained.forecasts, champion)
+    if is_enough(since):
+        seen = since.select("deployment_id").join(rows, on="deployment_id", how="left", maintain_order="left")
+        return Beside(since, since.with_columns(chance=pl.Series(champion.model.predict(seen))), is_kind=False)
+    if isinstance(trained.kind, pl.DataFrame):
+        return Beside(trained.forecasts.filter("is_settled"), trained.kind.filter("is_settled"), is_kind=True)
+    return trained.kind or "too little has settled"
+
+
+def named(champion: Served, pair: Beside) -> str:
+    """What a model is held against, in words."""
+    entry = champion.entry
+    kind = f"the champion's kind ({entry.recipe}), trained anew at the same times"
+    return kind if pair.is_kind else f"the champion, version {entry.version}"
 
 
 def failed_of(forecasts: pl.DataFrame) -> Booleans:

@@ -57,7 +57,6 @@ PASSED_OVER = (
 )  # what is wrong with one source alone
 AFTER_DEPLOYMENTS = {"export": 1, "pagerduty": 2, "prometheus": 2}  # what a source brings, or most often does
 REFUSED = "refused"  # among the parameters of a version: why the gate did
-SETTLED = "select count(*) from fct_deployments where is_production and settled_at <= $at"
 
 
 @dataclass(frozen=True)
@@ -292,9 +291,9 @@ def train(
 def train_when_due(settings: Settings, as_of: datetime, progress: Progress) -> str | None:
     """Train anew and promote, past the gate, where that is due, and say why and what came of it; null: not due.
 
-    It is where no model can serve, or it is `retrain_days` old, or deployments have drifted from what it learned. Never
-    where `retrain_days` is 0, nor before a deployment to production has settled, nor within a week of a training that
-    the gate refused.
+    It is where no model can serve, or it is `retrain_days` old, or deployments have drifted from what it learned, or
+    what it learned from is no longer what is known of that time. Never where `retrain_days` is 0, nor before a failure
+    in production has settled, nor within a week of a training that the gate refused.
     """
     from shipcast.answers.drift import due
     from shipcast.answers.reading import open_reader
@@ -303,8 +302,6 @@ def train_when_due(settings: Settings, as_of: datetime, progress: Progress) -> s
     if not settings.retrain_days:
         return None
     with open_reader(settings, as_of) as reader:
-        if not reader.rows(SETTLED, at=reader.at)[0][0]:
-            return None
         progress("looking whether to train anew")
         why = due(History(reader.connection, reader.at, "production", settings.tz), settings)
         if why is None or was_refused_lately(settings.home, reader.at):
@@ -367,8 +364,8 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
         progress("computing features")
         enter_files(settings.features)
         rows = matrix(History(reader.connection, reader.at, "production", settings.tz))
-        found = training.train(rows, reader.at, only, progress)
         is_vacant, rival, warnings = to_be_beaten(settings.home, reader.at)
+        found = training.train(rows, reader.at, only, progress, rival)
         refused = training.refusals(found, rows, rival)
         progress("keeping the model")
         version = recorded(settings.home, found, refused)
@@ -382,6 +379,7 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
             version,
             is_champion=is_champion,
             refused=refused,
+            remarks=[] if refused else training.remarks(found, rows, rival),
             warnings=[*reader.warnings(), *warnings],
         )
 

@@ -85,7 +85,8 @@ def due(found: QualityAnswer) -> None:
         else "age never counts"
     )
     cards.text(
-        f"{word} Its data ends {age(timedelta(days=model.age_days))} before; {after}, or when deployments drift."
+        f"{word} Its data ends {age(timedelta(days=model.age_days))} before; {after}, or when deployments drift, "
+        "or when much of the time before has come or changed since."
     )
     if found.drift is None:
         cards.empty(found.missing["drift"])

@@ -77,6 +77,21 @@ def test_a_secret_of_webhooks_that_is_not_there_is_found_before_the_first_one_co
 
 
 @pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (1, "failure rate at most 30 %,"),
+        (2, "failure rate not to be trusted, since 2 of 11 deployments that were read wait in quarantine (shipcast "),
+    ],
+)
+def test_a_rate_of_what_is_left_beside_many_refused_deployments_is_not_said_to_be_one(built, refused, said):
+    row = {"service": "pay", "environment": "production", "started_at": "2025-05-01T10:00Z"}
+    statuses = ["succeeded"] * 9 + ["splendid"] * refused
+    home = built({"deployments": [{**row, "deployment_id": f"d{n}", "status": one} for n, one in enumerate(statuses)]})
+
+    assert said in (doctor(home, datetime(2025, 6, 1, tzinfo=UTC)).can_be_said or "")
+
+
+@pytest.mark.parametrize(
     ("cause", "said"),
     [
         ("d1", "recovery without an interval"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from company import CUT, DEPLOYED, deployments
 
+from shipcast.answers.doctor import doctor
 from shipcast.answers.drift import due
 from shipcast.answers.quality import quality
 from shipcast.answers.reading import open_reader
@@ -133,6 +134,69 @@ def test_a_run_trains_for_drift_and_says_why(steady, larger, failing):
     assert run_trains(steady) is None
     assert why_due(larger).startswith("Retrained: lines (PSI ")
     assert " failures where " in why_due(failing)
+
+
+def settled_by(moment, rows):
+    """How many of these deployments a model learns from, and how many failed."""
+    known = [row for row in rows if row["finished_at"] <= (moment - timedelta(days=14)).isoformat()]
+    return len(known), sum(row["status"] == "failed" for row in known)
+
+
+def of_before(count, rate):
+    """Deployments of before the training that came after it."""
+    return [*deployments(count, 100, CUT - timedelta(days=20), "late", size=1, rate=rate, seed=5)]
+
+
+@pytest.fixture(scope="module")
+def corrected(home):
+    """Six failed deployments in a hundred were missing when the model was trained."""
+    return home(of_before(30, rate=1))
+
+
+def test_what_came_of_the_time_before_the_training_makes_it_due(corrected):
+    later = of_before(30, rate=1)
+    answer = asked(corrected, CUT)
+    found = answer.drift.learned
+    said = f"deployments ({found.failures} failed), where {found.deployments_now} ({found.failures_now} failed) are"
+
+    assert (found.deployments, found.failures) == settled_by(CUT, DEPLOYED)
+    assert (found.deployments_now, found.failures_now) == settled_by(CUT, [*DEPLOYED, *later])
+    assert answer.drift.is_due
+    assert said in answer.drift.sentence
+    assert said in " ".join(answer.warnings)
+    assert why_due(corrected, CUT).startswith("Retrained: the champion learned from ")
+
+
+def test_the_doctor_says_that_what_it_learned_from_has_changed(corrected):
+    found = [item for item in doctor(corrected, CUT).items if item.subject == "model"]
+
+    assert [(item.state, item.remedy) for item in found] == [
+        ("good", None),
+        ("stale", "shipcast train --promote, or shipcast run"),
+    ]
+    assert found[1].finding.startswith("the champion learned from ")
+
+
+def test_a_training_on_what_came_since_is_not_due_again(corrected, tmp_path):
+    settings = corrected.model_copy(update={"home": tmp_path / "home"})
+    shutil.copytree(corrected.home, settings.home)
+
+    assert " Trained version 2 " in run_trains(settings, CUT)
+    assert why_due(settings, CUT) is None
+
+
+def test_a_few_rows_of_the_time_before_make_nothing_due(home):
+    assert why_due(home(of_before(4, rate=1)), CUT) is None
+
+
+@pytest.mark.parametrize(("failures", "why"), [(0, None), (1, "Trained, since no model served yet.")])
+def test_no_run_trains_before_a_failure_has_settled(built, failures, why):
+    rows = [{**row, "status": "failed" if number < failures else "succeeded"} for number, row in enumerate(DEPLOYED)]
+    settings = built({"deployments": rows})
+    unseen = [item for item in doctor(settings, CUT).items if item.subject == "model"]
+
+    assert why_due(settings, CUT) == why
+    assert len(unseen) == failures
 
 
 def test_a_run_trains_for_age_to_the_day_and_not_where_it_is_told_never_to(steady, larger):

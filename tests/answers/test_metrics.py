@@ -292,5 +292,20 @@ def test_rows_that_were_refused_are_said_to_be_missing(built):
     with open_reader(built({"deployments": [*TABLES["deployments"], bad]}), datetime(2025, 1, 7, tzinfo=UTC)) as reader:
         answer = metrics(reader)
 
-    said = "The data loaded lacks refused rows: 1 of deployments. See them with `shipcast quarantine list`."
+    said = (
+        "The data loaded lacks refused rows: 1 of deployments (20 % of those read). "
+        "See them with `shipcast quarantine list`."
+    )
     assert said in answer.warnings
+
+
+def test_of_refused_rows_that_are_more_than_a_tenth_of_those_read_the_share_is_said(built):
+    good = [deployment(n, "checkout", "production", "2025-01-05T00:00:00Z", "succeeded") for n in range(9)]
+    bad = [deployment(n, "checkout", "production", "2025-01-05T00:00:00Z", "splendid") for n in range(10, 12)]
+    said = {}
+    for count in (1, 2):
+        with open_reader(built({"deployments": [*good, *bad[:count]]}), datetime(2025, 1, 7, tzinfo=UTC)) as reader:
+            [said[count]] = [one for one in reader.warnings() if "refused rows" in one]
+
+    assert "rows: 1 of deployments. See" in said[1]
+    assert "rows: 2 of deployments (18 % of those read). See" in said[2]

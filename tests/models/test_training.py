@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from shipcast.models.candidates import CANDIDATES, Rate, Regression, own
+from shipcast.models.candidates import CANDIDATES, Learned, Rate, Regression, own
 from shipcast.models.registry import Champion
 from shipcast.models.serving import Served
 from shipcast.models.stored import read_state, write_state
-from shipcast.models.training import fingerprint, refusals, train
+from shipcast.models.training import fingerprint, refusals, remarks, train
 
 CUT_OFF = datetime.fromisoformat("2025-12-01")
 
@@ -160,3 +160,90 @@ def test_forecasts_that_knew_less_than_the_champion_say_nothing_against_a_challe
 
     assert refusals(early, rows(), champion(rate, since)) == []
     assert refusals(all_along, rows(), champion(rate, since)) == ["it is clearly worse than the champion, version 7"]
+
+
+def known():
+    """What a champion learned from that learned from all."""
+    return rows().with_columns(is_failed=pl.col("failed_at").is_not_null())
+
+
+def test_where_the_champion_has_learned_from_all_its_kind_is_what_must_be_beaten():
+    serving = champion(Regression().fit(known()), CUT_OFF)
+    rate, regression = (train(rows(), CUT_OFF, name, champion=serving) for name in ("rate", "regression"))
+
+    assert set(rate.judgements) == {"rate", "regression"}
+    assert refusals(rate, rows(), serving) == [
+        "it is clearly worse than the champion's kind (regression), trained anew at the same times"
+    ]
+    assert (refusals(regression, rows(), serving), remarks(regression, rows(), serving)) == ([], [])
+    assert rate.judgements["regression"] == regression.judgements["regression"]
+
+
+def test_the_kind_of_a_champion_that_competes_anyway_is_not_judged_twice(trained):
+    steps = []
+    again = train(rows(), CUT_OFF, progress=steps.append, champion=champion(Regression().fit(known()), CUT_OFF))
+
+    assert again.judgements == trained.judgements
+    assert not any("champion" in step for step in steps)
+
+
+def test_a_champion_that_can_be_held_against_a_model_itself_needs_no_other_of_its_kind():
+    since = CUT_OFF - timedelta(days=150)
+
+    assert train(rows(), CUT_OFF, "rate", champion=champion(Regression().fit(known()), since)).kind is None
+
+
+def test_an_estimator_of_ones_own_is_trained_anew_from_what_its_file_says(tmp_path):
+    from sklearn.linear_model import LogisticRegression
+
+    written = own(LogisticRegression(C=0.01, max_iter=500)).fit(known())
+    write_state(tmp_path / "model", written.state())
+    serving = champion(Learned.from_state(read_state(tmp_path / "model")), CUT_OFF)
+    serving = replace(serving, entry=replace(serving.entry, recipe="LogisticRegression"))
+    found = train(rows(), CUT_OFF, "rate", champion=serving)
+    itself = train(rows(), CUT_OFF, own(LogisticRegression(C=0.01, max_iter=500)))
+
+    assert found.judgements["LogisticRegression"].log_loss == itself.judgements["LogisticRegression"].log_loss
+    assert refusals(found, rows(), serving) == [
+        "it is clearly worse than the champion's kind (LogisticRegression), trained anew at the same times"
+    ]
+
+
+def test_one_whose_kind_cannot_be_trained_again_is_not_compared_and_that_is_said():
+    learned = own(Foreign(), name="theirs")
+    learned.estimators_ = [Foreign()]
+    serving = champion(learned, CUT_OFF)
+    serving = replace(serving, entry=replace(serving.entry, recipe="theirs"))
+    found = train(rows(), CUT_OFF, "rate", champion=serving)
+    [said] = remarks(found, rows(), serving)
+
+    assert refusals(found, rows(), serving) == []
+    assert said.startswith("It was not compared with the champion, version 7: its kind (theirs) cannot be trained anew")
+    assert remarks(train(rows(40), CUT_OFF, champion=serving), rows(40), serving) == [
+        "It was not compared with the champion, version 7: too little has settled."
+    ]
+
+
+def forecasts(chance):
+    """Of 200 deployments, one a day, of which each tenth fails; `chance` gives what was said by number."""
+    return pl.DataFrame(
+        [
+            {"deployment_id": f"d{day}", "started_at": CUT_OFF - timedelta(days=200 - day), "chance": chance(day),
+             "base": 0.1, "is_failed": day % 10 == 0, "is_settled": True, "cut_off": CUT_OFF - timedelta(days=210)}
+            for day in range(200)
+        ]
+    )  # fmt: skip
+
+
+def test_one_that_is_no_longer_clearly_better_than_the_rate_passes_with_a_word(trained):
+    """It says 0.3 of half of the failures, and 0.035 of the others, where what was said 0.13 of all."""
+    steady = forecasts(lambda day: 0.1 if day % 10 else 0.13)
+    wild = forecasts(lambda day: 0.1 if day % 10 else 0.3 if day % 20 else 0.035)
+    serving = champion(Regression().fit(known()), CUT_OFF)
+    found = replace(trained, forecasts=wild, kind=steady)
+    [said] = remarks(found, rows(), serving)
+
+    assert refusals(found, rows(), serving) == []
+    assert said.startswith("It is not clearly better than the rate of all deployments, while the champion's kind")
+    assert refusals(replace(found, forecasts=steady, kind=wild), rows(), serving) == []
+    assert remarks(replace(found, forecasts=steady, kind=wild), rows(), serving) == []

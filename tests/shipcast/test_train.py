@@ -5,9 +5,10 @@ import shutil
 from datetime import timedelta
 
 import pytest
-from company import CUT, instant
+from company import CUT, DEPLOYED, instant
 
 from shipcast.__main__ import run
+from shipcast.pipeline import train
 
 
 @pytest.fixture
@@ -76,6 +77,15 @@ def test_a_later_model_serves_only_where_it_is_asked_to(ask):
     assert ask(*WINDOWS, at=later)[1]["model"]["version"] == 1
 
 
+def test_the_rate_alone_is_not_said_to_have_been_beaten_by_nobody_and_does_not_take_over_from_a_better_one(ask):
+    _, trained = ask("train", "--model", "rate", "--promote", at=CUT + timedelta(days=1))
+
+    assert not trained["is_champion"]
+    assert [(one["model"], one["is_chosen"]) for one in trained["items"]] == [("rate", True), ("regression", False)]
+    assert "the rate of all deployments, though regression did better; it is the challenger" in trained["sentence"]
+    assert trained["refused"][-1].startswith("it is clearly worse than the champion's kind (regression), trained anew")
+
+
 def test_a_model_file_that_was_changed_answers_nothing(ask):
     [path] = ask.home.glob("models/artifacts/*/artifacts/model/model.npz")
     content = bytearray(path.read_bytes())
@@ -106,6 +116,13 @@ def test_an_unknown_candidate_is_a_question_nobody_knows(ask):
 
     assert code == 2
     assert "regression" in problem["detail"]
+
+
+def test_a_training_that_saw_no_failure_says_that_its_chances_rest_on_assumptions(built):
+    succeeded = [{**row, "status": "succeeded"} for row in DEPLOYED]
+    sentence = train(built({"deployments": succeeded}), CUT, None, promote=False, progress=lambda step: None).sentence
+
+    assert sentence.endswith("no failure has settled, so that its chances rest on assumptions; it is the champion now.")
 
 
 def test_the_card_says_what_it_learned_from_and_how_it_did(first):
