@@ -273,7 +273,7 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
             "outlook": outlook(prices),
             "factors": factor_items(prices, place),
             "no_time_effect": models.failure.describe().get("no_time_effect"),
-            "no_time_effect_on_restore": restore_belief(models, question),
+            "no_time_effect_on_restore": models.restore.no_time_effect(question.change),
             "second_estimate": None if isinstance(estimate, str) else estimate,
             "curves": curves(prices, question.change.zone),
             "alike": alike(models.ground, hours_of_week(chosen, question.change.zone)[0], question.change.lines),
@@ -287,11 +287,6 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
         }
     )
     return found.model_copy(update={"explanation": explanation(found), "sentence": sentence(found)})
-
-
-def restore_belief(models: Models, question: Question) -> float | None:
-    beliefs = models.restore.describe().get("no_time_effect", {})
-    return beliefs.get(question.change.team or question.change.service)  # type: ignore[no-any-return]
 
 
 def second_estimate(reader: Reader, question: Question, models: Models) -> PartOfWeek | str | None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -40,6 +41,13 @@ AS_OF = datetime.combine(UNTIL, time(), UTC)
 RULES = ("by lot", "lowest load", "lowest raw failure rate", "Tuesday to Thursday, 10 to 16")
 SPARSE = 50  # deployments, below which a service should be no worse off than with the rate of all
 LEAST_RAW = 5  # deployments in an hour of the week, from which its raw failure rate is looked at
+HEADINGS = (
+    "| kind | questions | no clear difference | regret: mean | by seed | worst | "
+    + " | ".join(RULES)
+    + " | better than all rules | error of P(fail) | 90 % cover | error, sparse services | of the rate of all |\n"
+    + "| --- " * (11 + len(RULES))
+    + "|"
+)
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,12 @@ class Found:
     is_sparse: bool
 
 
-def found(kind: Kind, seed: int, *, trained: bool) -> Iterator[Found]:
-    """What was found for every service of a company."""
+def found(write: Callable[[Path], Truth], seed: int, *, trained: bool = False) -> Iterator[Found]:
+    """What was found for every service of the company that `write` makes in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder) / "home")
         settings.home.mkdir()
-        truth = simulate(Path(folder) / "company", seed=seed, kind=kind)
+        truth = write(Path(folder) / "company")
         ingest_files(settings, [Path(folder) / "company"])
         build(settings)
         publish(settings.home, 1)
@@ -164,43 +172,43 @@ def lowest_raw_rate(reader: Reader, service: str, hours: np.ndarray) -> np.ndarr
     return rates[hours] == rates[hours].min()
 
 
+def cells(kind: str, answers: list[Found]) -> str:
+    """The row of the table about a kind of company; in a null one there is nothing to regret."""
+    seeds = list(dict.fromkeys(one.seed for one in answers))
+    values, rules = np.array([one.regret for one in answers]), np.array([one.rules for one in answers])
+    of_seeds = [np.array([one.seed == seed for one in answers]) for seed in seeds]
+    means = [values[its].mean() for its in of_seeds]
+    better = sum(mean < rules[its].mean(axis=0).min() for mean, its in zip(means, of_seeds, strict=True))
+    regrets = [f"{values.mean():.3f}", " ".join(f"{mean:.2f}" for mean in means), f"{values.max():.2f}"]
+    regrets += [f"{value:.2f}" for value in rules.mean(axis=0)] + [f"on {better} of {len(seeds)} seeds"]
+    few = [one for one in answers if one.is_sparse]
+    found = [
+        kind,
+        len(answers),
+        f"{np.mean([one.verdict == 'no_clear_difference' for one in answers]):.0%}",
+        *([""] * len(regrets) if kind == "null" else regrets),
+        f"{np.mean([one.error for one in answers]):.3f}",
+        f"{np.mean([one.covered for one in answers]):.0%}",
+        *(
+            [f"{np.mean([one.error for one in few]):.3f}", f"{np.mean([one.pooled_error for one in few]):.3f}"]
+            if few
+            else ["", ""]
+        ),
+    ]
+    return "| " + " | ".join(map(str, found)) + " |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[20, 21, 22, 23, 24])
     parser.add_argument("--train", action="store_true", help="train a model first")
     arguments = parser.parse_args()
-    print(
-        "| kind | questions | no clear difference | regret: mean | by seed | worst | "
-        + " | ".join(RULES)
-        + " | better than all rules | error of P(fail) | 90 % cover | error, sparse services | of the rate of all |"
-    )
-    print("| --- " * (11 + len(RULES)) + "|")
+    print(HEADINGS)
     for kind in get_args(Kind):
-        answers = [one for seed in arguments.seeds for one in found(kind, seed, trained=arguments.train)]
-        values = np.array([one.regret for one in answers])
-        seeds = [values[[one.seed == seed for one in answers]].mean() for seed in arguments.seeds]
-        rules = np.array([one.rules for one in answers]).mean(axis=0)
-        better = sum(
-            value < np.array([one.rules for one in answers if one.seed == seed]).mean(axis=0).min()
-            for seed, value in zip(arguments.seeds, seeds, strict=True)
-        )
-        cells = [
-            kind,
-            len(answers),
-            f"{np.mean([one.verdict == 'no_clear_difference' for one in answers]):.0%}",
-            *(
-                ["", "", ""]
-                if kind == "null"
-                else [f"{values.mean():.3f}", " ".join(f"{value:.2f}" for value in seeds), f"{values.max():.2f}"]
-            ),
-            *([""] * len(rules) if kind == "null" else [f"{value:.2f}" for value in rules]),
-            "" if kind == "null" else f"on {better} of {len(seeds)} seeds",
-            f"{np.mean([one.error for one in answers]):.3f}",
-            f"{np.mean([one.covered for one in answers]):.0%}",
-            f"{np.mean([one.error for one in answers if one.is_sparse]):.3f}",
-            f"{np.mean([one.pooled_error for one in answers if one.is_sparse]):.3f}",
-        ]
-        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+        answers: list[Found] = []
+        for seed in arguments.seeds:
+            answers += found(partial(simulate, seed=seed, kind=kind), seed, trained=arguments.train)
+        print(cells(kind, answers), flush=True)
 
 
 if __name__ == "__main__":

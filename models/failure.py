@@ -25,7 +25,7 @@ from shipcast.models.posterior import DRAWS, SEED, Binomial, Floats, Mixture, av
 from shipcast.models.week import COMPANY, MIX_WORTH, OWN, service_means, week_basis
 
 FAMILY_SPREADS = (0.02, 0.08, 0.2, 0.5)  # per spread of the feature, in log odds
-LEVEL_SPREADS = (0.1, 0.3, 0.7)
+LEVEL_SPREADS = (0.1, 0.3, 0.7, 1.2)
 FIRST_SPREAD, FIRST_LEVEL = 0.2, 0.3
 ROUNDS = 3
 NEWTON_STEPS = 4

@@ -26,6 +26,8 @@ SEVERITY_WORTH = 4.0  # incidents of a severity, below which it hardly counts
 SHORTEST_MINUTES, LONGEST_MINUTES = 1.0, 14 * 24 * 60.0
 ROUNDS = 5
 KEPT = 8
+FAR = 2.5  # spreads from what is expected, at which what lies farther counts
+PARTED = 3.0  # logarithm of how much likelier outages must be for a team to be taken apart
 OWN_WEEK = 0.5  # how far a team's week is believed beforehand to be like other teams'
 
 
@@ -40,7 +42,8 @@ class RestoreModel:
     spread_
         Spread of log(minutes) about its median, severities as they come.
     duties_
-        What is believed of every team's staffed hours; of a service without a team, its own.
+        What is believed of every team's staffed hours; of a service without a team, or of one whose services have
+        hours of their own, each service's.
     """
 
     @classmethod
@@ -53,6 +56,7 @@ class RestoreModel:
         self.incidents_, self.open_ = len(restores), int(restores["is_open"].sum())
         self.services_, self.number_ = numbered(restores["service"])
         self.team_of_, self.team_number_ = numbered(restores.select(pl.coalesce("team", "service")).to_series())
+        self.teams_ = len(self.team_number_)
         self.severity_of_, _ = numbered(restores["severity"].fill_null(""))
         self.hours_ = restores["hour_of_week"].to_numpy().astype(np.int64)
         self.counts_ = np.bincount(self.services_, minlength=len(self.number_)).astype(np.float64)
@@ -61,15 +65,19 @@ class RestoreModel:
         values, self.scatter_, self.severe_ = lasted, ASSUMED_SPREAD, np.zeros(len(lasted))
         self.duties_: list[Duty] = []
         self.effect_ = np.zeros(len(lasted))
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             self.fit_levels(values - self.severe_ - self.effect_)
             self.fit_severities(values - self.levels()[self.services_] - self.effect_)
+            if number == 1 and len(values):  # how they scatter is known by then
+                self.part_teams(values - self.severe_)
             self.fit_duties(values - self.severe_)
             expected = self.levels()[self.services_] + self.effect_ + self.severe_
             self.scatter_ = spread_of(values - expected)
-            values = np.where(is_open, expected_beyond(lasted, expected, self.scatter_), lasted)
+            found = np.where(is_open, expected_beyond(lasted, expected, self.scatter_), lasted)
+            # A forgotten ticket says hardly more of who is on duty than a long outage does (Huber, 1964).
+            values = expected + np.clip(found - expected, -FAR * self.scatter_, FAR * self.scatter_)
         self.fit_levels(values - self.severe_ - self.effect_)
-        self.spread_ = float(np.hypot(self.scatter_, self.severe_.std() if len(lasted) else 0.0))
+        self.spread_ = float(np.hypot(spread_of(found - expected), self.severe_.std() if len(lasted) else 0.0))
         return self
 
     def fit_levels(self, values: Floats) -> None:
@@ -89,16 +97,39 @@ class RestoreModel:
 
     def fit_duties(self, values: Floats) -> None:
         """Every team's staffed hours: first each on its own, then those of the others as what is likely beforehand."""
-        found = [self.duty(values, team, weeks()[1], SLOWER) for team in range(len(self.team_number_))]
-        self.duties_ = [
-            self.duty(values, team, *beforehand(found[:team] + found[team + 1 :])) for team in range(len(found))
-        ]
-        self.unseen_ = self.duty(values, len(found), *beforehand(found))
+        found = [self.duty(values, team, weeks()[1], SLOWER) for team in range(self.teams_)]
+        beliefs = np.sum([one.beliefs for one in found], axis=0)
+        slower = sum(one.usually_slower() for one in found)
+        others = [beforehand(beliefs - one.beliefs, slower - one.usually_slower(), self.teams_ - 1) for one in found]
+        self.duties_ = [self.duty(values, team, *its) for team, its in enumerate(others)]
+        self.unseen_ = self.duty(values, self.teams_, *beforehand(beliefs, slower, self.teams_))
         effects = np.array([one.effect() for one in self.duties_])
         self.effect_ = effects[self.team_of_, self.hours_] if len(values) else np.zeros(0)
 
+    def part_teams(self, values: Floats) -> None:
+        """Takes the services of a team for teams of their own, where their outages say so.
+
+        A name may stand for a department: who is on duty is then another matter for each of its services.
+        """
+        parted = self.services_ + self.teams_
+        for team in range(self.teams_):
+            rows = self.team_of_ == team
+            services = np.unique(self.services_[rows])
+            if len(services) < 2:
+                continue
+            alone = [self.duty_of(values, self.services_ == service, weeks()[1], SLOWER) for service in services]
+            together = self.duty(values, team, weeks()[1], SLOWER)
+            if sum(one.log_evidence for one in alone) > together.log_evidence + PARTED:
+                self.team_of_[rows] = parted[rows]
+        kept, self.team_of_ = np.unique(self.team_of_, return_inverse=True)
+        places = {int(team): place for place, team in enumerate(kept)}
+        self.team_number_ = {name: places[team] for name, team in self.team_number_.items() if team in places}
+        self.teams_ = len(kept)
+
     def duty(self, values: Floats, team: int, beliefs: Floats, slower: float) -> Duty:
-        rows = self.team_of_ == team
+        return self.duty_of(values, self.team_of_ == team, beliefs, slower)
+
+    def duty_of(self, values: Floats, rows: NDArray[np.bool_], beliefs: Floats, slower: float) -> Duty:
         services, own = self.services_[rows], values[rows] - self.company_
         within = np.unique(services, return_inverse=True)[1]
         return duty(own, within, self.hours_[rows], self.scatter_, BETWEEN_SERVICES, beliefs, slower)
@@ -115,12 +146,24 @@ class RestoreModel:
     def week_draws(self, change: Change) -> Floats:
         """The same of an outage that begins in each hour of the week."""
         rng = np.random.default_rng([SEED, 2])
-        team = self.team_number_.get(change.team or change.service)
+        team = self.team(change)
         believed = self.unseen_ if team is None else self.duties_[team]
         chosen, slower = believed.draws(rng, DRAWS)
         outside = weeks()[0][chosen] * (self.incidents_ > 0)  # of hours without any incident there is nothing to say
         level = self.level_draws(change.service, chosen, slower, believed, rng)
         return np.asarray(level[:, None] + slower[:, None] * outside)
+
+    def team(self, change: Change) -> int | None:
+        """The number of the team that is on duty for a change; null: nothing is known of it."""
+        number = self.number_.get(change.service)
+        if number is not None:
+            return int(self.team_of_[self.services_ == number][0])
+        return self.team_number_.get(change.team or change.service)
+
+    def no_time_effect(self, change: Change) -> float | None:
+        """The belief that it makes no difference when an outage begins; null: nothing is known of the team."""
+        team = self.team(change)
+        return None if team is None else float(self.duties_[team].beliefs[0])
 
     def level_draws(
         self, service: str, chosen: NDArray[np.int64], slower: Floats, believed: Duty, rng: np.random.Generator
@@ -149,7 +192,6 @@ class RestoreModel:
             "open": self.open_,
             "median_minutes": float(np.exp(self.company_)),
             "spread": self.spread_,
-            "no_time_effect": {name: float(self.duties_[n].beliefs[0]) for name, n in self.team_number_.items()},
         }
 
 
@@ -170,13 +212,14 @@ def spread_of(values: Floats) -> float:
     return float(np.sqrt(squares / (len(values) + SPREAD_WORTH)))
 
 
-def beforehand(others: list[Duty]) -> tuple[Floats, float]:
-    """What is likely of a team's week and factor before its own outages are looked at: partly what other teams have."""
-    if not others:
+def beforehand(beliefs: Floats, slower: float, teams: int) -> tuple[Floats, float]:
+    """What is likely of a team's week and factor before its own outages are looked at: partly what other teams have.
+
+    Given are the sums over that many other teams.
+    """
+    if not teams:
         return weeks()[1], SLOWER
-    alike = np.mean([one.beliefs for one in others], axis=0)
-    slower = [float(one.beliefs @ one.slower / max(1 - one.beliefs[0], 1e-9)) for one in others]
-    return OWN_WEEK * weeks()[1] + (1 - OWN_WEEK) * alike, float(np.mean([*slower, SLOWER]))
+    return OWN_WEEK * weeks()[1] + (1 - OWN_WEEK) * beliefs / teams, (slower + SLOWER) / (teams + 1)
 
 
 def expected_beyond(lower: Floats, centre: Floats, spread: float) -> Floats:

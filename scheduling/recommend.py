@@ -15,7 +15,7 @@ from shipcast.scheduling.windows import SLOT
 LEVELS = ((0.5, "calm"), (0.8, "fair"), (1.25, "moderate"), (2.0, "rough"))
 LATE_SHARE = 0.25  # deployments that miss their start and take the next
 APART = timedelta(hours=3)
-SURE = 0.975
+SURE = 0.95
 WORTHWHILE = 0.9
 DOWNTIME = "planned downtime"
 
@@ -81,7 +81,7 @@ def is_clearly_better(costs: Floats, against: Floats | None = None) -> bool:
     """Whether the best of these starts (columns; rows are draws) truly beats choosing freely among them.
 
     Chosen by one half of the draws, judged by the other, so that the luck that made it the best does not vouch for it:
-    it must cost less than the mean start in 39 of 40 draws, and be at least a tenth cheaper on the whole. Where
+    it must cost less than the mean start in 19 of 20 draws, and be at least a tenth cheaper on the whole. Where
     `against` is given, the cost of one start in every draw, it must beat that one instead of the mean.
     """
     half = len(costs) // 2

@@ -85,6 +85,15 @@ def test_the_chances_of_what_was_learned_from_add_up_to_the_failures_seen(world)
     assert all(sums[name][0][0] == pytest.approx(sums[name][0][1], rel=0.08) for name in ("risky", "safe"))
 
 
+def test_services_that_have_nothing_in_common_keep_their_distance():
+    failures = {"a": 1, "b": 2, "c": 20, "d": 25, "e": 0}
+    seen = [outcomes(name, np.arange(100) * 37 % 168, np.arange(100) < count) for name, count in failures.items()]
+    model = learned(pl.concat(seen))
+
+    assert mean(model, Change("e", None, "UTC")).mean() < 0.012
+    assert mean(model, Change("d", None, "UTC")).mean() > 0.225
+
+
 def test_a_service_never_seen_fails_like_the_company():
     rng = np.random.default_rng(6)
     rates = rng.lognormal(np.log(0.05), 0.8, 40)

@@ -98,6 +98,53 @@ def test_a_shift_that_runs_past_midnight_belongs_to_the_day_it_began_on():
     assert week[5 * 24 + 3] < 0.5 * week[5 * 24 + 21]
 
 
+@pytest.mark.parametrize(
+    ("is_slow", "slow", "quick"),
+    [
+        (lambda hour: hour // 24 < 3, 1 * 24 + 12, 4 * 24 + 3),  # on duty from Thursday to Sunday
+        (lambda hour: ~np.isin(hour % 24, [6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21]), 14, 18),  # in two shifts
+        (lambda hour: hour % 8 >= 6, 2 * 24 + 22, 2 * 24 + 20),  # round the clock, but for handovers
+        (lambda hour: np.isin((hour - 20) % 168 // 24, [4, 5]) | ((hour - 20) % 24 >= 9), 4 * 24 + 21, 6 * 24 + 21),
+    ],
+)
+def test_other_ways_to_be_on_duty_are_found(is_slow, slow, quick):
+    hours = np.arange(840) % 168
+    week = medians(RestoreModel().fit(restores("pay", hours, np.where(is_slow(hours), 5, 1) * log_normal(30, 840))))
+
+    assert week[slow] > 3 * week[quick]
+
+
+def test_services_of_one_team_may_have_hours_of_their_own():
+    hours = np.arange(504) % 168
+    is_day = (hours % 24 >= 8) & (hours % 24 < 20)
+    by_day = restores("a", hours, np.where(is_day, 1, 5) * log_normal(30, 504, seed=1), team="all")
+    by_night = restores("b", hours, np.where(is_day, 5, 1) * log_normal(30, 504, seed=2), team="all")
+    model = RestoreModel().fit(pl.concat([by_day, by_night]))
+    day, night = medians(model, "a", "all"), medians(model, "b", "all")
+
+    assert day[3] > 3 * day[13]
+    assert night[13] > 3 * night[3]
+
+
+def test_services_of_one_team_with_the_same_hours_share_them():
+    hours = np.arange(504) % 168
+    is_day = (hours % 24 >= 8) & (hours % 24 < 20)
+    many = restores("many", hours, np.where(is_day, 1, 5) * log_normal(30, 504), team="all")
+    few = restores("few", [10, 11, 15, 2, 22], [30, 20, 40, 150, 200], team="all")
+    alone, together = (RestoreModel().fit(frame) for frame in (few, pl.concat([few, many])))
+
+    assert medians(together, "few", "all")[3] > 3 * medians(together, "few", "all")[13]
+    assert medians(together, "few", "all")[3] > medians(alone, "few", "all")[3]
+
+
+def test_a_forgotten_ticket_makes_no_hour_slow():
+    hours = [*(9 + np.arange(60) * 37 % 9 + 24 * (np.arange(60) % 5)), 3, 3, 3]
+    usual, forgotten = restores("pay", hours, log_normal(30, 63)), restores("pay", [3], [15_000], is_open=True)
+    week = medians(RestoreModel().fit(pl.concat([usual, forgotten])))
+
+    assert week.max() < 1.3 * week.min()
+
+
 def test_what_is_severe_takes_longer_and_how_severe_the_next_one_is_nobody_knows():
     rng = np.random.default_rng(4)
     severe = rng.random(400) < 0.5

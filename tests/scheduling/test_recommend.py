@@ -118,6 +118,14 @@ def test_a_start_that_is_cheaper_in_every_draw_is_a_difference():
     assert is_clearly_better(costs)
 
 
+@pytest.mark.parametrize(("every", "is_clear"), [(25, True), (10, False)])
+def test_it_must_be_cheaper_in_19_of_20_draws(every, is_clear):
+    cost = np.where(np.arange(400) % every == 0, 1.5, 0.5)[:, None]
+    costs = np.where(np.arange(672) < 24, cost, 1.0)
+
+    assert is_clearly_better(costs) is is_clear
+
+
 def test_a_difference_too_small_to_matter_is_none():
     costs = np.where(np.arange(672) < 24, 0.95, 1.0) * np.ones((400, 1))
 
