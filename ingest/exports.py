@@ -182,7 +182,8 @@ class Export:
             given = self.json_pieces()
         else:
             places = frozenset(map(folded, self.meaning.places))
-            _, given = read_delimited(self.part(0), Vocabulary(places, self.understood), self.meaning.encoding)
+            words = Vocabulary(lambda header: folded(header) in places, self.understood)
+            _, given = read_delimited(self.part(0), words, self.meaning.encoding)
         for piece in given:
             yield self.mapped(piece)
         if check_regular(self.path) != stamp:
