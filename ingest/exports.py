@@ -23,7 +23,7 @@ from shipcast.ingest.errors import FileRefused, MappingWrong, NothingToLoad
 from shipcast.ingest.files import counted, load_parts
 from shipcast.ingest.headers import Header, Vocabulary, clipped, folded
 from shipcast.ingest.json_records import UNDECODED, as_text, is_there, paths, records_of, value_at
-from shipcast.ingest.mapping import ISO, nearest, read_mapping
+from shipcast.ingest.mapping import ISO, nearest, own_value, read_mapping
 from shipcast.ingest.mapping import Mapping as Meaning
 from shipcast.ingest.origins import EXPORT
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
@@ -306,8 +306,11 @@ class Export:
         return rows
 
     def with_values(self, frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The rows with what a column's values mean, and as broken ones those whose value the mapping does not name."""
-        meanings = {folded(theirs): ours for theirs, ours in self.meaning.values[name].items()}
+        """The rows with what a column's values mean, and as broken ones those whose value nobody knows."""
+        column = self.meaning.target.column(name)
+        given = {text.lower(): own_value(column, text) for text in frame[name].drop_nulls().unique()}
+        meanings = {text: value for text, value in given.items() if value is not None}
+        meanings |= {folded(theirs): ours for theirs, ours in self.meaning.values[name].items()}
         own, meant = pl.col(name), pl.col(name).str.to_lowercase().replace_strict(
             meanings, default=None, return_dtype=pl.String
         )  # fmt: skip
