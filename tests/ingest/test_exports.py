@@ -402,6 +402,9 @@ def test_a_dry_run_shows_the_first_rows_and_the_others_by_reason(home: Home):
     report = ingest_export(home.settings, ExportSource(path=path, mapping=CONNECT / "servicenow.toml"), dry_run=True)
 
     assert [row["deployment_id"] for row in report.samples["deployments"]] == ["CHG1", "CHG2"]
-    assert [(each.rule, each.rows) for each in report.refusals] == [("not_a_time", 3), ("unknown_value", 1)]
+    assert [(each.rule, each.column, each.rows) for each in report.refusals] == [
+        ("not_a_time", "started_at", 3),
+        ("unknown_value", "status", 1),
+    ]
     assert report.refusals[0].first.startswith("changes.csv:7: started_at '08.07.2025' does not fit")
     assert home.rows("select count(*) from raw.deployments") == [(0,)]

@@ -255,6 +255,25 @@ def test_loading_the_same_exports_again_changes_nothing(ask, company):
     assert all(item["unchanged"] + item["merged"] == item["read"] for item in items)
 
 
+def test_the_quarantine_is_counted_first_and_its_rows_are_to_be_corrected_before_a_retry(tmp_path, capsys):
+    rows = (f"d{number},pay,live,2025-01-01,fine\n" for number in range(30))
+    (tmp_path / "deployments.csv").write_text("id,service,environment,started_at,status\n" + "".join(rows))
+    home = ["--home", str(tmp_path / "home")]
+    run([*home, "ingest", "files", str(tmp_path)])
+    capsys.readouterr()
+
+    run([*home, "quarantine", "list", "--limit", "2"])
+    words = " ".join(capsys.readouterr().out.replace("\\\n", "").split())
+    run([*home, "--json", "quarantine", "list", "--limit", "2"])
+    answer = json.loads(capsys.readouterr().out)
+
+    assert "the first 2 here. table rule column rows" in words
+    assert "deployments unknown_status status 30 deployments.csv:2: d0: status 'fine'" in words
+    assert f"next: correct the rows in {tmp_path / 'deployments.csv'}, then: shipcast" in words
+    assert [(each["rule"], each["rows"]) for each in answer["refused"]] == [("unknown_status", 30)]
+    assert_valid(answer)
+
+
 MISTAKES = [
     (["metrics", "--metric", "lead_tiem"], 2, "lead_time"),
     (["metrics", "--by", "colour"], 2, "colour"),
