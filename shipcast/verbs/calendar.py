@@ -17,7 +17,7 @@ from shipcast.answers.words import local_time
 from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, say, show, table, tell
 from shipcast.settings.errors import InputRefused, UsageError
-from shipcast.verbs.questions import CalendarFile, ChangeType, Environment
+from shipcast.verbs.questions import CalendarFile, ChangeType, Environment, argument, typed
 
 if TYPE_CHECKING:
     from shipcast.answers.calendar import (
@@ -133,7 +133,7 @@ def show_check(ask: Ask, answer: CalendarCheckAnswer, calendar: Path | None, *, 
             [[number, *check_cells(ask, item)] for number, item in enumerate(answer.items[:SHOWN], start=1)],
             numbers=("",),
         )
-        hint(ask, "shipcast calendar check --batch FILE --json for all of it")
+        hint(ask, "shipcast calendar check --batch FILE --json, for all of it")
         return
     for one in answer.items[0].approvals:
         when = (
@@ -173,7 +173,7 @@ def list_verb(
     since, until = period(ask, period_from, period_to)
     subject = asked_subject(service, environment, region)
     answer = in_force(ask.settings, ask.as_of, since, until, calendar_file=calendar, subject=subject)
-    show(ask, answer, lambda: show_list(ask, answer))
+    show(ask, answer, lambda: show_list(ask, answer, service, environment))
 
 
 def period(ask: Ask, period_from: str | None, period_to: str | None) -> tuple[datetime, datetime]:
@@ -187,7 +187,7 @@ def asked_subject(service: str | None, environment: str, regions: list[str] | No
     return None if service is None else Subject(service, environment, tuple(regions or ()))
 
 
-def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
+def show_list(ask: Ask, answer: CalendarListAnswer, service: str | None, environment: str) -> None:
     say(answer.sentence)
     if answer.files:
         say(f"Read from {', '.join(answer.files)}.")
@@ -213,7 +213,8 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
         say(f"- {one.says}")
     if len(answer.conflicts) > SHOWN:
         say(f"- and {len(answer.conflicts) - SHOWN:,} conflicts more; --json gives all")
-    hint(ask, "shipcast calendar check SERVICE --start TIME --end TIME")
+    about = "SERVICE" if service is None else argument(service)
+    hint(ask, f"shipcast calendar check {about} --start TIME --end TIME{typed({'environment': environment})}")
 
 
 def effect_said(item: InForce) -> str | None:

@@ -116,6 +116,28 @@ def test_a_hint_is_about_the_same_home_and_time(ask, company):
     assert f"next: shipcast --home {company / 'home'} --as-of {AS_OF} metrics --by service" in said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hinted"),
+    [
+        (
+            ["metrics", "--environment", "staging", "--from", "2025-06-01"],
+            "--environment staging --from 2025-06-01, or",
+        ),
+        (["metrics", "--service", "checkout"], "metrics --by week --service checkout, or"),
+        (
+            ["metrics", "--by", "week", "--service", "checkout"],
+            "--metric lead_time --service checkout, for one of them",
+        ),
+        (["outlook", "--environment", "staging", "--top", "2"], " --environment staging"),
+        (["calendar", "list", "--service", "checkout"], "calendar check checkout --start TIME --end TIME"),
+    ],
+)
+def test_a_hint_keeps_what_the_question_was_narrowed_by(ask, arguments, hinted):
+    _, said, _ = ask(*arguments, *ASKED)
+
+    assert hinted in " ".join(said.partition("next:")[2].replace("\\\n", "").split())
+
+
 def test_one_metric_by_something_keeps_its_intervals(ask):
     assert "95 % interval" in ask("metrics", *ASKED, "--by", "service", "--metric", "change_failure_rate")[1]
     assert "95 % interval" in ask("metrics", *ASKED, "--by", "service", "-v")[1]
