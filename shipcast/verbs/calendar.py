@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 FORTNIGHT = timedelta(days=14)
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?Z")
 Regions = Annotated[
     list[str] | None, typer.Option("--region", metavar="R", help="Where the service runs; may be repeated.")
 ]
@@ -193,17 +195,9 @@ def show_list(ask: Ask, answer: CalendarListAnswer, service: str | None, environ
         say(f"Read from {', '.join(answer.files)}.")
     zone = ask.settings.tz
     table(
-        ["rule", "kind", f"from ({zone})", "to", "effect", "about", "note"],
+        ["rule", "kind", f"when ({zone})", "effect", "about"],
         [
-            [
-                item.rule,
-                item.kind,
-                on_clock(ask, item.start),
-                on_clock(ask, item.end),
-                effect_said(item),
-                " ".join(glob for globs in item.scope.values() for glob in globs) or "all",
-                item.note,
-            ]
+            [item.rule, item.kind.replace("_", " "), when_said(ask, item), effect_said(item), about_said(ask, item)]
             for item in answer.items[:SHOWN]
         ],
     )
@@ -215,6 +209,22 @@ def show_list(ask: Ask, answer: CalendarListAnswer, service: str | None, environ
         say(f"- and {len(answer.conflicts) - SHOWN:,} conflicts more; --json gives all")
     about = "SERVICE" if service is None else argument(service)
     hint(ask, f"shipcast calendar check {about} --start TIME --end TIME{typed({'environment': environment})}")
+
+
+def when_said(ask: Ask, item: InForce) -> str:
+    """Its span on the reader's clock; the day once where it ends on the same."""
+    start, end = local_time(item.start, ask.settings.tz, ask.as_of), local_time(item.end, ask.settings.tz, ask.as_of)
+    if start == end:
+        return start
+    day, clock = end.rsplit(" ", 1)
+    return f"{start} to {clock if start.startswith(f'{day} ') else end}"
+
+
+def about_said(ask: Ask, item: InForce) -> str:
+    """What it is about, and its note, the times in which are told on the reader's clock."""
+    scope = " ".join(glob for globs in item.scope.values() for glob in globs) or "all"
+    note = INSTANT.sub(lambda found: str(on_clock(ask, datetime.fromisoformat(found[0]))), item.note)
+    return f"{scope}; {note}" if note else scope
 
 
 def effect_said(item: InForce) -> str | None:
