@@ -109,7 +109,7 @@ def start_asked(view: View, service: str, change: dict[str, Any]) -> tuple[datet
         The address names no time.
     """
     whose = (
-        "" if view.filters.service else f" {service} is the service deployed most; the filter chooses another."
+        "" if view.filters.service else f" {service} is the service deployed most lately; the filter chooses another."
     )
     given = st.query_params.get("at", "").strip()
     if given:
