@@ -124,7 +124,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest record of a table that was known at `as_of`. `at` null: none was."""
+    """The newest record of a table that was known at `as_of`, and how many were; load by the hour. `at` null: none."""
 
     table: str
     rows: int
@@ -209,7 +209,7 @@ def data_health(reader: Reader) -> DataHealth:
         lacks=tuple(lacks(reader, {one.table: one.rows for one in newest})),
         build=last_build(reader.settings.home),
         warnings=tuple(reader.warnings()),
-        sentence=sentence(reader, tables, refused),
+        sentence=sentence(reader, newest, refused),
     )
 
 
@@ -232,13 +232,15 @@ def newest_of(reader: Reader, table: str) -> Newest:
     return Newest(table, rows, found, is_stale)
 
 
-def sentence(reader: Reader, tables: tuple[Loaded, ...], refused: tuple[RefusedRows, ...]) -> str:
-    """How much was loaded, how much of it was refused, and how old the newest record is."""
-    read, rows = sum(one.read for one in tables), sum(one.rows for one in refused)
-    newest = reader.data_as_of
-    old = "no record was known by then" if newest is None else f"the newest record is {age(reader.as_of - newest)} old"
-    told = f"{plural(rows, 'row')} {'is' if rows == 1 else 'are'} refused" if rows else "none is refused"
-    return f"{plural(read, 'row')} of {plural(len(tables), 'table')} were read; {told}, and {old}."
+def sentence(reader: Reader, newest: tuple[Newest, ...], refused: tuple[RefusedRows, ...]) -> str:
+    """How many rows are known, how many wait in the quarantine, and how old the newest record is."""
+    known, waiting = [one.rows for one in newest if one.rows], sum(one.rows for one in refused)
+    at = reader.data_as_of
+    old = "no record was known by then" if at is None else f"the newest record is {age(reader.as_of - at)} old"
+    is_are = "is" if sum(known) == 1 else "are"
+    hourly = ", load by the hour" if any(one.table == "load" and one.rows for one in newest) else ""
+    told = f"{waiting:,} {'waits' if waiting == 1 else 'wait'} in quarantine" if waiting else "none waits in quarantine"
+    return f"{plural(sum(known), 'row')} of {plural(len(known), 'table')} {is_are} known{hourly}; {told}, and {old}."
 
 
 def lacks(reader: Reader, rows: Mapping[str, int]) -> Iterator[Lack]:

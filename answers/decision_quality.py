@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from shipcast.answers.advice import Advice, AdvisedStart, kept
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, utc
+from shipcast.answers.failure_quality import interval_said
 from shipcast.answers.gate_record import GateRecord, Row, gate_record
 from shipcast.answers.outcomes import FEWEST, Gain, Outcome, gain, outcome
 from shipcast.answers.reading import Reader
@@ -200,7 +201,7 @@ def sentence(found: DecisionQuality) -> str:
         return f"None of the {plural(found.n, 'deployment')} after advice was told a clearly better time."
     whole = f"Of {plural(clear, 'deployment')} after advice {found.followed:,} followed it"
     if found.followed_share is not None and found.followed_low is not None and found.followed_high is not None:
-        between = f"{found.followed_low * 100:.0f} to {found.followed_high * 100:.0f}"
+        between = interval_said(found.followed_low, found.followed_high)
         whole += f" ({share(found.followed_share)}, {between})"
     if found.saved is None:
         return f"{whole}; what that was worth takes at least {FEWEST} of them."

@@ -42,7 +42,7 @@ from shipcast.answers.windows import (
     unknown,
     window,
 )
-from shipcast.answers.words import in_hundred, local_time, plural, times
+from shipcast.answers.words import by_rule, in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
 from shipcast.models.doubly_robust import part_numbers
 from shipcast.models.odds import expit
@@ -517,7 +517,7 @@ def sentence(answer: ExplainAnswer) -> str:
     if item.relative_cost is None or item.failure_probability is None:
         return f"Nothing is known yet that could tell {when} from any other start of {answer.service}."
     chance = in_hundred(item.failure_probability, item.failure_low, item.failure_high)
-    blocked = f", and blocked by {answer.blocked[0].rule}" if answer.blocked else ""
+    blocked = f", and blocked {by_rule(answer.blocked[0].rule)}" if answer.blocked else ""
     usual = f"{item.relative_cost * 100:.0f} % of the usual cost"
     needed = "" if answer.blocked else approvals_said(item.approvals, answer.business_zone, answer.as_of)
     return f"{when} is {item.level} for {answer.service}{blocked}: {usual}, {chance} would fail.{needed}"

@@ -27,7 +27,7 @@ from shipcast.answers.windows import (
     unknown,
     window,
 )
-from shipcast.answers.words import in_hundred, local_time, times
+from shipcast.answers.words import in_hundred, local_time, rule_said, times
 from shipcast.scheduling.recommend import diverse, is_clearly_better, robust_costs
 from shipcast.scheduling.windows import WEEK, candidate_starts, first_slot
 
@@ -277,7 +277,7 @@ def cheaper_soon(answer: NowAnswer, zone: str) -> str:
 def refusal(answer: NowAnswer) -> str:
     """Why it may not go now."""
     needs = "may not ship now" if answer.is_blocked_now else "may not ship now without an approval"
-    return f"{answer.service} {needs} ({', '.join(answer.refused_by)})"
+    return f"{answer.service} {needs} ({', '.join(map(rule_said, answer.refused_by))})"
 
 
 def nothing_known_sentence(answer: NowAnswer, zone: str) -> str:

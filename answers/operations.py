@@ -21,6 +21,7 @@ from shipcast.warehouse.tables import BY_NAME
 
 if TYPE_CHECKING:
     from shipcast.ingest.files import FileLoad, LoadReport
+    from shipcast.ingest.report import Refusals
     from shipcast.settings.errors import ShipcastError
     from shipcast.warehouse.snapshot import Snapshot
     from shipcast.warehouse.transform import BuildReport
@@ -51,8 +52,9 @@ class Sample(Part):
 
 
 class RefusedRows(Part):
-    """Rows that would be refused for one reason, and why the first of them is; `column` null: as a whole."""
+    """Rows of a table that are refused for one reason, and why the first of them is; `column` null: as a whole."""
 
+    table: str
     rule: str
     column: str | None
     rows: Count
@@ -125,9 +127,20 @@ class QuarantinedRow(Part):
 
 
 class QuarantineAnswer(Answer):
+    """The first refused rows.
+
+    Parameters
+    ----------
+    total
+        How many there are in all.
+    refused
+        All of them by table, rule and column, the most first.
+    """
+
     schema_name: Literal["shipcast/quarantine/1"] = Field("shipcast/quarantine/1", alias="schema")
     items: tuple[QuarantinedRow, ...]
     total: Count
+    refused: tuple[RefusedRows, ...] = ()
     sentence: str
 
 
@@ -170,7 +183,7 @@ def ingest_answer(report: LoadReport, as_of: datetime, *, dry_run: bool) -> Inge
         warnings=tuple(report.warnings),
         dry_run=dry_run,
         samples=samples_of(report.samples),
-        refused=tuple(RefusedRows(**asdict(each)) for each in report.refusals),
+        refused=refused_rows(report.refusals),
         sentence=load_sentence(report, dry_run),
     )
 
@@ -276,7 +289,7 @@ def written_answer(
 
 
 def quarantine_answer(settings: Settings, as_of: datetime, *, table: str | None, limit: int) -> QuarantineAnswer:
-    """The first refused rows, and how many there are in all.
+    """The first refused rows, and how many there are in all and by reason.
 
     Raises
     ------
@@ -284,17 +297,22 @@ def quarantine_answer(settings: Settings, as_of: datetime, *, table: str | None,
         No input table has that name.
     """
     from shipcast.ingest.quarantine import quarantined
+    from shipcast.ingest.refusals import waiting
 
     if table is not None and table not in BY_NAME:
         raise UnknownName("table", table, BY_NAME)
     with run_lock(settings.home, "quarantine list"), open_work(settings.home) as connection:
-        rows = quarantined(connection, table)
+        rows, refused = quarantined(connection, table), refused_rows(waiting(connection, table))
     items = tuple(
         QuarantinedRow(**{name: getattr(row, name) for name in QuarantinedRow.model_fields}) for row in rows[:limit]
     )
     shown = f", the first {limit} here" if len(rows) > limit else ""
     sentence = f"{plural(len(rows), 'refused row')} in quarantine{shown}." if rows else "No row is in quarantine."
-    return QuarantineAnswer(**envelope(as_of), items=items, total=len(rows), sentence=sentence)
+    return QuarantineAnswer(**envelope(as_of), items=items, total=len(rows), refused=refused, sentence=sentence)
+
+
+def refused_rows(found: Sequence[Refusals]) -> tuple[RefusedRows, ...]:
+    return tuple(RefusedRows(**asdict(each)) for each in found)
 
 
 def quarantine_export_answer(settings: Settings, as_of: datetime, directory: Path) -> WrittenAnswer:

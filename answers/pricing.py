@@ -169,7 +169,7 @@ def known_duration(history: History, service: str, given: timedelta | None) -> t
         return given, []
     median, count = history.median_minutes(service)
     if median is None:
-        assumed = f"No deployment of {service} had ended: a duration of {ASSUMED_DURATION} minutes is assumed."
+        assumed = f"No deployment of {service} says when it ended: a duration of {ASSUMED_DURATION} minutes is assumed."
         return timedelta(minutes=ASSUMED_DURATION), [assumed]
     minutes = min(max(round(median), 1), LONGEST_DURATION)
     of = plural(count, "deployment")

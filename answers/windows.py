@@ -19,7 +19,7 @@ from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import proxy_said
 from shipcast.answers.pricing import Models, Prices, Question, priced, spread
 from shipcast.answers.reading import Reader
-from shipcast.answers.words import in_hundred, local_time, plural
+from shipcast.answers.words import in_hundred, local_time, plural, rule_said
 from shipcast.features.change import Change
 from shipcast.features.clock import DAY_HOURS, Instants, hours_of_week
 from shipcast.features.history import LOAD_WEEKS, History
@@ -523,8 +523,8 @@ def no_window_sentence(answer: WindowsAnswer, zone: str) -> str:
         )
     counts = most(answer.blocked)
     starts = plural(sum(counts.values()), "start")
-    rules = ", ".join(f"{rule} ({count:,})" for rule, count in counts.items())
-    return f"No window for {answer.service}: of {starts} all are blocked, by {rules}. {next_said(answer, zone)}"
+    rules = ", ".join(f"{rule_said(rule)} ({count:,})" for rule, count in counts.items())
+    return f"No window for {answer.service}: of {starts} all are blocked: {rules}. {next_said(answer, zone)}"
 
 
 def next_said(answer: PricedAnswer, zone: str) -> str:

@@ -7,19 +7,21 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SMALLEST_SHOWN = 0.01
+OUTSIDE = "no-allow-window"  # the calendar's word for a time that lies in no allow window
 LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
 
 def share(value: float | None) -> str:
-    """A share as a percentage, finer where it is small.
+    """A share as a percentage, finer where it is small, and as fine where little is left to the whole.
 
-    >>> share(0.0123), share(0.5), share(None)
-    ('1.2 %', '50 %', 'not enough data')
+    >>> share(0.0123), share(0.5), share(0.996), share(None)
+    ('1.2 %', '50 %', '99.6 %', 'not enough data')
     """
     if value is None:
         return "not enough data"
     percent = value * 100
-    return f"{percent:.1f} %" if percent < 10 and round(percent, 1) != round(percent) else f"{percent:.0f} %"
+    is_fine = (percent < 10 or 90 < percent < 100) and round(percent, 1) != round(percent)
+    return f"{percent:.1f} %" if is_fine else f"{percent:.0f} %"
 
 
 def in_hundred(value: float, low: float | None = None, high: float | None = None) -> str:
@@ -29,8 +31,10 @@ def in_hundred(value: float, low: float | None = None, high: float | None = None
     'about 3 in 100 (1 to 6)'
     >>> in_hundred(0.004, 0.001, 0.012)
     'about 4 in 1,000 (1 to 12)'
+    >>> in_hundred(0.996)
+    'about 996 in 1,000'
     """
-    base = 100 if value >= 0.01 else 1000
+    base = 100 if 0.01 <= value <= 0.99 else 1000
     text = f"about {round(value * base)} in {base:,}"
     return text if low is None or high is None else f"{text} ({round(low * base)} to {round(high * base)})"
 
@@ -129,6 +133,23 @@ def span(start: datetime, end: datetime, zone: str) -> str:
     clock = "%H:%M:%S" if first.second or last.second else "%H:%M"
     closes = clock if first.date() == last.date() else f"%a %-d %b %Y {clock}"
     return f"{first.strftime(f'%a %-d %b %Y {clock}')} to {last.strftime(closes)}"
+
+
+def rule_said(rule: str) -> str:
+    """What a sentence says of a rule: its id, or in words what stands for a rule where none decides.
+
+    >>> rule_said("night"), rule_said("no-allow-window")
+    ('night', 'no allow window is open')
+    """
+    return "no allow window is open" if rule == OUTSIDE else rule
+
+
+def by_rule(rule: str) -> str:
+    """
+    >>> by_rule("night"), by_rule("no-allow-window")
+    ('by night', 'since no allow window is open')
+    """
+    return f"{'since' if rule == OUTSIDE else 'by'} {rule_said(rule)}"
 
 
 def cut(text: str, longest: int) -> str:

@@ -167,7 +167,7 @@ class History:
         return int(self.cache[table].item())
 
     def median_minutes(self, service: str) -> tuple[float | None, int]:
-        """How long its deployments took that had ended, and how many there were; null: none had."""
+        """How long its deployments took that say when they ended, and how many do; null: none does."""
         minutes, deployments = self.frame(DURATIONS, service=service).row(0)
         return minutes, deployments
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from shipcast.ingest.errors import FileRefused
-from shipcast.ingest.headers import Header, Vocabulary, folded, vocabulary
+from shipcast.ingest.headers import Header, Vocabulary, vocabulary
 from shipcast.ingest.piece import ORIGIN, Piece
 from shipcast.ingest.records import Grammar, Mask, Places, Records, cut
 from shipcast.ingest.sources import Part
@@ -54,7 +54,7 @@ def read_header(words: Vocabulary, chunk: bytes) -> tuple[Header, str, int, int]
     if "\0" in start.partition("\n")[0]:
         raise FileRefused("is no text: its first line holds NUL bytes. Nothing was stored; export it as CSV in UTF-8")
     readings = [first_record(start, delimiter) for delimiter in DELIMITERS]
-    scores = [(sum(folded(cell) in words.known for cell in cells), len(cells)) for cells, _ in readings]
+    scores = [(sum(words.knows(cell) for cell in cells), len(cells)) for cells, _ in readings]
     best = scores.index(max(scores))
     cells, lines = readings[best]
     used = 0

@@ -23,13 +23,14 @@ from shipcast.ingest.errors import FileRefused, MappingWrong, NothingToLoad
 from shipcast.ingest.files import counted, load_parts
 from shipcast.ingest.headers import Header, Vocabulary, clipped, folded
 from shipcast.ingest.json_records import UNDECODED, as_text, is_there, paths, records_of, value_at
-from shipcast.ingest.mapping import ISO, nearest, read_mapping
+from shipcast.ingest.mapping import ISO, nearest, own_value, read_mapping
 from shipcast.ingest.mapping import Mapping as Meaning
 from shipcast.ingest.origins import EXPORT
 from shipcast.ingest.people import PEOPLE, Pseudonyms, pseudonyms
 from shipcast.ingest.piece import BATCH_ROWS, BROKEN, ORIGIN, Piece, as_objects
 from shipcast.ingest.proposals import proposals
-from shipcast.ingest.report import LoadReport, Refusals
+from shipcast.ingest.refusals import of_load
+from shipcast.ingest.report import LoadReport
 from shipcast.ingest.sources import Feed, Part, check_regular, located, shown
 from shipcast.settings import ExportSource, Settings
 from shipcast.warehouse.connection import open_work
@@ -41,12 +42,6 @@ LOOKED_AT = 200  # records whose paths are proposed
 KEPT_NAMES = ("service", "environment")  # whose values mean themselves where the mapping does not name them
 SHOWN = 3
 FIRST = f"select {{names}} from scratch.{{table}} where not _is_bad order by _part, _line limit {SHOWN}"
-REFUSED = r"""
-select rule, column_name, count(*) as rows, min_by(reason, (_part, _line)) from (
-    select *, regexp_replace(reason, '^.*?:\d+: ', '') as detail from scratch.bad
-) group by rule, column_name, case when rule = 'unknown_value' then detail else split_part(detail, ' ', 1) end,
-order by rows desc, 4 limit 12
-"""
 NO_UTF8 = "its bytes are not UTF-8 (kept as \\xNN)"
 DEPLOYED = "select distinct service from raw.deployments"
 
@@ -105,7 +100,7 @@ def look(connection: duckdb.DuckDBPyConnection, table: str, report: LoadReport) 
     cursor = connection.execute(FIRST.format(names=names, table=table))
     columns = [name for name, *_ in cursor.description or ()]
     report.samples[table] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-    report.refusals = [Refusals(*row) for row in connection.execute(REFUSED).fetchall()]
+    report.refusals = of_load(connection)
 
 
 def suspicions(mapping: Path, report: LoadReport) -> Iterator[str]:
@@ -182,7 +177,8 @@ class Export:
             given = self.json_pieces()
         else:
             places = frozenset(map(folded, self.meaning.places))
-            _, given = read_delimited(self.part(0), Vocabulary(places, self.understood), self.meaning.encoding)
+            words = Vocabulary(lambda header: folded(header) in places, self.understood)
+            _, given = read_delimited(self.part(0), words, self.meaning.encoding)
         for piece in given:
             yield self.mapped(piece)
         if check_regular(self.path) != stamp:
@@ -305,8 +301,11 @@ class Export:
         return rows
 
     def with_values(self, frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The rows with what a column's values mean, and as broken ones those whose value the mapping does not name."""
-        meanings = {folded(theirs): ours for theirs, ours in self.meaning.values[name].items()}
+        """The rows with what a column's values mean, and as broken ones those whose value nobody knows."""
+        column = self.meaning.target.column(name)
+        given = {text.lower(): own_value(column, text) for text in frame[name].drop_nulls().unique()}
+        meanings = {text: value for text, value in given.items() if value is not None}
+        meanings |= {folded(theirs): ours for theirs, ours in self.meaning.values[name].items()}
         own, meant = pl.col(name), pl.col(name).str.to_lowercase().replace_strict(
             meanings, default=None, return_dtype=pl.String
         )  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
@@ -17,6 +17,8 @@ EXPORTED = ("quarantine_id", "file", "line", "column", "rule", "reason")
 # Which unknown headers are compared with the columns a file lacks, and how much alike they must be: short ones are by
 # chance.
 MOST_COMPARED, LONGEST_COMPARED, SHORTEST_COMPARED, LIKENESS = 50, 60, 5, 0.75
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+BETWEEN_WORDS = re.compile(r"[\s._-]+")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Header:
     columns
         The contract's column to its place among the cells.
     mapped
-        Headers taken as synonyms, to the column each stands for.
+        Headers that are another name of a column or spell its own otherwise, to the column each stands for.
     unknown
         Headers that mean no column.
     near
@@ -59,20 +61,21 @@ class Vocabulary:
 
     Parameters
     ----------
-    known
-        Names that it looks for, in lower case: of several delimiters the one is right that shows the most of them.
+    knows
+        Whether it looks for such a header: of several delimiters the one is right that shows the most of them.
     understood
         What the cells of a header mean, with its text.
     """
 
-    known: frozenset[str]
+    knows: Callable[[str], bool]
     understood: Callable[[Sequence[str], str], Header]
 
 
 def vocabulary(table: Table) -> Vocabulary:
     """That of the contract's files."""
-    names = {name for column in table.columns for name in (column.name, *column.synonyms)}
-    return Vocabulary(frozenset(names | set(EXPORTED)), partial(understood, table))
+    names = words(table)
+    looked_for = names | set(EXPORTED)
+    return Vocabulary(lambda header: word(names, header) in looked_for, partial(understood, table))
 
 
 def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:
@@ -91,7 +94,7 @@ def understood(table: Table, cells: Sequence[str], text: str = "") -> Header:
 def meanings(table: Table, cells: Sequence[str], text: str = "") -> Header:
     """The header's meaning for a table.
 
-    Names are compared without regard to case and surrounding white space; the contract's own name wins over a synonym.
+    Names are compared in the form of `word`; the contract's own name wins over a synonym.
 
     Raises
     ------
@@ -99,18 +102,18 @@ def meanings(table: Table, cells: Sequence[str], text: str = "") -> Header:
         Two headers are alike or mean the same column.
     """
     own = len(EXPORTED) if tuple(folded(cell) for cell in cells[: len(EXPORTED)]) == EXPORTED else 0
-    names = [folded(cell) for cell in cells]
+    known = words(table)
+    names = [word(known, cell) for cell in cells]
     places = [(place, name) for place, name in enumerate(names) if place >= own and name]
-    check_unlike([name for _, name in places])
+    check_unlike(cells, places)
     columns = {name: place for place, name in places if is_column(table, name)}
-    mapped: dict[str, str] = {}
+    mapped = {cells[place]: name for name, place in columns.items() if folded(cells[place]) != name}
     for column in table.columns:
         if column.name in columns:
             continue
         heard = [(place, name) for place, name in places if name in column.synonyms and not is_column(table, name)]
         if len(heard) > 1:
-            both = " and ".join(repr(cells[place]) for place, _ in heard)
-            raise FileRefused(f"{both} both mean {column.name}. Nothing was stored; keep one of them")
+            raise both_mean([cells[place] for place, _ in heard], column.name)
         for place, _ in heard:
             columns[column.name] = place
             mapped[cells[place]] = column.name
@@ -148,14 +151,53 @@ def folded(name: str) -> str:
     return name.strip().lower()
 
 
+def words(table: Table) -> frozenset[str]:
+    """Every name of its columns."""
+    return frozenset(name for column in table.columns for name in (column.name, *column.synonyms))
+
+
+def word(known: Container[str], header: str) -> str:
+    """Which of the known names the header spells; if none, the header in small letters.
+
+    Examples
+    --------
+    >>> from shipcast.warehouse.tables import BY_NAME
+    >>> known = words(BY_NAME["deployments"])
+    >>> [word(known, header) for header in ("Release ID", "startedAt", "TimeStamp", "Mood-Ring")]
+    ['release_id', 'started_at', 'timestamp', 'mood-ring']
+    """
+    plain, spelt = folded(header), normal(header)
+    return spelt if spelt in known and plain not in known else plain
+
+
+def normal(name: str) -> str:
+    """In small letters, with one underscore for what people put between words: spaces, hyphens, dots, a capital letter.
+
+    >>> [normal(name) for name in ("Merge Commit SHA", "startedAt", "CommitSHA", "service.name", "bot - commits")]
+    ['merge_commit_sha', 'started_at', 'commit_sha', 'service_name', 'bot_commits']
+    """
+    return BETWEEN_WORDS.sub("_", HUMP.sub("_", name.strip())).lower()
+
+
 def is_column(table: Table, name: str) -> bool:
     return any(column.name == name for column in table.columns)
 
 
-def check_unlike(names: Sequence[str]) -> None:
-    for name, times in Counter(names).items():
-        if times > 1:
-            raise FileRefused(f"{times} columns are called {clipped(name)!r}. Nothing was stored; keep one of them")
+def check_unlike(cells: Sequence[str], places: Sequence[tuple[int, str]]) -> None:
+    alike: dict[str, list[str]] = {}
+    for place, name in places:
+        alike.setdefault(name, []).append(cells[place])
+    for name, same in alike.items():
+        if len({folded(cell) for cell in same}) > 1:
+            raise both_mean(same, name)
+        if len(same) > 1:
+            said = f"{len(same)} columns are called {clipped(name)!r}"
+            raise FileRefused(f"{said}. Nothing was stored; keep one of them")
+
+
+def both_mean(cells: Sequence[str], name: str) -> FileRefused:
+    said = " and ".join(repr(clipped(cell)) for cell in cells)
+    return FileRefused(f"{said} both mean {name}. Nothing was stored; keep one of them")
 
 
 def check_required(table: Table, columns: dict[str, int], cells: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import duckdb
 import numpy as np
@@ -10,18 +10,18 @@ import polars as pl
 import pyarrow as pa
 
 from shipcast.ingest.errors import FileRefused
-from shipcast.ingest.headers import Header, folded, understood
+from shipcast.ingest.headers import Header, understood, word, words
 from shipcast.ingest.piece import ORIGIN, Piece, queried
 from shipcast.ingest.records import LINE_FEED, Mask, Places, decodes, stretches
 from shipcast.ingest.sources import Part
 from shipcast.ingest.stream import whole_lines
 
 # `try_cast` makes what is no JSON null, on which the JSON functions raise no error as they do on bad text. A line of an
-# export holds the quarantined row under "row", as an object or, where it was none, as text. As headers do, names that
-# differ in case alone mean one column, so that no object may hold both.
+# export holds the quarantined row under "row", as an object or, where it was none, as text. As with headers, names that
+# spell one column otherwise mean it, so that no object may hold two of them.
 CHECKED = """
 select *, coalesce(json_type(object) = 'OBJECT' and len(json_keys(object)) = len(list_distinct(
-    list_transform(json_keys(object), lambda name: lower(trim(name))))), false) as is_object
+    list_transform(json_keys(object), lambda name: {word}))), false) as is_object
 from (
     select *, try_cast(row as json) as object
     from (
@@ -36,6 +36,7 @@ from (
     )
 )
 """
+PLAIN = "lower(trim(name))"
 
 
 def read_jsonl(part: Part, connection: duckdb.DuckDBPyConnection) -> tuple[Header, Iterator[Piece]]:
@@ -46,20 +47,20 @@ def read_jsonl(part: Part, connection: duckdb.DuckDBPyConnection) -> tuple[Heade
     FileRefused
         At once or while the pieces are read.
     """
-    found = spellings(names(part, connection))
+    found = spellings(names(part, connection), words(part.table))
     header = understood(part.table, [same[0] for same in found])
     return header, pieces(part, header, found, connection)
 
 
-def spellings(names: Iterable[str]) -> list[list[str]]:
+def spellings(names: Iterable[str], known: Container[str]) -> list[list[str]]:
     """The names in order of appearance, those together that are read as one, since rows may spell it differently.
 
-    >>> spellings(["service", "tier", "Service"])
-    [['service', 'Service'], ['tier']]
+    >>> spellings(["started_at", "tier", "startedAt", "Tier", "my_mood", "myMood"], {"started_at", "tier"})
+    [['started_at', 'startedAt'], ['tier', 'Tier'], ['my_mood'], ['myMood']]
     """
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(folded(name), []).append(name)
+        alike.setdefault(word(known, name), []).append(name)
     return list(alike.values())
 
 
@@ -68,11 +69,12 @@ def names(part: Part, connection: duckdb.DuckDBPyConnection) -> list[str]:
     found: dict[str, None] = {}
     objects = 0
     start = b""
+    query = CHECKED.format(word=PLAIN)
     for chunk in whole_lines(part.path):
         start = start or chunk.lstrip().split(b"\n", 1)[0].strip()
         connection.register("json_lines", lines(chunk, 1))
         keys = connection.execute(
-            f"select json_keys(object), count(*), min(_line) from ({CHECKED}) where is_object group by 1 order by 3"
+            f"select json_keys(object), count(*), min(_line) from ({query}) where is_object group by 1 order by 3"
         ).fetchall()
         connection.unregister("json_lines")
         for some, count, _ in keys:
@@ -117,21 +119,36 @@ def pieces(
     part: Part, header: Header, names: Sequence[Sequence[str]], connection: duckdb.DuckDBPyConnection
 ) -> Iterator[Piece]:
     keys = {name: names[place] for name, place in header.columns.items()}
+    query = CHECKED.format(word=word_of(keys))
     line = 1
     for chunk in whole_lines(part.path):
         table = lines(chunk, line)
         line += chunk.count(b"\n")
         if table.num_rows:
-            yield piece(table, part, keys, connection)
+            yield piece(table, part, keys, query, connection)
+
+
+def word_of(keys: Mapping[str, Sequence[str]]) -> str:
+    """SQL for what an object's `name` is read as: a column that rows spell in several ways, else in lower case."""
+    cases = [f"when {quoted(key)} then {quoted(same[0])}" for same in keys.values() if len(same) > 1 for key in same]
+    return f"case name {' '.join(cases)} else {PLAIN} end" if cases else PLAIN
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def piece(
-    table: pa.Table, part: Part, keys: Mapping[str, Sequence[str]], connection: duckdb.DuckDBPyConnection
+    table: pa.Table,
+    part: Part,
+    keys: Mapping[str, Sequence[str]],
+    query: str,
+    connection: duckdb.DuckDBPyConnection,
 ) -> Piece:
-    """The chunk's rows; `keys` are the spellings of each column's name."""
+    """The chunk's rows; `keys` are the spellings of each column's name, the query is what looks at the objects."""
     connection.register("json_lines", table)
     values = ", ".join(value(part, name, same) for name, same in keys.items())
-    checked = queried(connection, f"select * exclude (object) from ({CHECKED}) order by _line")
+    checked = queried(connection, f"select * exclude (object) from ({query}) order by _line")
     connection.register("json_rows", checked.filter(pl.col("is_text") & pl.col("is_object")).to_arrow())
     frame = queried(connection, f"select _line, {values}, _origin from json_rows")
     connection.unregister("json_lines")
@@ -158,10 +175,9 @@ def value(part: Part, name: str, keys: Sequence[str]) -> str:
 
 def text_of(part: Part, name: str, key: str) -> str:
     """SQL for the text under one key: a list's elements joined by `;`, anything else as JSON writes it."""
-    pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-    quoted = "'" + pointer.replace("'", "''") + "'"
-    text = f"json_extract_string(row, {quoted})"
+    pointer = quoted("/" + key.replace("~", "~0").replace("/", "~1"))
+    text = f"json_extract_string(row, {pointer})"
     if part.table.column(name).kind == "list":
-        elements = f"cast(json_extract(row, {quoted}) as varchar[])"
-        text = f"case when json_type(row, {quoted}) = 'ARRAY' then array_to_string({elements}, ';') else {text} end"
+        elements = f"cast(json_extract(row, {pointer}) as varchar[])"
+        text = f"case when json_type(row, {pointer}) = 'ARRAY' then array_to_string({elements}, ';') else {text} end"
     return text

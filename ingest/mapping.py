@@ -60,8 +60,8 @@ class Mapping(BaseModel):
     constants
         Columns that have one value in every row.
     values
-        By column, what its values mean; an empty meaning leaves the row out. A value that is not named sends its row to
-        the quarantine; a service or an environment keeps its name.
+        By column, what its values mean; an empty meaning leaves the row out. A value that is not named, and is none of
+        the column's own, sends its row to the quarantine; a service or an environment keeps its name.
     only
         By header or path, the values of the rows that are wanted; a row with any other is left out.
     records
@@ -172,6 +172,19 @@ def no_value(column: Column, value: str) -> str | None:
         if column.kind == kind and not re.fullmatch(pattern, text, re.ASCII):
             return f"{column.name} is {words}."
     return None
+
+
+def own_value(column: Column, text: str) -> str | None:
+    """The value as the column itself knows it, so that a mapping need not name it; None: it does not.
+
+    >>> status, size = (BY_NAME["deployments"].column(name) for name in ("status", "lines_changed"))
+    >>> own_value(status, "Succeeded"), own_value(status, "success"), own_value(size, "12"), own_value(size, "n/a")
+    ('succeeded', None, '12', None)
+    """
+    if words := column.choices or column.examples:
+        return text.lower() if text.lower() in words else None
+    form = ISO if column.kind == "instant" else next((form for kind, form, _ in FORMS if kind == column.kind), None)
+    return text if form and re.fullmatch(form, text, re.ASCII) else None
 
 
 def is_time_format(form: str) -> bool:

@@ -61,16 +61,17 @@ class FileLoad:
 
 @dataclass(frozen=True)
 class Refusals:
-    """Rows of a load that were refused for one reason.
+    """Rows of a table that were refused for one reason.
 
     Parameters
     ----------
     column
-        The column that breaks the rule; None: the row is one as a whole, or the mapping does not know a value.
+        The column that breaks the rule; None: the row is one as a whole.
     first
         Why the first of them was, with its place.
     """
 
+    table: str
     rule: str
     column: str | None
     rows: int

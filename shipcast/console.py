@@ -133,20 +133,25 @@ def hint(ask: Ask, command: str) -> None:
         tell(folded(f"next: {with_flags(ask, command)}"))
 
 
-def folded(command: str) -> str:
-    """A command on lines that a shell takes as one.
+def folded(text: str) -> str:
+    """Commands on lines that a shell takes as one; words between them, behind a comma or semicolon, on lines as such.
 
     >>> print(folded("shipcast reserve pay --for 'a b' " + "--region eu " * 7 + "--type normal"))
     shipcast reserve pay --for 'a b' --region eu --region eu --region eu --region eu --region eu \\
       --region eu --region eu --type normal
+    >>> print(folded("next: shipcast metrics " + "--team abc " * 6 + "--how, or -v for all"))
+    next: shipcast metrics --team abc --team abc --team abc --team abc --team abc --team abc --how, or
+      -v for all
     """
-    lines = [""]
-    for word in WORD.findall(one_line(command)):
+    lines, is_command = [""], False
+    for word in WORD.findall(one_line(text)):
         if lines[-1] and len(lines[-1]) + len(word) + 1 > WIDTH - 2:
+            lines[-1] += " \\" if is_command else ""
             lines.append(f"  {word}")
         else:
             lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
-    return " \\\n".join(lines)
+        is_command = (is_command or word == "shipcast") and not word.endswith((",", ";"))
+    return "\n".join(lines)
 
 
 def with_flags(ask: Ask, command: str) -> str:

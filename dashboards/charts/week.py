@@ -10,6 +10,7 @@ from typing import Any
 import altair as alt
 
 from shipcast.answers.outlook import Hour, ServiceWeek
+from shipcast.answers.words import by_rule
 from shipcast.dashboards.charts.style import CLOCK, ROWS, Spec, layered, level_colours, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LEVELS
 
@@ -49,7 +50,7 @@ def cell(hour: Hour) -> dict[str, Any]:
         "mark": "▨" if hour.blocked else LEVELS[hour.level].mark if hour.level else "?",
         "text": INK if hour.blocked or not hour.level else LEVELS[hour.level].text,
         "against": "not known" if hour.relative_cost is None else f"{hour.relative_cost * 100:.0f} % of the usual",
-        "rule": f"blocked by {hour.blocked}" if hour.blocked else "",
+        "rule": f"blocked {by_rule(hour.blocked)}" if hour.blocked else "",
         "booking": hour.booked or "",
     }
 

@@ -58,7 +58,7 @@ def how_new(view: View, found: DataHealth) -> None:
             ]
             for one in found.newest
         ],
-        f"Records known at the time of the question; old: more than {view.settings.stale_days:g} days",
+        f"Known at the time of the question, load by the hour; old: more than {view.settings.stale_days:g} days",
         numbers=("rows known", "age"),
         download="newest-records",
     )
@@ -109,9 +109,13 @@ def what_was_loaded(view: View, found: DataHealth) -> None:
     if not found.tables:
         cards.empty("Nothing was loaded yet: `shipcast ingest files DIR`, then `shipcast build`.")
         return
-    cards.note("Read = inserted + updated + unchanged + merged + quarantined, over all loads up to the last build.")
-    loads(view, found.tables, "Loads by table", "loads-by-table", [])
-    by_file = partial(loads, view, found.files, "Loads by file, the last first", "loads-by-file", ["file"])
+    cards.note(
+        "Read = inserted + updated + unchanged + merged + quarantined, over all loads up to the last build: a row "
+        "counts each time that it was read."
+    )
+    loads(view, found.tables, "By table, over all loads", "loads-by-table", [])
+    caption = "By file, over all loads, the last first"
+    by_file = partial(loads, view, found.files, caption, "loads-by-file", ["file"])
     cards.folded("File by file", "loads-by-file", by_file)
 
 
@@ -138,14 +142,13 @@ def loads(view: View, rows: tuple[Loaded, ...], caption: str, name: str, with_fi
 
 def refused(view: View, found: DataHealth) -> None:
     """Refused rows by table and rule; the rows themselves when somebody asks for them."""
-    read = sum(one.read for one in found.tables)
     if not found.refused:
-        cards.empty(f"No row is refused, of {read:,} that were read.", "none")
+        cards.empty("No row waits in quarantine.", "none")
         return
     cards.table(
         ["table", "rule", "files", "rows"],
         [[one.table, one.rule, f"{one.files:,}", f"{one.rows:,}"] for one in found.refused],
-        f"Rows refused and not loaded since, as of the last build; {read:,} were read",
+        "Rows that wait in quarantine, refused and not loaded since, as of the last build",
         numbers=("files", "rows"),
         download="refused",
     )

@@ -156,7 +156,9 @@ def best_windows(view: View, week: OutlookAnswer) -> None:
         return
     first = week.items[0]
     answer = windows_of(view.source, first)
-    cards.text(answer.sentence)
+    is_chosen = view.filters.service is not None or week.services == 1
+    most = f" {first.service} is the service deployed most lately; the filter chooses another."
+    cards.text(f"{answer.sentence}{'' if is_chosen else most}")
     cards.table(
         ["start", f"start ({view.filters.zone})", "level", "chance of failure", "of the usual cost"],
         [window_row(view, answer, place) for place in range(len(answer.items))],

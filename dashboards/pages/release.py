@@ -45,6 +45,7 @@ TITLE, PATH = "Plan a release", "plan"
 WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
 TOP = 5
 UNSAID = "not said"
+UNDOING = "It can be undone here until the page is loaded anew, and later by `shipcast undo NUMBER`."
 FLAGS = {"--latest": "“End by”", "--earliest": "“Start from”", "--duration": "“Minutes”"}
 INSTEAD = {
     "wait a day": "Wait a day",
@@ -294,7 +295,7 @@ def book(view: View, form: Form, answer: WindowsAnswer, window: Window) -> None:
             st.form_submit_button(
                 "Book this window", type="primary", on_click=booked, args=(desk(), view.settings, wish)
             )
-    cards.note(f"It is booked by {acting(view.settings)}, as `shipcast reserve` does, and can be taken back.")
+    cards.note(f"It is booked by {acting(view.settings)}, as `shipcast reserve` does. {UNDOING}")
 
 
 def booked(where: Desk, settings: Settings, wish: Wish) -> None:

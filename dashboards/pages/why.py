@@ -14,7 +14,7 @@ from shipcast.answers.failures import hour_said
 from shipcast.answers.inquiry import Details
 from shipcast.answers.usual import most_deployed
 from shipcast.answers.why import offered, shipped
-from shipcast.answers.words import amount, local_time, plural, times
+from shipcast.answers.words import amount, by_rule, local_time, plural, times
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts import why as charts
 from shipcast.dashboards.view import View
@@ -108,7 +108,9 @@ def start_asked(view: View, service: str, change: dict[str, Any]) -> tuple[datet
     UsageError
         The address names no time.
     """
-    whose = "" if view.filters.service else f" {service} is the service deployed most; the filter chooses another."
+    whose = (
+        "" if view.filters.service else f" {service} is the service deployed most lately; the filter chooses another."
+    )
     given = st.query_params.get("at", "").strip()
     if given:
         at = time_asked(given, view.filters.zone)
@@ -229,7 +231,7 @@ def in_unit(value: float) -> str:
 def calendar_said(view: View, answer: ExplainAnswer) -> None:
     [item] = answer.items
     if answer.blocked:
-        cards.text(f"Nothing may start then: {answer.blocked[0].rule} is in the way.", "simulated")
+        cards.text(f"Nothing may start then: it is blocked {by_rule(answer.blocked[0].rule)}.", "simulated")
     elif item.approvals:
         cards.text(approvals_said(item.approvals, view.filters.zone, view.as_of).strip(), "simulated")
 

@@ -332,7 +332,7 @@ def show_written(ask: Ask, answer: LedgerAnswer) -> None:
     if len(answer.conflicts) > SHOWN:
         say(f"- and {len(answer.conflicts) - SHOWN:,} more; shipcast audit list shows all bookings")
     [entry] = answer.items
-    hint(ask, "shipcast audit list" if entry.kind == "undo" else f"shipcast undo {entry.number} takes it back")
+    hint(ask, "shipcast audit list" if entry.kind == "undo" else f"shipcast undo {entry.number}, which takes it back")
 
 
 def list_verb(
@@ -399,7 +399,7 @@ def verify_verb(
 def show_verified(ask: Ask, answer: AuditVerifyAnswer) -> None:
     say(answer.sentence)
     if answer.items:
-        hint(ask, "docs/bookings.md says how to go on; shipcast audit list shows the entries before")
+        hint(ask, "docs/bookings.md says how to go on; shipcast audit list, which shows the entries before")
         return
     if not answer.entries:
         return

@@ -13,7 +13,7 @@ from shipcast.answers.words import hours, local_time, plural, share
 from shipcast.ask import Ask, verb
 from shipcast.console import hint, say, show, table
 from shipcast.verbs.calendar import OfService
-from shipcast.verbs.questions import CalendarFile, argument
+from shipcast.verbs.questions import CalendarFile, argument, typed
 
 if TYPE_CHECKING:
     from shipcast.answers.approvals import LeadTime
@@ -69,17 +69,17 @@ def cab_verb(
             safe_below=safe_below,
             calendar_file=calendar,
         )
-    show(ask, answer, lambda: show_cab(ask, answer))
+    show(ask, answer, lambda: show_cab(ask, answer, typed({"from": period_from, "to": period_to})))
 
 
-def show_cab(ask: Ask, answer: CabAnswer) -> None:
+def show_cab(ask: Ask, answer: CabAnswer, narrowing: str) -> None:
     """The sentence; then lead times, meetings, what waits, and what is proposed, each where there is any."""
     say(answer.sentence)
     show_lead_times(answer)
     show_meetings(answer, ask.settings.tz)
     show_pending(answer, ask.settings.tz)
     show_candidates(ask, answer)
-    next_question(ask, answer)
+    next_question(ask, answer, narrowing)
 
 
 def show_lead_times(answer: CabAnswer) -> None:
@@ -231,10 +231,10 @@ def saved_said(candidates: Sequence[Candidate]) -> str:
     return f"{measured} They failed so seldom after a look: what that kept out is in no number here."
 
 
-def next_question(ask: Ask, answer: CabAnswer) -> None:
+def next_question(ask: Ask, answer: CabAnswer, narrowing: str) -> None:
     names = [one.service for one in answer.items if one.service is not None]
     if answer.service is None and names:
         more = "" if ask.verbose else ", or -v for every kind of change looked at"
-        hint(ask, f"shipcast cab --service {argument(names[0])}{more}")
+        hint(ask, f"shipcast cab --service {argument(names[0])}{narrowing}{more}")
     else:
         hint(ask, "shipcast calendar list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from shipcast.answers.words import local_time
 from shipcast.ask import Ask, group, verb
 from shipcast.console import hint, say, show, table, tell
 from shipcast.settings.errors import InputRefused, UsageError
-from shipcast.verbs.questions import CalendarFile, ChangeType, Environment
+from shipcast.verbs.questions import CalendarFile, ChangeType, Environment, argument, typed
 
 if TYPE_CHECKING:
     from shipcast.answers.calendar import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 FORTNIGHT = timedelta(days=14)
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?Z")
 Regions = Annotated[
     list[str] | None, typer.Option("--region", metavar="R", help="Where the service runs; may be repeated.")
 ]
@@ -133,7 +135,7 @@ def show_check(ask: Ask, answer: CalendarCheckAnswer, calendar: Path | None, *, 
             [[number, *check_cells(ask, item)] for number, item in enumerate(answer.items[:SHOWN], start=1)],
             numbers=("",),
         )
-        hint(ask, "shipcast calendar check --batch FILE --json for all of it")
+        hint(ask, "shipcast calendar check --batch FILE --json, for all of it")
         return
     for one in answer.items[0].approvals:
         when = (
@@ -173,7 +175,7 @@ def list_verb(
     since, until = period(ask, period_from, period_to)
     subject = asked_subject(service, environment, region)
     answer = in_force(ask.settings, ask.as_of, since, until, calendar_file=calendar, subject=subject)
-    show(ask, answer, lambda: show_list(ask, answer))
+    show(ask, answer, lambda: show_list(ask, answer, service, environment))
 
 
 def period(ask: Ask, period_from: str | None, period_to: str | None) -> tuple[datetime, datetime]:
@@ -187,23 +189,15 @@ def asked_subject(service: str | None, environment: str, regions: list[str] | No
     return None if service is None else Subject(service, environment, tuple(regions or ()))
 
 
-def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
+def show_list(ask: Ask, answer: CalendarListAnswer, service: str | None, environment: str) -> None:
     say(answer.sentence)
     if answer.files:
         say(f"Read from {', '.join(answer.files)}.")
     zone = ask.settings.tz
     table(
-        ["rule", "kind", f"from ({zone})", "to", "effect", "about", "note"],
+        ["rule", "kind", f"when ({zone})", "effect", "about"],
         [
-            [
-                item.rule,
-                item.kind,
-                on_clock(ask, item.start),
-                on_clock(ask, item.end),
-                effect_said(item),
-                " ".join(glob for globs in item.scope.values() for glob in globs) or "all",
-                item.note,
-            ]
+            [item.rule, item.kind.replace("_", " "), when_said(ask, item), effect_said(item), about_said(ask, item)]
             for item in answer.items[:SHOWN]
         ],
     )
@@ -213,7 +207,24 @@ def show_list(ask: Ask, answer: CalendarListAnswer) -> None:
         say(f"- {one.says}")
     if len(answer.conflicts) > SHOWN:
         say(f"- and {len(answer.conflicts) - SHOWN:,} conflicts more; --json gives all")
-    hint(ask, "shipcast calendar check SERVICE --start TIME --end TIME")
+    about = "SERVICE" if service is None else argument(service)
+    hint(ask, f"shipcast calendar check {about} --start TIME --end TIME{typed({'environment': environment})}")
+
+
+def when_said(ask: Ask, item: InForce) -> str:
+    """Its span on the reader's clock; the day once where it ends on the same."""
+    start, end = local_time(item.start, ask.settings.tz, ask.as_of), local_time(item.end, ask.settings.tz, ask.as_of)
+    if start == end:
+        return start
+    day, clock = end.rsplit(" ", 1)
+    return f"{start} to {clock if start.startswith(f'{day} ') else end}"
+
+
+def about_said(ask: Ask, item: InForce) -> str:
+    """What it is about, and its note, the times in which are told on the reader's clock."""
+    scope = " ".join(glob for globs in item.scope.values() for glob in globs) or "all"
+    note = INSTANT.sub(lambda found: str(on_clock(ask, datetime.fromisoformat(found[0]))), item.note)
+    return f"{scope}; {note}" if note else scope
 
 
 def effect_said(item: InForce) -> str | None:

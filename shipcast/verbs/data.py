@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from shipcast.settings.durations import parse_duration
 from shipcast.settings.errors import ShipcastError, UsageError
 
 if TYPE_CHECKING:
-    from shipcast.answers.operations import BuildAnswer, IngestAnswer, QuarantineAnswer, RunAnswer
+    from shipcast.answers.operations import BuildAnswer, IngestAnswer, QuarantineAnswer, RefusedRows, RunAnswer
     from shipcast.answers.sources import SourcesAnswer
     from shipcast.ingest.files import LoadReport
 
@@ -183,13 +184,20 @@ def show_load(ask: Ask, answer: IngestAnswer, report: LoadReport) -> None:
         from shipcast.verbs.connect import show_samples
 
         show_samples(answer.samples)
-        table(["refused", "column", "rows", "the first"], [list(vars(each).values()) for each in answer.refused])
+        show_refused(answer.refused, of_one_load=True)
         return
     if report.exit_code:
         named = "mapping" if any(item.path.startswith(EXPORT) for item in report.items) else "files named above"
         hint(ask, f"shipcast quarantine list, or correct the {named} and load again")
     else:
         hint(ask, "shipcast build")
+
+
+def show_refused(refused: Sequence[RefusedRows], *, of_one_load: bool) -> None:
+    """How many rows each reason refused: of all that wait; or of one load, which fills one table, with the first."""
+    names = ["rule", "column", "rows", "first"] if of_one_load else ["table", "rule", "column", "rows"]
+    rows = [[getattr(each, name) for name in names] for each in refused]
+    table(names, rows, numbers=("rows",))
 
 
 def show_files(answer: IngestAnswer | RunAnswer) -> None:
@@ -342,7 +350,7 @@ def quarantine_list_verb(
     table_name: Annotated[str | None, typer.Option("--table", metavar="T", help="One table only.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many rows.")] = 20,
 ) -> None:
-    """The refused rows, each with its file, line, column and rule."""
+    """How many rows are refused by table, rule and column, and the first of them, each with its file and line."""
     from shipcast.answers.operations import quarantine_answer
 
     answer = quarantine_answer(ask.settings, ask.as_of, table=table_name, limit=limit)
@@ -355,12 +363,16 @@ def show_quarantine(ask: Ask, answer: QuarantineAnswer) -> None:
     say(answer.sentence)
     if not answer.items:
         return
+    show_refused(answer.refused, of_one_load=False)
     for item in answer.items:
         tell(f"  {item.reason}" if not ask.verbose else f"  {item.reason}\n      {item.row}")
-    files = [item.file for item in answer.items]
-    for way in () if ask.quiet else ways_out(files):
+    files = dict.fromkeys(item.file for item in answer.items)
+    for way in () if ask.quiet or all(map(is_file, files)) else ways_out(files):
         say(with_flags(ask, way))
-    hint(ask, "shipcast quarantine retry" if any(map(is_file, files)) else "shipcast quarantine export DIR")
+    named = next(iter(files)) if len(files) == 1 else "their files"
+    by_hand = "shipcast quarantine export DIR, correct what it wrote, then: shipcast quarantine retry DIR"
+    in_files = f"correct the rows in {named}, then: shipcast quarantine retry; or {by_hand}"
+    hint(ask, in_files if all(map(is_file, files)) else by_hand)
 
 
 def quarantine_export_verb(

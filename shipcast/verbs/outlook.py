@@ -11,7 +11,7 @@ from shipcast import completion
 from shipcast.answers.words import LEVEL_MARKS, local_time
 from shipcast.ask import Ask, verb
 from shipcast.console import hint, say, show, table, tell
-from shipcast.verbs.questions import Environment
+from shipcast.verbs.questions import Environment, argument, typed
 
 if TYPE_CHECKING:
     from shipcast.answers.outlook import Hour, OutlookAnswer, ServiceWeek
@@ -42,19 +42,19 @@ def outlook_verb(
 
     with open_reader(ask.settings, ask.as_of) as reader:
         answer = outlook(reader, service=service, team=team, environment=environment, top=top)
-    show(ask, answer, lambda: show_outlook(ask, answer))
+    show(ask, answer, lambda: show_outlook(ask, answer, typed({"environment": environment})))
 
 
-def show_outlook(ask: Ask, answer: OutlookAnswer) -> None:
+def show_outlook(ask: Ask, answer: OutlookAnswer, narrowing: str) -> None:
     say(answer.sentence)
     zone = ask.settings.tz
     if len(answer.items) == 1:
         show_week(answer.items[0], zone)
-        hint(ask, f"shipcast windows {answer.items[0].service} --duration 45m")
+        hint(ask, f"shipcast windows {argument(answer.items[0].service)} --duration 45m{narrowing}")
     elif answer.items:
         columns = ["service", "calm or fair", "blocked", f"calmest ({zone})", f"stormiest ({zone})"]
         table(columns, [service_cells(answer, week, zone) for week in answer.items], numbers=columns[1:3])
-        hint(ask, f"shipcast outlook {answer.items[0].service}")
+        hint(ask, f"shipcast outlook {argument(answer.items[0].service)}{narrowing}")
 
 
 def service_cells(answer: OutlookAnswer, week: ServiceWeek, zone: str) -> list[str]:

@@ -115,10 +115,12 @@ def metrics_verb(
             period_from=ask.optional_instant(period_from, "--from"),
             period_to=ask.optional_instant(period_to, "--to"),
         )
-    show(ask, answer, lambda: show_metrics(ask, answer, by, how))
+    given = {"environment": environment, "service": service, "team": team, "from": period_from, "to": period_to}
+    narrowing = typed({"metric": metric, **given})
+    show(ask, answer, lambda: show_metrics(ask, answer, by, how, narrowing))
 
 
-def show_metrics(ask: Ask, answer: MetricsAnswer, by: str | None, how: bool) -> None:
+def show_metrics(ask: Ask, answer: MetricsAnswer, by: str | None, how: bool, narrowing: str) -> None:
     is_wide = bool(by) and not ask.verbose and len({item.metric for item in answer.items}) > 1
     if by and is_wide:
         say(answer.sentence)
@@ -128,9 +130,11 @@ def show_metrics(ask: Ask, answer: MetricsAnswer, by: str | None, how: bool) -> 
     if how:
         show_how(answer, by)
     elif is_wide:
-        hint(ask, f"shipcast metrics --by {by} --metric lead_time for one of them with its intervals, or -v for all")
+        asked = f"shipcast metrics --by {by} --metric lead_time{narrowing}"
+        hint(ask, f"{asked}, for one of them with its intervals; or -v for all")
     elif not by:
-        hint(ask, "shipcast metrics --by service, or with --how to see how each number came about")
+        asked = f"shipcast metrics --by {'week' if ' --service ' in narrowing else 'service'}{narrowing}"
+        hint(ask, f"{asked}, or with --how to see how each number came about")
 
 
 def metrics_table(answer: MetricsAnswer, by: str | None = None) -> None:
@@ -394,10 +398,10 @@ def forecast_verb(
         store(ask.settings.home, answer)
     except StorageError as error:  # a question can be asked of a home that only others may write
         answer = answer.model_copy(update={"warnings": (*answer.warnings, f"Not stored: {error.detail}")})
-    show(ask, answer, lambda: show_forecast(ask, answer))
+    show(ask, answer, lambda: show_forecast(ask, answer, typed({"environment": environment})))
 
 
-def show_forecast(ask: Ask, answer: ForecastAnswer) -> None:
+def show_forecast(ask: Ask, answer: ForecastAnswer, narrowing: str) -> None:
     """One row per day of one service, or per service; every hour where asked to be verbose."""
     say(answer.sentence)
     zones = {series.service: series.business_zone for series in answer.series}
@@ -411,12 +415,26 @@ def show_forecast(ask: Ask, answer: ForecastAnswer) -> None:
         table(
             ["day", *ends], [[day, *extremes(items, zone, "%H:%M")] for day, items in by_day(answer, zone)], ends[1::2]
         )
-        hint(ask, f"shipcast windows {argument(service)} --duration 30m, or -v for every hour")
+        hint(ask, f"shipcast windows {argument(service)} --duration 30m{narrowing}, or -v for every hour")
     elif zones:
         of = {name: [item for item in answer.items if item.service == name] for name in zones}
         rows = [[name, *extremes(of[name], zone, "%a %-d %H:%M"), zone] for name, zone in zones.items()]
         table(["service", *ends, "on the clock of"], rows, ends[1::2])
-        hint(ask, f"shipcast forecast {argument(next(iter(zones)))}")
+        hint(ask, f"shipcast forecast {argument(next(iter(zones)))}{narrowing}")
+
+
+def typed(given: Mapping[str, object]) -> str:
+    """Flags that a question was narrowed by, as they would be typed behind it; those that were not given are left out.
+
+    Production is what questions are about where no environment is named.
+
+    >>> typed({"environment": "pre prod", "service": None, "from": "2025-01-01"}), typed({"environment": "production"})
+    (" --environment 'pre prod' --from 2025-01-01", '')
+    """
+    said = {flag: value for flag, value in given.items() if value is not None}
+    if said.get("environment") == "production":
+        del said["environment"]
+    return "".join(f" --{flag} {shlex.quote(str(value))}" for flag, value in said.items())
 
 
 def argument(name: str) -> str:
@@ -486,19 +504,21 @@ def backtest_verb(
             model=model,
             progress=progress(ask),
         )
-    show(ask, answer, lambda: show_backtest(ask, answer))
+    narrowing = typed({"environment": environment, "from": period_from, "to": period_to})
+    show(ask, answer, lambda: show_backtest(ask, answer, narrowing))
 
 
-def show_backtest(ask: Ask, answer: BacktestAnswer) -> None:
+def show_backtest(ask: Ask, answer: BacktestAnswer, narrowing: str) -> None:
     """What was said of each tenth of the deployments, and what became of it."""
     say(answer.sentence)
     columns = ["forecast", "on average", "deployments", "failed", "that is", "95 % interval"]
     table(columns, [reliability_cells(group) for group in answer.summary.reliability], numbers=columns)
     if answer.items:
         other = "regression" if answer.model == "blend" else "blend"
-        hint(ask, f"shipcast backtest --model {other} to compare, or --json for every deployment's forecast")
+        asked = f"shipcast backtest --model {other}{narrowing}"
+        hint(ask, f"{asked}, to compare; or --json for every deployment's forecast")
     else:
-        hint(ask, "shipcast metrics")
+        hint(ask, f"shipcast metrics{narrowing}")
 
 
 def reliability_cells(group: Reliability) -> list[object]:

@@ -127,7 +127,7 @@ def test_where_nothing_is_allowed_it_names_the_rule_and_the_next_start(home):
 
     assert (answer.verdict, answer.items) == ("no_window", ())
     assert answer.next_start == datetime(2025, 6, 23, 18, tzinfo=UTC)  # Saturday follows the freeze
-    assert "all are blocked, by" in answer.sentence
+    assert "all are blocked: " in answer.sentence
     assert "year-end" in answer.sentence
     assert "The next allowed start is Tue 24 Jun 03:00 (Asia/Tokyo)." in answer.sentence
 
@@ -161,7 +161,7 @@ def test_now_waits_where_a_rule_is_against_it_and_says_which(home):
 
     assert (blocked.verdict, blocked.refused_by, blocked.is_blocked_now) == ("wait", ("no-allow-window",), True)
     assert 18 <= blocked.wait_until.hour < 20
-    assert blocked.sentence.startswith("pay may not ship now (no-allow-window). Wait until ")
+    assert blocked.sentence.startswith("pay may not ship now (no allow window is open). Wait until ")
     assert (soft.verdict, soft.refused_by, soft.is_blocked_now) == ("no_window", ("soft",), False)
     assert soft.sentence.startswith("pay may not ship now without an approval (soft), nor within 7 days.")
 
@@ -170,7 +170,7 @@ def test_explain_names_the_rule_and_offers_allowed_starts_only(home):
     answer = ask(home, explain, calendar=EVENING, at=AS_OF + timedelta(hours=3))
 
     assert [one.rule for one in answer.blocked] == ["no-allow-window"]
-    assert ", and blocked by no-allow-window: " in answer.sentence
+    assert ", and blocked since no allow window is open: " in answer.sentence
     assert answer.to_be_calmer is None or answer.to_be_calmer.start is None or 18 <= answer.to_be_calmer.start.hour < 20
 
 

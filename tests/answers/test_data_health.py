@@ -38,8 +38,10 @@ def test_what_was_read_is_the_sum_of_what_became_of_it(found):
         assert one.read == one.inserted + one.updated + one.unchanged + one.merged + one.quarantined
 
 
-def test_it_says_how_much_was_refused_and_how_old_the_newest_record_is(found):
-    assert found.sentence == "11 rows of 4 tables were read; 2 rows are refused, and the newest record is 12 hours old."
+def test_it_says_how_much_is_known_and_refused_and_how_old_the_newest_record_is(found):
+    assert (
+        found.sentence == "6 rows of 3 tables are known; 2 wait in quarantine, and the newest record is 12 hours old."
+    )
     assert [(one.table, one.rule, one.rows) for one in found.refused] == [
         ("deployments", BROKEN, 1),
         ("deployments", "unknown_status", 1),

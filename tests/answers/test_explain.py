@@ -254,6 +254,7 @@ def test_one_deployment_is_enough_for_an_answer(built, status, alike):
     answer = ask(built({"deployments": [one | {"started_at": "2025-05-01T10:00Z"}]}), duration=None)
 
     assert answer.duration_minutes == 30
+    assert said(answer, "No deployment of pay says when it ended: a duration of 30 minutes is assumed.")
     assert len(answer.alike) == alike
     assert answer.no_time_effect == pytest.approx(0.5, abs=0.1)
     assert any("says nothing of how often changes fail" in text for text in answer.explanation)

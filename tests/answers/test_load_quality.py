@@ -53,5 +53,5 @@ def test_the_verdict_is_said_of_each_interval():
     narrow = {**covered("50", 0.5, shares(*[0.2] * 6)), **covered("90", 0.9, shares(*[0.9] * 6))}
     few = {**covered("50", 0.5, shares(0.2)), **covered("90", 0.9, shares(0.9))}
 
-    assert said(narrow).endswith("Intervals of 50 % are too narrow (4.6 to 35 %); those of 90 % hold (81 to 99 %).")
+    assert said(narrow).endswith("Intervals of 50 % are too narrow (4.6 to 35 %); those of 90 % hold (81 to 99.2 %).")
     assert said(few).endswith("Whether these intervals hold takes 3 services to say.")

@@ -38,7 +38,7 @@ def test_while_a_command_writes_the_page_says_so_and_shows_the_rest(home):
     assert not is_broken(page)
     assert "shipcast build" in words(page)
     assert "Wait for it to end" in words(page)
-    assert "11 rows of 4 tables were read" in words(page)
+    assert "6 rows of 3 tables are known; 2 wait in quarantine" in words(page)
 
 
 def test_a_source_that_fails_is_shown_with_why(home, tmp_path):

@@ -29,6 +29,13 @@ def test_without_a_snapshot_a_page_says_what_to_do(tmp_path, path):
     assert "shipcast ingest files DIR" in words(page)
 
 
+def test_the_best_windows_say_why_they_are_of_that_service(page_home):
+    of_all, of_one = drawn(page_home, "outlook", CUT), drawn(page_home, "outlook", CUT, service="web")
+
+    assert "is the service deployed most lately; the filter chooses another." in words(of_all)
+    assert "deployed most lately" not in words(of_one)
+
+
 def test_what_is_no_time_is_said_to_be_none(page_home):
     page = drawn(page_home, "delivery", as_of="soon")
 

@@ -54,7 +54,7 @@ def test_where_nothing_fits_the_rule_and_the_nearest_slot_are_named(own_home):
     (own_home.home / "calendar.toml").write_text(FREEZE)
     page = drawn(own_home, "plan", CUT, service="web")
 
-    assert headline(page).startswith("No window for web: of 671 starts all are blocked, by audit (671).")
+    assert headline(page).startswith("No window for web: of 671 starts all are blocked: audit (671).")
     assert "The next allowed start is Thu 12 Jun 00:00 (UTC)." in headline(page)
     assert "none" in empties(page)
     assert not is_broken(page)

@@ -59,7 +59,7 @@ def test_where_nothing_is_asked_the_page_says_what_it_chose(home):
     page = drawn(home, "why", CUT)
 
     assert "the best start of the coming week" in words(page)
-    assert "is the service deployed most" in words(page)
+    assert "is the service deployed most lately" in words(page)
 
 
 @pytest.mark.parametrize(

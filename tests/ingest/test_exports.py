@@ -366,6 +366,25 @@ def test_what_a_mapping_gives_may_be_in_any_case_and_leave_rows_out(home: Home):
     assert home.rows("select status, lines_changed from raw.deployments") == [("succeeded", 7)]
 
 
+def test_words_that_are_right_already_need_not_be_named(home: Home):
+    mapping = (
+        DEPLOYMENTS
+        + 'change_type = "Kind"\nlines_changed = "Lines"\n[values.status]\nsuccess = "succeeded"\nfailed = ""\n'
+        + '[values.change_type]\nhotfix = "emergency"\n[values.lines_changed]\nmany = "1000"\n'
+    )
+    rows = ["D1,pay,2025-07-04,success,hotfix,many", "D2,pay,2025-07-04,SUCCEEDED,Normal,7",
+            "D3,pay,2025-07-04,failed,normal,7", "D4,pay,2025-07-04,done,normal,7"]  # fmt: skip
+    path = home.write("in.csv", "\n".join(["Number,Service,Opened,Priority,Kind,Lines", *rows]))
+
+    home.read(path, home.write("mapping.toml", mapping))
+
+    assert home.rows("select deployment_id, status, change_type, lines_changed from raw.deployments order by 1") == [
+        ("D1", "succeeded", "emergency", 1000),
+        ("D2", "succeeded", "normal", 7),
+    ]
+    assert home.rows("select line, rule from raw._quarantine") == [(5, "unknown_value")]
+
+
 def test_where_no_row_passes_the_mapping_is_blamed_first(home: Home):
     path = home.write("in.csv", ROW.replace("2025-07-04", "04/07/2025 10:00"))
 
@@ -383,6 +402,9 @@ def test_a_dry_run_shows_the_first_rows_and_the_others_by_reason(home: Home):
     report = ingest_export(home.settings, ExportSource(path=path, mapping=CONNECT / "servicenow.toml"), dry_run=True)
 
     assert [row["deployment_id"] for row in report.samples["deployments"]] == ["CHG1", "CHG2"]
-    assert [(each.rule, each.rows) for each in report.refusals] == [("not_a_time", 3), ("unknown_value", 1)]
+    assert [(each.rule, each.column, each.rows) for each in report.refusals] == [
+        ("not_a_time", "started_at", 3),
+        ("unknown_value", "status", 1),
+    ]
     assert report.refusals[0].first.startswith("changes.csv:7: started_at '08.07.2025' does not fit")
     assert home.rows("select count(*) from raw.deployments") == [(0,)]

@@ -80,6 +80,8 @@ GZIP = packed((HEADER + GOOD * 5000).encode())
         ("deployments.csv", b"deployment_id,service,started_at,status\n", "missing: environment"),
         ("deployments.csv", (HEADER.strip() + ",Status\n").encode(), "2 columns are called 'status'"),
         ("deployments.csv", b"id,deploy_id,service,environment,started_at,status\n", "'deploy_id' both mean"),
+        ("deployments.csv", (HEADER.strip() + ",startedAt\n").encode(), "'started_at' and 'startedAt' both mean"),
+        ("deployments.csv", b"ID,Release ID,service,environment,started_at,status\n", "'Release ID' both mean"),
         ("deployments.csv", b"PK\x03\x04rest", "Excel workbook"),
         ("deployments.csv", HEADER.encode("utf-16-le"), "NUL bytes"),
         ("deployments.csv.gz", GZIP[:-20], "the gzip stream breaks off after"),
@@ -271,6 +273,45 @@ def test_synonyms_are_mapped_and_named_and_unknown_columns_left_out_once(desk):
         "deployments: left out the unknown column mood."
     ]
     assert [warning for warning in report.warnings if "ID as deployment_id" in warning]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Release ID,App,Stage,Start Time,End Time,Outcome", "deploymentId;serviceName;env;startedAt;finishedAt;Status",
+     "Deployment-ID\tservice.name\tEnvironment Name\tStarted  At\tCompleted_At\tresult"],
+)  # fmt: skip
+def test_spaces_hyphens_dots_and_humps_in_a_header_are_underscores(desk, header):
+    row = ["D1", "pay", "live", "2024-05-01T10:00Z", "2024-05-01T10:05Z", "failed"]
+    mark = next(mark for mark in ",;\t" if mark in header)
+    report = desk.load({"deployments.csv": f"{header}\n{mark.join(row)}\n"})
+
+    assert report.items[0].mapped[header.split(mark)[0]] == "deployment_id"
+    assert desk.rows("select deployment_id, finished_at::varchar, status from raw.deployments") == [
+        ("D1", "2024-05-01 10:05:00", "failed")
+    ]
+
+
+def test_a_parquet_column_may_be_spelt_otherwise_too(desk):
+    row = {"Pull Request": "1", "App": "pay", "Merge Commit SHA": "c1", "createdAt": "2024-05-01"}
+    pl.DataFrame([row]).write_parquet(desk.files / "changes.parquet")
+    ingest_files(desk.settings, [desk.files])
+
+    assert desk.rows("select change_id, commit_sha from raw.changes") == [("1", "c1")]
+
+
+def test_rows_of_json_may_spell_a_name_differently_but_not_twice(desk):
+    rows = ['{"app": "a", "teamName": "blue"}', '{"App": "b", "team-name": "red", "n_1": 1, "n-1": 2}',
+            '{"app": "c", "teamName": "x", "team_name": "y"}']  # fmt: skip
+    report = desk.load({"services.jsonl": "\n".join(rows)})
+
+    assert desk.rows("select service, team from raw.services order by 1") == [("a", "blue"), ("b", "red")]
+    assert report.items[0].reason == "services.jsonl:3: it is not one JSON object whose names differ"
+
+
+def test_what_names_no_column_may_differ_in_its_spelling_alone(desk):
+    report = desk.load({"services.csv": "service,my mood,my_mood,myMood\npay,x,y,z\n"})
+
+    assert (report.exit_code, report.items[0].unknown) == (0, ["my mood", "my_mood", "myMood"])
 
 
 def test_the_contracts_name_wins_over_a_synonym(desk):

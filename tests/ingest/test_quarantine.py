@@ -10,6 +10,7 @@ import pytest
 
 from shipcast.ingest.files import ingest_files
 from shipcast.ingest.quarantine import export, prune, quarantined, retry
+from shipcast.ingest.refusals import waiting
 from shipcast.warehouse.connection import open_work
 
 HEADER = "service;regions;team;note\n"
@@ -35,6 +36,24 @@ def test_a_bad_row_is_held_once_however_often_it_is_loaded(desk):
 
     assert (report.items[0].unchanged, report.items[0].quarantined) == (1, 1)
     assert desk.rows("select quarantine_id, quarantined_at from raw._quarantine") == first
+
+
+def test_the_rows_in_quarantine_are_counted_by_table_rule_and_column(desk):
+    columns = "deployment_id,service,environment,started_at,status\n"
+    rows = [f"d{number},pay,live,2025-01-0{number},{status}\n" for number, status in ((1, "ok"), (2, "well"))]
+    more = ["d3,pay,live,noon,failed\n", "d4,pay,live\n"]
+    desk.load({"deployments.csv": columns + "".join(rows + more), "services.csv": HEADER + ";eu;blue;x\n"})
+
+    with open_work(desk.settings.home) as connection:
+        found, of_services = waiting(connection), waiting(connection, "services")
+    assert [(each.table, each.rule, each.column, each.rows) for each in found] == [
+        ("deployments", "unknown_status", "status", 2),
+        ("deployments", "not_a_time", "started_at", 1),
+        ("deployments", "wrong_number_of_fields", None, 1),
+        ("services", "required_value_missing", "service", 1),
+    ]
+    assert found[0].first.startswith("deployments.csv:2: d1: status 'ok' is none of")
+    assert of_services == found[-1:]
 
 
 def test_a_line_that_passes_when_loaded_again_leaves(desk):

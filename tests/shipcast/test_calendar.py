@@ -170,6 +170,21 @@ def test_an_answer_reads_in_at_most_a_hundred_columns(ask, arguments):
     assert "next: shipcast" in out
 
 
+def test_no_word_of_the_list_is_broken_over_two_lines(ask, tmp_path):
+    office = '[[business_hours]]\nid = "us-office"\nregion = "us"\ntz = "America/New_York"\nopen = "09:00"\n'
+    blocked = '[[freeze]]\nid = "black-week"\nstart = 2026-12-02T00:00:00\nend = 2026-12-02T18:00:00\ntz = "UTC"\n'
+    scope = 'scope = { service = ["portal", "search-api"], environment = ["production"] }\nreason = "few are there"\n'
+    (tmp_path / "calendar.toml").write_text(f'{CALENDAR}{office}close = "17:00"\n{blocked}{scope}')
+
+    _, out, _ = ask("calendar", "list", "--from", "2026-11-30", "--to", "2027-01-10", "--as-of", "2026-11-29")
+    words = " ".join(out.split())
+
+    assert " us-office business hours Mon 30 Nov 14:00 to 22:00 block us " in words
+    assert " board cab Tue 1 Dec 09:00 all; deadline Mon 30 Nov 09:00 " in words
+    assert {"black-week", "search-api", "production;", "year-end", "closed"} <= set(out.split())
+    assert max(len(line) for line in out.splitlines()) <= 100
+
+
 def test_a_refusal_says_why_until_when_and_when_next(ask):
     asked = ["calendar", "check", "pay", "--region", "eu", "--tz", "Europe/Berlin", "--as-of", "2026-11-20", *SHUT]
     said = " ".join(ask(*asked)[1].split())

@@ -116,6 +116,28 @@ def test_a_hint_is_about_the_same_home_and_time(ask, company):
     assert f"next: shipcast --home {company / 'home'} --as-of {AS_OF} metrics --by service" in said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hinted"),
+    [
+        (
+            ["metrics", "--environment", "staging", "--from", "2025-06-01"],
+            "--environment staging --from 2025-06-01, or",
+        ),
+        (["metrics", "--service", "checkout"], "metrics --by week --service checkout, or"),
+        (
+            ["metrics", "--by", "week", "--service", "checkout"],
+            "--metric lead_time --service checkout, for one of them",
+        ),
+        (["outlook", "--environment", "staging", "--top", "2"], " --environment staging"),
+        (["calendar", "list", "--service", "checkout"], "calendar check checkout --start TIME --end TIME"),
+    ],
+)
+def test_a_hint_keeps_what_the_question_was_narrowed_by(ask, arguments, hinted):
+    _, said, _ = ask(*arguments, *ASKED)
+
+    assert hinted in " ".join(said.partition("next:")[2].replace("\\\n", "").split())
+
+
 def test_one_metric_by_something_keeps_its_intervals(ask):
     assert "95 % interval" in ask("metrics", *ASKED, "--by", "service", "--metric", "change_failure_rate")[1]
     assert "95 % interval" in ask("metrics", *ASKED, "--by", "service", "-v")[1]
@@ -253,6 +275,25 @@ def test_loading_the_same_exports_again_changes_nothing(ask, company):
 
     assert sum(item["read"] for item in items) > 1000
     assert all(item["unchanged"] + item["merged"] == item["read"] for item in items)
+
+
+def test_the_quarantine_is_counted_first_and_its_rows_are_to_be_corrected_before_a_retry(tmp_path, capsys):
+    rows = (f"d{number},pay,live,2025-01-01,fine\n" for number in range(30))
+    (tmp_path / "deployments.csv").write_text("id,service,environment,started_at,status\n" + "".join(rows))
+    home = ["--home", str(tmp_path / "home")]
+    run([*home, "ingest", "files", str(tmp_path)])
+    capsys.readouterr()
+
+    run([*home, "quarantine", "list", "--limit", "2"])
+    words = " ".join(capsys.readouterr().out.replace("\\\n", "").split())
+    run([*home, "--json", "quarantine", "list", "--limit", "2"])
+    answer = json.loads(capsys.readouterr().out)
+
+    assert "the first 2 here. table rule column rows" in words
+    assert "deployments unknown_status status 30 deployments.csv:2: d0: status 'fine'" in words
+    assert f"next: correct the rows in {tmp_path / 'deployments.csv'}, then: shipcast" in words
+    assert [(each["rule"], each["rows"]) for each in answer["refused"]] == [("unknown_status", 30)]
+    assert_valid(answer)
 
 
 MISTAKES = [

@@ -254,9 +254,9 @@ def test_the_keys_of_an_event_are_understood_as_the_headers_of_a_file():
 
 
 def test_a_key_that_is_lacking_is_named_with_the_one_that_may_be_meant():
-    given = {("started__at" if name == "started_at" else name): value for name, value in PAY.items()}
+    given = {("started_att" if name == "started_at" else name): value for name, value in PAY.items()}
 
-    with pytest.raises(Unusable, match=r"lacks started_at in its data \(is started__at meant as that\? Then rename it"):
+    with pytest.raises(Unusable, match=r"lacks started_at in its data \(is started_att meant as that\? Then rename it"):
         told(EVENTS, [cloud_event("1", **given)])
 
 
