@@ -182,7 +182,7 @@ def test_each_deployment_is_held_against_the_last_advice_before_it(built):
     assert (found.after_following.n, found.after_following.failures) == (1, 0)
     assert (found.after_not_following.n, found.after_not_following.failures) == (1, 1)
     assert (found.expected_failures, found.saved, found.missed) == (0.1, None, None)
-    assert found.sentence.startswith("Of 2 deployments after advice 1 followed it (50 %, 9 to 91)")
+    assert found.sentence.startswith("Of 2 deployments after advice 1 followed it (50 %, 9.5 to 90.5)")
 
 
 def test_what_following_was_worth_is_the_mean_with_its_interval(built):
