@@ -8,7 +8,7 @@ from shipcast.answers import words
 from shipcast.answers.comparison import Change
 from shipcast.answers.metrics import MetricItem
 
-MARKS = {"better": "▲", "worse": "▼", "no clear change": "≈", "not enough data": "?"}
+MARKS = {"no clear change": "≈", "not enough data": "?"}
 
 
 def value_said(item: MetricItem, value: float | None = None) -> str:
@@ -37,11 +37,11 @@ def rests_on(item: MetricItem) -> str:
 
 
 def change_said(change: Change | None) -> str:
-    """Better, worse, or no clear change; empty where nothing is compared."""
+    """Better, worse, or no clear change, behind which way it went; empty where nothing is compared."""
     if change is None:
         return ""
-    before = value_said(change.before)
-    return f"{MARKS[change.verdict]} {change.verdict} (before: {before})"
+    way = MARKS.get(change.verdict) or ("▲" if (change.difference or 0) > 0 else "▼")
+    return f"{way} {change.verdict} (before: {value_said(change.before)})"
 
 
 def is_whole(week: MetricItem) -> bool:
