@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -36,6 +36,9 @@ class Column:
         Of its values before logarithms are taken; null: none are taken.
     is_assumed
         No request can know it: a question takes it as usual for the service.
+    low, high
+        What the feature was at the least and at the most where it was learned from, after logarithms: beyond that it
+        counts as there, since nothing is known of how its effect goes on. Null: not kept.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Column:
     is_assumed: bool
     mean: float
     spread: float
+    low: float | None = None
+    high: float | None = None
 
     @property
     def label(self) -> str:
@@ -56,7 +61,7 @@ class Column:
 
     def encoded(self, rows: pl.DataFrame) -> Floats:
         """The column of these rows; NaN where a feature is not known."""
-        return (self.raw(rows) - self.mean) / self.spread
+        return (np.clip(self.raw(rows), self.low, self.high) - self.mean) / self.spread
 
     def raw(self, rows: pl.DataFrame) -> Floats:
         if self.value is not None:
@@ -94,7 +99,7 @@ def fitted(rows: pl.DataFrame, column: Column) -> Column | None:
     if len(known) < RARE * len(values) or len(known) < 2 or np.ptp(known) < 1e-9 or is_rare:
         return None
     spread = 1.0 if column.value is not None or column.is_missing else float(known.std())
-    return Column(**{**column.__dict__, "mean": float(known.mean()), "spread": spread})
+    return replace(column, mean=float(known.mean()), spread=spread, low=float(known.min()), high=float(known.max()))
 
 
 def encoded(rows: pl.DataFrame, found: Sequence[Column]) -> Floats:
