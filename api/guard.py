@@ -48,14 +48,14 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        scope = in_origin_form(scope)
+        method, scope = scope["method"], of_the_whole(in_origin_form(scope))
         answer = Answer(send)
         began = time.perf_counter()
         try:
             await self.guarded(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path_format", UNKNOWN)
-            self.gauges.count(known_method(scope["method"]), route, answer.status, time.perf_counter() - began)
+            self.gauges.count(known_method(method), route, answer.status, time.perf_counter() - began)
 
     async def guarded(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         request = Request(scope)
@@ -107,6 +107,11 @@ class Answer:
             self.begun, self.status = True, message["status"]
         async with asyncio.timeout(SEND_SECONDS):
             await self.send(message)
+
+
+def of_the_whole(scope: Scope) -> Scope:
+    """A request for the head alone as that for the whole, of which the server sends the head (RFC 9110, 9.3.2)."""
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
 
 def in_origin_form(scope: Scope) -> Scope:

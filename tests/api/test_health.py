@@ -136,3 +136,18 @@ def test_a_home_that_is_broken_is_said_with_503_and_no_path(trained_home, tmp_pa
     assert reply.json["type"].startswith("urn:shipcast:problem:")
     assert str(tmp_path) not in reply.text
     assert counted.status == (503 if broken == "current.json" else 200)  # what does not rest on it is answered
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/api/v1/services", "/nowhere"])
+def test_of_the_head_alone_it_sends_what_the_whole_would_begin_with(asked_api, path):
+    whole = asked_api(path)
+    head, _, body = asked_api.says(
+        f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    ).partition(b"\r\n\r\n")
+
+    status, *lines = head.decode().split("\r\n")
+    assert status.startswith(f"HTTP/1.1 {whole.status} ")
+    assert f"content-length: {len(whole.text.encode())}" in lines
+    assert body == b""
+    asked = {key: value for key, value in samples_of(asked_api).items() if 'method="HEAD"' in key}
+    assert asked
