@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from shipcast.answers import metric_queries as queries
 from shipcast.answers.admission import runs
 from shipcast.answers.answer import naive, utc
 from shipcast.answers.calendar import subject_warnings
@@ -219,7 +218,7 @@ def asked_about(reader: Reader, known: Known, environment: str, service: str | N
     """Production means all environments of that kind."""
     names = {known.place(environment)}
     if environment == "production":
-        names |= {name for name, is_production, _ in reader.rows(queries.ENVIRONMENTS) if is_production}
+        names |= {*known.productions}
     of_team = None
     if team is not None:
         of_team = frozenset(name for name, one in known.services.items() if one.team == team)

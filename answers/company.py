@@ -82,8 +82,12 @@ class Known:
     @cached_property
     def production(self) -> str:
         """The name of the one environment of production; where there are none or several, what questions call them."""
-        names = [name for name, is_production in self.environments.items() if is_production]
-        return names[0] if len(names) == 1 else PRODUCTION
+        return self.productions[0] if len(self.productions) == 1 else PRODUCTION
+
+    @cached_property
+    def productions(self) -> tuple[str, ...]:
+        """All environments of production, in the order of their names."""
+        return tuple(sorted(name for name, is_production in self.environments.items() if is_production))
 
     def place(self, environment: str) -> str:
         """The name under which rules and bookings know an environment."""
@@ -130,7 +134,11 @@ NOTHING_KNOWN = Known()
 
 
 def known_in(reader: Reader) -> Known:
-    """What the reader's snapshot knows."""
+    """What the reader's snapshot knows; questions that share a snapshot and an instant share it."""
+    return reader.once("known", lambda: read_known(reader))
+
+
+def read_known(reader: Reader) -> Known:
     services = {
         name: Service(team, zone, tuple(regions or ()), tuple(depends_on or ()))
         for name, team, zone, regions, depends_on in reader.rows(SERVICES)
@@ -199,7 +207,7 @@ def place_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known
 
 def parted_warnings(calendar: Calendar, subjects: Sequence[Subject], known: Known) -> list[str]:
     """That production is several environments, of which some rule is about one alone."""
-    several = sorted(name for name, is_production in known.environments.items() if is_production)
+    several = known.productions
     if len(several) < 2 or all(one.environment != PRODUCTION for one in subjects):
         return []
     about = [

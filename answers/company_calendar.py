@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from shipcast.answers.answer import naive
-from shipcast.scheduling.calendar.calendar import Calendar
+from shipcast.scheduling.calendar.calendar import OUTSIDE, Calendar
 from shipcast.scheduling.calendar.reading import read_calendar
 from shipcast.scheduling.ledger.ledger import state_at
 from shipcast.scheduling.ledger.rules import ids, with_ledger
@@ -35,3 +35,20 @@ def combined(files: Sequence[Path], state: State) -> Calendar:
 def reason(calendar: Calendar, rule: str) -> str:
     """Why a rule is there, as the calendar says; empty where it does not."""
     return next((one.reason for one in calendar.named if one is not None and one.id == rule), "")
+
+
+def rule_said(rule: str) -> str:
+    """What a sentence says of a rule: its id, or in words what stands for a rule where none decides.
+
+    >>> rule_said("night"), rule_said("no-allow-window")
+    ('night', 'no allow window is open')
+    """
+    return "no allow window is open" if rule == OUTSIDE else rule
+
+
+def by_rule(rule: str) -> str:
+    """
+    >>> by_rule("night"), by_rule("no-allow-window")
+    ('by night', 'since no allow window is open')
+    """
+    return f"{'since' if rule == OUTSIDE else 'by'} {rule_said(rule)}"

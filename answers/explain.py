@@ -16,6 +16,7 @@ from pydantic import Field
 from shipcast.answers.admission import Admission
 from shipcast.answers.answer import Count, Instant, Number, Part, Share, in_utc, naive, rfc3339, utc
 from shipcast.answers.company import approvals_said
+from shipcast.answers.company_calendar import by_rule
 from shipcast.answers.ground import Ground
 from shipcast.answers.hour_quality import PartOfWeek, estimates, start_said
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
@@ -42,7 +43,7 @@ from shipcast.answers.windows import (
     unknown,
     window,
 )
-from shipcast.answers.words import by_rule, in_hundred, local_time, plural, times
+from shipcast.answers.words import in_hundred, local_time, plural, times
 from shipcast.features.clock import hours_of_week
 from shipcast.models.doubly_robust import part_numbers
 from shipcast.models.odds import expit

@@ -109,7 +109,7 @@ def inquiry(
     reader.check_environment(environment)
     history = reader.history(environment)
     change = known_change(history, service, lines, files, change_type)
-    known = reader.once("known", lambda: known_in(reader))
+    known = known_in(reader)
     rules = reader.once(
         ("rules", calendar_file), lambda: company_rules(reader.settings, reader.as_of, known, calendar_file)
     )

@@ -12,7 +12,6 @@ from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, plural
 from shipcast.features.errors import FeatureFileFailed
 from shipcast.features.feature import chosen
-from shipcast.features.history import History
 from shipcast.features.matrix import learnable
 from shipcast.features.own import enter_files
 from shipcast.models.errors import ModelMissing
@@ -90,14 +89,9 @@ def model_findings(reader: Reader) -> Iterator[Finding]:
         yield Finding(subject="model", state="broken", finding=error.detail, remedy=error.next_step)
 
 
-def history_of(reader: Reader) -> History:
-    """What models learn from."""
-    return History(reader.connection, reader.at, "production", reader.settings.tz)
-
-
 def missing_model(reader: Reader) -> Iterator[Finding]:
     """Said only where there is something to learn from: a failure that has settled."""
-    settled, failures = learnable(history_of(reader))
+    settled, failures = learnable(reader.history("production"))
     if failures:
         yield Finding(
             subject="model",
@@ -132,7 +126,7 @@ def age_finding(reader: Reader, entry: Champion) -> Finding:
 
 def changed_findings(reader: Reader, entry: Champion) -> Iterator[Finding]:
     """That much has come or changed of the time that it learned from."""
-    learned = learned_then(history_of(reader), reader.settings.home, entry)
+    learned = learned_then(reader.history("production"), reader.settings.home, entry)
     if learned is not None and learned.is_changed:
         yield Finding(subject="model", state="stale", finding=changed(learned), remedy=RETRAIN)
 

@@ -100,10 +100,6 @@ class SkillSpan:
     skill_high: float | None
 
 
-def history_of(reader: Reader) -> History:
-    return History(reader.connection, reader.at, PRODUCTION, reader.settings.tz)
-
-
 def champions(reader: Reader) -> tuple[Served, ...]:
     """Those that served questions up to the reader's `as_of`, the present one first.
 
@@ -112,7 +108,7 @@ def champions(reader: Reader) -> tuple[Served, ...]:
     ModelError
         The list of champions is lost, damaged, or of a later version.
     """
-    home, history = reader.settings.home, history_of(reader)
+    home, history = reader.settings.home, reader.history(PRODUCTION)
     now = champion(home, reader.at)
     known = [entry for entry in promoted(home, FAILURE) if entry.cut_off <= reader.at]
     return tuple(served_by(entry, history, home, serves=entry == now) for entry in reversed(known))
@@ -190,7 +186,7 @@ def skill_over_time(reader: Reader) -> tuple[SkillSpan, ...]:
         As `champions`.
     """
     entry = champion(reader.settings.home, reader.at)
-    settled = "" if entry is None else settled_of(history_of(reader), reader.settings.home, entry)
+    settled = "" if entry is None else settled_of(reader.history(PRODUCTION), reader.settings.home, entry)
     if isinstance(settled, str):
         return ()
     first = settled["started_at"].min()

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from shipcast.answers.admission import Admission
 from shipcast.answers.answer import Instant, Number, utc
+from shipcast.answers.company_calendar import rule_said
 from shipcast.answers.inquiry import Details, Inquiry, Period, inquiry
 from shipcast.answers.pricing import Prices, interval, priced
 from shipcast.answers.reading import Reader
@@ -27,7 +28,7 @@ from shipcast.answers.windows import (
     unknown,
     window,
 )
-from shipcast.answers.words import in_hundred, local_time, rule_said, times
+from shipcast.answers.words import in_hundred, local_time, times
 from shipcast.scheduling.recommend import diverse, is_clearly_better, robust_costs
 from shipcast.scheduling.windows import WEEK, candidate_starts, first_slot
 

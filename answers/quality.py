@@ -89,7 +89,7 @@ def quality(
     ModelError
         The list of champions is lost, damaged, or of a later version.
     """
-    history = History(reader.connection, reader.at, ENVIRONMENT, reader.settings.tz)
+    history = reader.history(ENVIRONMENT)
     entry = champion(reader.settings.home, reader.at)
     judges: dict[str, Callable[[], Any]] = {
         "failure": lambda: NOT_TRAINED if entry is None else failure_quality(history, reader.settings.home, entry),

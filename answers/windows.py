@@ -13,13 +13,14 @@ from shipcast.answers.admission import Admission, Blocked, most
 from shipcast.answers.alternatives import Alternative, alternatives
 from shipcast.answers.answer import Answer, Count, Instant, Number, Part, Share, in_utc, optional_utc, rfc3339, utc
 from shipcast.answers.company import Approval, approvals_said, place_warnings, unsaid_type_warnings
+from shipcast.answers.company_calendar import rule_said
 from shipcast.answers.ground import NEAR_HOURS, WEEKEND, Ground
 from shipcast.answers.inquiry import Details, Inquiry, inquiry
 from shipcast.answers.metric_queries import PROXIES, Scope
 from shipcast.answers.metrics import proxy_said
 from shipcast.answers.pricing import Models, Prices, Question, priced, spread
 from shipcast.answers.reading import Reader
-from shipcast.answers.words import in_hundred, local_time, plural, rule_said
+from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.features.change import Change
 from shipcast.features.clock import DAY_HOURS, Instants, hours_of_week
 from shipcast.features.history import LOAD_WEEKS, History

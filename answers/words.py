@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SMALLEST_SHOWN = 0.01
-OUTSIDE = "no-allow-window"  # the calendar's word for a time that lies in no allow window
 LEVEL_MARKS = {"calm": "○", "fair": "◔", "moderate": "◑", "rough": "◕", "storm": "●", "": ""}
 
 
@@ -133,23 +132,6 @@ def span(start: datetime, end: datetime, zone: str) -> str:
     clock = "%H:%M:%S" if first.second or last.second else "%H:%M"
     closes = clock if first.date() == last.date() else f"%a %-d %b %Y {clock}"
     return f"{first.strftime(f'%a %-d %b %Y {clock}')} to {last.strftime(closes)}"
-
-
-def rule_said(rule: str) -> str:
-    """What a sentence says of a rule: its id, or in words what stands for a rule where none decides.
-
-    >>> rule_said("night"), rule_said("no-allow-window")
-    ('night', 'no allow window is open')
-    """
-    return "no allow window is open" if rule == OUTSIDE else rule
-
-
-def by_rule(rule: str) -> str:
-    """
-    >>> by_rule("night"), by_rule("no-allow-window")
-    ('by night', 'since no allow window is open')
-    """
-    return f"{'since' if rule == OUTSIDE else 'by'} {rule_said(rule)}"
 
 
 def cut(text: str, longest: int) -> str:

@@ -15,6 +15,7 @@ from shipcast.ingest.piece import ORIGIN, Piece, queried
 from shipcast.ingest.records import LINE_FEED, Mask, Places, decodes, stretches
 from shipcast.ingest.sources import Part
 from shipcast.ingest.stream import whole_lines
+from shipcast.warehouse.instance import literal
 
 # `try_cast` makes what is no JSON null, on which the JSON functions raise no error as they do on bad text. A line of an
 # export holds the quarantined row under "row", as an object or, where it was none, as text. As with headers, names that
@@ -130,12 +131,8 @@ def pieces(
 
 def word_of(keys: Mapping[str, Sequence[str]]) -> str:
     """SQL for what an object's `name` is read as: a column that rows spell in several ways, else in lower case."""
-    cases = [f"when {quoted(key)} then {quoted(same[0])}" for same in keys.values() if len(same) > 1 for key in same]
+    cases = [f"when {literal(key)} then {literal(same[0])}" for same in keys.values() if len(same) > 1 for key in same]
     return f"case name {' '.join(cases)} else {PLAIN} end" if cases else PLAIN
-
-
-def quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def piece(
@@ -175,7 +172,7 @@ def value(part: Part, name: str, keys: Sequence[str]) -> str:
 
 def text_of(part: Part, name: str, key: str) -> str:
     """SQL for the text under one key: a list's elements joined by `;`, anything else as JSON writes it."""
-    pointer = quoted("/" + key.replace("~", "~0").replace("/", "~1"))
+    pointer = literal("/" + key.replace("~", "~0").replace("/", "~1"))
     text = f"json_extract_string(row, {pointer})"
     if part.table.column(name).kind == "list":
         elements = f"cast(json_extract(row, {pointer}) as varchar[])"

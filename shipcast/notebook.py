@@ -34,7 +34,6 @@ from shipcast.answers.training import RollbackAnswer, TrainAnswer, rollback_answ
 from shipcast.answers.windows import WindowsAnswer, windows
 from shipcast.ask import Ask
 from shipcast.features.feature import catalogue, feature
-from shipcast.features.history import History
 from shipcast.features.matrix import matrix
 from shipcast.features.own import enter_files
 from shipcast.settings import Settings
@@ -348,4 +347,4 @@ def rolled_back(reader: Reader) -> RollbackAnswer:
 def feature_rows(reader: Reader, environment: str) -> pl.DataFrame:
     reader.check_environment(environment)
     enter_files(reader.settings.features)
-    return matrix(History(reader.connection, reader.at, environment, reader.settings.tz))
+    return matrix(reader.history(environment))

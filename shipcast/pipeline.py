@@ -297,13 +297,12 @@ def train_when_due(settings: Settings, as_of: datetime, progress: Progress) -> s
     """
     from shipcast.answers.drift import due
     from shipcast.answers.reading import open_reader
-    from shipcast.features.history import History
 
     if not settings.retrain_days:
         return None
     with open_reader(settings, as_of) as reader:
         progress("looking whether to train anew")
-        why = due(History(reader.connection, reader.at, "production", settings.tz), settings)
+        why = due(reader.history("production"), settings)
         if why is None or was_refused_lately(settings.home, reader.at):
             return None
         return f"{why} {trained(reader, None, promote=True, progress=progress).sentence}"
@@ -352,7 +351,6 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
         A file of the user's own features broke off.
     """
     from shipcast.answers.training import train_answer
-    from shipcast.features.history import History
     from shipcast.features.matrix import matrix
     from shipcast.features.own import enter_files
     from shipcast.models import training
@@ -363,7 +361,7 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
     with run_lock(settings.home, "train"):
         progress("computing features")
         enter_files(settings.features)
-        rows = matrix(History(reader.connection, reader.at, "production", settings.tz))
+        rows = matrix(reader.history("production"))
         is_vacant, rival, warnings = to_be_beaten(settings.home, reader.at)
         found = training.train(rows, reader.at, only, progress, rival)
         refused = training.refusals(found, rows, rival)

@@ -19,7 +19,7 @@ from shipcast.settings import Settings
 from shipcast.settings.files import fsync, put_in_place
 from shipcast.warehouse.damage import REPAIR_OR_RELOAD, is_fault_of_storage, storage_error, told
 from shipcast.warehouse.errors import DamagedFile
-from shipcast.warehouse.instance import opened
+from shipcast.warehouse.instance import literal, opened
 from shipcast.warehouse.migration import FORMAT, check_format, is_stamped, migrate, stamp
 from shipcast.warehouse.tables import SQL_TYPES, TABLES
 
@@ -104,8 +104,7 @@ def open_work(home: Path, settings: Settings | None = None) -> Iterator[duckdb.D
 def open_built(home: Path, settings: Settings | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """The work database with the marts attached as `marts`, which are made if nothing was built yet."""
     with open_work(home, settings) as connection:
-        path = str(home / MARTS_FILE).replace("'", "''")
-        connection.execute(f"attach '{path}' as marts")
+        connection.execute(f"attach {literal(str(home / MARTS_FILE))} as marts")
         yield connection
 
 

@@ -45,8 +45,8 @@ def opened(
     try:
         try:
             instance = configured(config or {})
-            file, name = str(path).replace("'", "''"), quoted(path.name.partition(".")[0])
-            instance.execute(f"attach '{file}' as {name}{' (read_only)' if read_only else ''}")
+            name = quoted(path.name.partition(".")[0])
+            instance.execute(f"attach {literal(str(path))} as {name}{' (read_only)' if read_only else ''}")
             with instance.cursor() as connection:
                 connection.execute(f"use {name}")
                 yield connection
@@ -83,6 +83,11 @@ def let_go(instance: duckdb.DuckDBPyConnection) -> None:
 
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """SQL for a text."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def end() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import altair as alt
 
+from shipcast.answers.company_calendar import by_rule
 from shipcast.answers.outlook import Hour, ServiceWeek
-from shipcast.answers.words import by_rule
 from shipcast.dashboards.charts.style import CLOCK, ROWS, Spec, layered, level_colours, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LEVELS
 

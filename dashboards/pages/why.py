@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from shipcast.answers.company import approvals_said
+from shipcast.answers.company_calendar import by_rule
 from shipcast.answers.explain import ExplainAnswer, alike_said, calmer_said, explain
 from shipcast.answers.failures import hour_said
 from shipcast.answers.inquiry import Details
 from shipcast.answers.usual import most_deployed
 from shipcast.answers.why import offered, shipped
-from shipcast.answers.words import amount, by_rule, local_time, plural, times
+from shipcast.answers.words import amount, local_time, plural, times
 from shipcast.dashboards import cards, links
 from shipcast.dashboards.charts import why as charts
 from shipcast.dashboards.view import View

@@ -19,8 +19,7 @@ from shipcast.ingest.files import listed
 from shipcast.ingest.headers import Header, clipped, meanings
 from shipcast.ingest.hooks.inbox import Event
 from shipcast.ingest.hooks.signatures import is_of_github, is_of_gitlab, is_of_pagerduty, is_standard
-from shipcast.ingest.remote.github import ENDED as GITHUB_ENDED
-from shipcast.ingest.remote.github import severity_of
+from shipcast.ingest.remote.github import course, severity_of
 from shipcast.ingest.remote.gitlab import graded
 from shipcast.ingest.remote.listing import Record
 from shipcast.ingest.remote.pagerduty import is_merged
@@ -90,19 +89,11 @@ def github_rows(source: GithubSource, events: Sequence[tuple[Event, Body]]) -> R
     made = events[-1][1]["deployment"]
     statuses = [part(body, "deployment_status") for event, body in events if event.kind == "deployment_status"]
     states = [(str(status["state"]).upper(), instant(status, "created_at")) for status in statuses]
-    ends = [(GITHUB_ENDED[state], at) for state, at in states if state in GITHUB_ENDED]
-    last = max((at for _, at in ends), default=None)
-    begins = [at for state, at in states if state == "IN_PROGRESS" and (last is None or at <= last)]
-    outcomes = {outcome for outcome, _ in ends}
-    is_over = any(state == "INACTIVE" for state, _ in states)
-    ended_by = "failed" if "failed" in outcomes else "succeeded" if outcomes else None
     row = {
         "deployment_id": f"{source.prefix}-{made['id']}",
         "service": source.owned_service,
         "environment": made.get("environment"),
-        "started_at": min(begins) if begins else instant(made, "created_at"),
-        "finished_at": last,
-        "status": ended_by or ("cancelled" if is_over else "running"),
+        **course(states, instant(made, "created_at")),
         "commit_sha": made.get("sha"),
         "deployed_by": part(made, "creator").get("login"),
     }

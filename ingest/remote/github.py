@@ -207,27 +207,16 @@ class Github:
         return f"{self.source.prefix}-{named(node['databaseId'])}"
 
     def deployment(self, node: Any) -> Record:
-        statuses = sorted(node["statuses"]["nodes"], key=lambda status: status["createdAt"])
-        ends = [status for status in statuses if status["state"] in ENDED]
-        outcomes = {ENDED[status["state"]] for status in ends}
-        last = ends[-1]["createdAt"] if ends else None
-        begins = [
-            status["createdAt"]
-            for status in statuses
-            if status["state"] == "IN_PROGRESS" and (last is None or status["createdAt"] <= last)
-        ]
-        is_over = node.get("state") in ("INACTIVE", "ABANDONED", "DESTROYED") or any(
-            status["state"] == "INACTIVE" for status in statuses
-        )
+        statuses = node["statuses"]["nodes"]
+        found = course([(status["state"], status["createdAt"]) for status in statuses], node["createdAt"])
+        if found["status"] == "running" and node.get("state") in ("INACTIVE", "ABANDONED", "DESTROYED"):
+            found["status"] = "cancelled"
         ref = node.get("ref") or {}
-        ended_by = "failed" if "failed" in outcomes else "succeeded" if outcomes else None
         return {
             "deployment_id": self.identity(node),
             "service": self.source.owned_service,
             "environment": node["environment"],
-            "started_at": begins[0] if begins else node["createdAt"],
-            "finished_at": last,
-            "status": ended_by or ("cancelled" if is_over else "running"),
+            **found,
             "commit_sha": node["commitOid"],
             "version": ref.get("name") if ref.get("prefix") == "refs/tags/" else None,
             "deployed_by": (node.get("creator") or {}).get("login"),
@@ -397,6 +386,31 @@ class Github:
             "resolved_at": node["closedAt"],
             "severity": severity_of(labels),
         }
+
+
+def course(states: Sequence[tuple[str, str]], made_at: str) -> dict[str, Any]:
+    """When a deployment began and ended, and how, by the states that it went through.
+
+    Parameters
+    ----------
+    states
+        Each with its instant, in any order.
+    made_at
+        When it was made: its beginning, where none is told before its end.
+
+    >>> course([("IN_PROGRESS", "10:01"), ("SUCCESS", "10:05"), ("IN_PROGRESS", "10:06")], "10:00")
+    {'started_at': '10:01', 'finished_at': '10:05', 'status': 'succeeded'}
+    """
+    last = max((at for state, at in states if state in ENDED), default=None)
+    begins = [at for state, at in states if state == "IN_PROGRESS" and (last is None or at <= last)]
+    outcomes = {ENDED[state] for state, _ in states if state in ENDED}
+    is_over = any(state == "INACTIVE" for state, _ in states)
+    ended_by = "failed" if "failed" in outcomes else "succeeded" if outcomes else None
+    return {
+        "started_at": min(begins, default=made_at),
+        "finished_at": last,
+        "status": ended_by or ("cancelled" if is_over else "running"),
+    }
 
 
 def went_wrong(answer: Any) -> bool:
