@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from shipcast.features.clock import DAY_HOURS
 from shipcast.features.feature import Feature, catalogue
 from shipcast.models.encoding import Column, columns, encoded, unknown_to_a_request
-from shipcast.models.failure import ASSUMED_RATE, RATE_WORTH, FailureModel
+from shipcast.models.failure import ASSUMED_RATE, RATE_WORTH, FailureModel, excess
 from shipcast.models.odds import expit, logit
 from shipcast.models.posterior import DRAWS, SEED, Floats
 
@@ -178,6 +178,9 @@ class Learned:
     ----------
     columns_
         What the estimators see, in order, before the local hour and the day of the week: mean 0, spread 1, unknown 0.
+    request_shift_
+        How far the forecasts of requests lie too high, in log odds: what is usual of all that they cannot know never
+        comes together, so that a request would seem safer than what shipped.
     """
 
     def __init__(
@@ -198,9 +201,11 @@ class Learned:
         self.columns_ = columns(rows, features_of(self.features))
         self.estimators_: list[Any] = []
         self.bags_: list[Any] = []
+        self.request_shift_ = 0.0
         if len(rows) >= FEWEST and min(failed.sum(), len(rows) - failed.sum()) >= FEWEST_OF_A_KIND:
             with threadpool_limits(limits=1):  # several on a busy machine wait for each other
                 self.learn(self.design(rows), failed, redrawn(rows["started_at"], self.bags))
+                self.request_shift_ = excess(self.odds(rows, is_request=True), float(self.predict(rows).mean()))
         return self
 
     def learn(self, design: Floats, failed: NDArray[np.int64], bags: Sequence[NDArray[np.int64]]) -> None:
@@ -238,8 +243,13 @@ class Learned:
     def predict(self, rows: pl.DataFrame, *, is_request: bool = False) -> Floats:
         if self.is_rate_ or not len(rows):
             return self.rate_.predict(rows)
+        odds = self.odds(rows, is_request=is_request)
+        return np.asarray(expit(odds - self.request_shift_ if is_request else odds))
+
+    def odds(self, rows: pl.DataFrame, *, is_request: bool = False) -> Floats:
+        """The log odds of the mean chance by all estimators."""
         design = self.design(rows, is_request=is_request)
-        return np.asarray(np.mean([chances(estimator, design) for estimator in self.estimators_], axis=0))
+        return log_odds(np.mean([chances(estimator, design) for estimator in self.estimators_], axis=0))
 
     def draws(self, rows: pl.DataFrame, *, is_request: bool = False) -> Floats:
         """The forecast, moved as the bags scatter about their mean; fewer bags make wider tails (Student's t)."""
@@ -262,6 +272,7 @@ class Learned:
         return {
             "name": self.name,
             "rate": self.rate_.state(),
+            "request_shift": self.request_shift_,
             "columns": [asdict(column) for column in self.columns_],
             "estimators": [np.frombuffer(dumps(one), np.uint8) for one in self.estimators_],
             "bags": [np.frombuffer(dumps(one), np.uint8) for one in self.bags_],
@@ -274,6 +285,7 @@ class Learned:
 
         learned = cls(state["name"], lambda seed: None)
         learned.rate_ = Rate.from_state(state["rate"])
+        learned.request_shift_ = state["request_shift"]
         learned.columns_ = [Column(**column) for column in state["columns"]]
         learned.estimators_ = [loads(one.tobytes(), trusted=TRUSTED) for one in state["estimators"]]
         learned.bags_ = [loads(one.tobytes(), trusted=TRUSTED) for one in state["bags"]]
@@ -303,9 +315,10 @@ class Blend:
         return np.asarray(expit(log_odds(regression) + self.half_way(rows, regression, is_request=False)))
 
     def draws(self, rows: pl.DataFrame, *, is_request: bool = False) -> Floats:
-        """Those of the regression, moved by half of what the two differ by."""
+        """Those of the regression, each moved by some share of what the two differ by, of any size: half on average."""
         drawn = self.regression.draws(rows, is_request=is_request)
-        return drawn + self.half_way(rows, np.asarray(expit(drawn).mean(axis=0)), is_request=is_request)
+        shares = np.random.default_rng([SEED, 7]).permutation((np.arange(DRAWS) + 0.5) / DRAWS)[:, None]
+        return drawn + 2 * shares * self.half_way(rows, np.asarray(expit(drawn).mean(axis=0)), is_request=is_request)
 
     def half_way(self, rows: pl.DataFrame, regression: Floats, *, is_request: bool) -> Floats:
         if self.boosting.is_rate_:

@@ -26,13 +26,17 @@ from shipcast.models.week import COMPANY, MIX_WORTH, OWN, service_means, week_ba
 
 FAMILY_SPREADS = (0.02, 0.08, 0.2, 0.5)  # per spread of the feature, in log odds
 LEVEL_SPREADS = (0.1, 0.3, 0.7, 1.2)
+OUTLYING, OUTLYING_SPREAD = 0.05, 2.0  # share of services whose level is like no other's, and how far apart these lie
+DEVIATIONS = 0.3 * np.sinh(np.linspace(-4, 4, 121))  # of a service's level from the fitted one
 FIRST_SPREAD, FIRST_LEVEL = 0.2, 0.3
 ROUNDS = 3
-NEWTON_STEPS = 4
+NEWTON_STEPS = 8
 MOST_LOOKED_AT = 400  # deployments of a service
 MOST_DRAWN = 64  # services whose draws are kept for the next question
 COMMON_SPREAD = 1.5
-ARRAYS = ("usual_", "mixes_", "week_means_", "week_beliefs_", "failed_", "hours_", "predictor_", "shifts_")
+ARRAYS = (
+    "usual_", "mixes_", "week_means_", "week_beliefs_", "level_beliefs_", "failed_", "hours_", "predictor_", "shifts_"
+)  # fmt: skip
 NUMBERS = ("base_", "family_spreads_", "level_spread_", "crowding_")
 ASSUMED_RATE = 0.06  # before any deployment has settled: 6 in 100
 RATE_WORTH = 0.5 / ASSUMED_RATE  # deployments that it counts for: half a failure, as Jeffreys' prior has it
@@ -114,13 +118,14 @@ class FailureModel:
             before = spreads, level
             spreads = self.likelier(best, spreads)
             best = self.posterior(self.design_, spreads, level, best)
-            for value in LEVEL_SPREADS:
-                tried = self.posterior(self.design_, spreads, value, best) if value != level else best
-                if tried.log_evidence > best.log_evidence:
-                    best, level = tried, value
+            tried = [self.posterior(self.design_, spreads, value, best) for value in LEVEL_SPREADS]
+            gains = np.array([one.log_evidence for one in tried])
+            chosen = int(np.argmax(gains))
+            best, level = tried[chosen], LEVEL_SPREADS[chosen]
             if (spreads, level) == before:
                 break
         self.family_spreads_, self.level_spread_, self.steady_ = spreads, level, best
+        self.level_beliefs_ = np.exp(gains - gains.max()) / np.exp(gains - gains.max()).sum()
 
     def likelier(self, found: GroupedPosterior, spreads: dict[str, float]) -> dict[str, float]:
         """The spreads of greatest evidence near a posterior, where the likelihood is taken for what it curves like."""
@@ -189,25 +194,29 @@ class FailureModel:
         return max(1.0, float(together / alone)) if alone > 0 else 1.0
 
     def fit_shifts(self) -> None:
-        """How far the draws of each service lie too high, in log odds; the last is that of a service not known.
+        """How far the draws of each service lie too high, in log odds: of deployments, and of requests.
 
         The mean chance over draws of log odds exceeds the chance of their mean, while it is the latter that fits the
-        failures seen: chances are skewed, and Laplace's approximation is not. A service not known is as likely to fail,
-        in what all shipped, as all were.
+        failures seen: chances are skewed, and Laplace's approximation is not. What a request takes as usual differed
+        from one deployment to the next, so that the chance of the usual one is less than theirs was; a request is as
+        likely to fail as they were. The last is a service not known: as likely to fail, in what all shipped, as all.
         """
-        self.shifts_ = np.zeros(len(self.number_) + 1)
+        self.shifts_ = np.zeros((2, len(self.number_) + 1))
         fitted = expit(self.predictor_)
+        is_assumed = np.array([column.is_assumed for column in self.columns_], dtype=bool)
         for number in [*self.number_.values(), None]:
             its = np.arange(len(fitted)) if number is None else np.flatnonzero(self.groups_.numbers == number)
             its = its[:: -(-len(its) // MOST_LOOKED_AT) or 1]
             place = -1 if number is None else number
             week = week_basis()[self.hours_[its]] - self.mixes_[place]
-            drawn = self.weight_draws(number)
-            if len(its):
-                drawn = drawn @ np.hstack([with_common(self.design_[its]), week]).T
-                self.shifts_[place] = excess(drawn, fitted[its].mean())
-            else:  # nothing has settled
-                self.shifts_[place] = excess(drawn[:, 0], ASSUMED_RATE)
+            drawn = self.drawn(number)
+            if not len(its):  # nothing has settled
+                self.shifts_[:, place] = excess(drawn[:, 0], ASSUMED_RATE)
+                continue
+            own = self.design_[its]
+            for kind, design in enumerate((own, np.where(is_assumed, self.usual_[place], own))):
+                odds = drawn @ np.hstack([with_common(design), week]).T
+                self.shifts_[kind, place] = excess(odds, fitted[its].mean())
 
     def predict(self, rows: pl.DataFrame) -> Floats:
         """The expected chance that each deployment fails, one a row."""
@@ -236,7 +245,8 @@ class FailureModel:
         if is_request:
             design = np.where(unknown_to_a_request(rows, self.columns_), self.usual_[place], design)
         week = week_basis()[rows["hour_of_week"].cast(pl.Int64).to_numpy()] - self.mixes_[place]
-        return np.asarray(self.drawn(number) @ np.hstack([with_common(design), week]).T)
+        drawn = self.drawn(number) @ np.hstack([with_common(design), week]).T
+        return np.asarray(drawn - self.shifts_[int(is_request), place])
 
     def weight_draws(self, number: int | None) -> Floats:
         """Draws of one service's level, of the weights of the columns, and of its week: one row a draw."""
@@ -246,7 +256,6 @@ class FailureModel:
             for part, count in zip(self.weeks_, shares(self.week_beliefs_), strict=True)
         ]
         found = rng.permutation(np.concatenate(drawn))
-        found[:, 0] -= self.shifts_[-1 if number is None else number]
         if number is not None:
             found[:, 1 + len(self.columns_) :] += self.own(number).draws(rng)
         return np.asarray(found)
@@ -254,9 +263,27 @@ class FailureModel:
     def part_draws(self, part: GroupedPosterior, count: int, number: int | None, rng: np.random.Generator) -> Floats:
         """Draws under one strength of the week, without what bends it for a service."""
         weights = part.draws(rng, count)
-        level = self.base_ + part.level_draws(weights, number, self.level_spread_, rng)
+        chance = np.cumsum(self.deviation_beliefs(number))
+        level = self.base_ + np.interp(rng.random(count), chance, DEVIATIONS)
+        if number is not None:
+            level += part.level_given(weights, number)
         first = 1 + len(self.columns_)
         return np.hstack([weights[:, :1] + level[:, None], weights[:, 1:first], self.week_draws(part, weights)])
+
+    def deviation_beliefs(self, number: int | None) -> Floats:
+        """How probable each of `DEVIATIONS` is for a service, or for one not known, given all else.
+
+        A service that has never failed may be far better than all others, but hardly far worse: that doubt is skewed.
+        """
+        rows = self.groups_.numbers == (-1 if number is None else number)
+        fitted = 0.0 if number is None else self.week_beliefs_ @ [part.levels[number] for part in self.weeks_]
+        odds = self.predictor_[rows] + DEVIATIONS[:, None]
+        likely = (self.failed_[rows] * odds - np.logaddexp(0, odds)).sum(axis=1)
+        spreads = np.array([*LEVEL_SPREADS, OUTLYING_SPREAD])
+        beliefs = np.array([*(1 - OUTLYING) * self.level_beliefs_, OUTLYING])
+        prior = np.exp(-0.5 * ((fitted + DEVIATIONS[:, None]) / spreads) ** 2) @ (beliefs / spreads)
+        chance = np.exp(likely - likely.max()) * prior * np.gradient(DEVIATIONS)
+        return np.asarray(chance / chance.sum())
 
     def week_draws(self, part: GroupedPosterior, weights: Floats) -> Floats:
         """What draws of the weights say of the company's week, in as much more doubt as failures come together."""
@@ -347,7 +374,8 @@ def excess(log_odds: Floats, chance: float) -> float:
     found = 0.0
     for _ in range(NEWTON_STEPS):
         chances = expit(log_odds - found)
-        found += float((chances.mean() - chance) / (chances * (1 - chances)).mean())
+        step = (chances.mean() - chance) / (chances * (1 - chances)).mean()
+        found += float(np.clip(step, -1, 1))  # far from it the curve is nearly flat, and a step would lead anywhere
     return found
 
 

@@ -62,14 +62,9 @@ class GroupedPosterior:
         noise = rng.standard_normal((len(self.mean), count))
         return np.asarray(self.mean + np.linalg.solve(self.factor.T, noise).T)
 
-    def level_draws(self, weights: Floats, group: int | None, spread: float, rng: np.random.Generator) -> Floats:
-        """Draws of a group's level, one for each draw of the weights; a group never seen has one of the prior."""
-        noise = rng.standard_normal(len(weights))
-        if group is None:
-            return np.asarray(spread * noise)
-        precision = self.level_precision[group]
-        centre = self.levels[group] - (weights - self.mean) @ self.cross[group] / precision
-        return np.asarray(centre + noise / np.sqrt(precision))
+    def level_given(self, weights: Floats, group: int) -> Floats:
+        """The most probable level of a group, one for each draw of the weights."""
+        return np.asarray(self.levels[group] - (weights - self.mean) @ self.cross[group] / self.level_precision[group])
 
 
 def grouped_laplace(

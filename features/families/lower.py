@@ -19,25 +19,25 @@ def hours_since_deployment(rows: pl.DataFrame, past: Past, place: str) -> pl.Ser
     return hours_since(rows, past.deployments(place))
 
 
-@feature("hours", FAILED, in_spells=True, of_lower=True)
+@feature("hours", FAILED, is_assumed=True, in_spells=True, of_lower=True)
 def hours_since_failure(rows: pl.DataFrame, past: Past, place: str) -> pl.Series:
     """Hours since a failure of the service was known in {place}."""
     return hours_since(rows, past.failures(place))
 
 
-@feature("hours", STARTED, in_spells=True, of_lower=True)
+@feature("hours", STARTED, is_assumed=True, in_spells=True, of_lower=True)
 def hours_since_rollback(rows: pl.DataFrame, past: Past, place: str) -> pl.Series:
     """Hours since the service was rolled back in {place}."""
     return hours_since(rows, past.rollbacks(place))
 
 
-@feature("failures", FAILED, in_spells=True, of_lower=True)
+@feature("failures", FAILED, is_assumed=True, in_spells=True, of_lower=True)
 def failures_in_7_days(rows: pl.DataFrame, past: Past, place: str) -> pl.Series:
     """Failures of the service known in {place} in the last 7 days."""
     return count_within(rows, past.failures(place), 7 * DAY_HOURS)
 
 
-@feature("failures", FAILED, in_spells=True, of_lower=True)
+@feature("failures", FAILED, is_assumed=True, in_spells=True, of_lower=True)
 def failures_in_28_days(rows: pl.DataFrame, past: Past, place: str) -> pl.Series:
     """Failures of the service known in {place} in the last 28 days."""
     return count_within(rows, past.failures(place), 28 * DAY_HOURS)

@@ -16,19 +16,19 @@ def hours_since_deployment(rows: pl.DataFrame, past: Past) -> pl.Series:
     return hours_since(rows, past.deployments())
 
 
-@feature("hours", FAILED, in_spells=True)
+@feature("hours", FAILED, is_assumed=True, in_spells=True)
 def hours_since_failure(rows: pl.DataFrame, past: Past) -> pl.Series:
     """Hours since its last failure was known."""
     return hours_since(rows, past.failures())
 
 
-@feature("failures", FAILED, in_spells=True)
+@feature("failures", FAILED, is_assumed=True, in_spells=True)
 def failures_in_28_days(rows: pl.DataFrame, past: Past) -> pl.Series:
     """Failures that became known in the last 28 days."""
     return count_within(rows, past.failures(), 28 * DAY_HOURS)
 
 
-@feature("yes/no", FAILED, in_spells=True)
+@feature("yes/no", FAILED, is_assumed=True, in_spells=True)
 def follows_a_failure(rows: pl.DataFrame, past: Past) -> pl.Series:
     """Whether the deployment before it was known to have failed."""
     since_failure = latest(rows, past.failures().with_columns(failed_at="at"), "failed_at")

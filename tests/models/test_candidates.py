@@ -116,3 +116,15 @@ def test_a_candidate_is_taken_as_it_is():
     name, make = maker(Regression(features))
 
     assert (name, make().features, make() is make()) == ("regression", features, False)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_requests_are_as_likely_to_fail_as_what_shipped_though_no_warning_is_known_of_them(company, name):
+    rng = np.random.default_rng(4)
+    warned = rng.random(len(company)) < 0.15
+    failed = rng.random(len(company)) < np.where(warned, 0.5, 0.03)
+    rows = company.with_columns(test_same_version_failed=pl.Series(warned, dtype=pl.Float64), is_failed=failed)
+    asked = rows.with_columns(test_same_version_failed=pl.lit(None, pl.Float64))
+    chance = expit(MAKERS[name]().fit(rows).draws(asked, is_request=True)).mean(axis=0)
+
+    assert chance.mean() == pytest.approx(failed.mean(), rel=0.1)

@@ -104,13 +104,37 @@ def test_a_service_never_seen_fails_like_the_company():
     assert unseen.mean() == pytest.approx(company["is_failed"].mean(), rel=0.05)
 
 
-def test_a_service_with_few_deployments_borrows_from_its_team_and_the_company(world):
+def test_a_service_with_few_deployments_borrows_from_the_company(world):
     model = learned(world)
     new = mean(model, Change("new", "a", "UTC")).mean()
 
     assert 0.02 < new < 0.10
     assert new < mean(model, Change("unseen", "a", "UTC")).mean()
-    assert mean(model, Change("unseen", "b", "UTC")).mean() < mean(model, Change("unseen", "a", "UTC")).mean()
+
+
+def test_a_service_never_seen_borrows_from_its_team():
+    rng, rates = np.random.default_rng(8), {"a": 0.15, "b": 0.02}
+    seen = [
+        outcomes(f"{team}{k}", rng.integers(0, 168, 300), rng.random(300) < rate, team=team)
+        for team, rate in rates.items()
+        for k in range(4)
+    ]
+    model = learned(pl.concat(seen))
+    a, b = (mean(model, Change("unseen", team, "UTC")).mean() for team in rates)
+
+    assert b < 0.06 < 0.1 < a
+
+
+def test_a_service_that_never_failed_may_be_far_better_than_all_others():
+    """Its doubt reaches down to a rate that forty successes leave possible, and not further up than theirs."""
+    rng = np.random.default_rng(9)
+    others = [outcomes(f"s{k}", rng.integers(0, 168, 300), rng.random(300) < 0.08) for k in range(8)]
+    model = learned(pl.concat([*others, outcomes("status", np.arange(40) * 31 % 168, [0] * 40)]))
+    low, high = np.quantile(chances(model, Change("status", None, "UTC")).mean(axis=1), (0.05, 0.95))
+    like_others = np.quantile(chances(model, Change("s1", None, "UTC")).mean(axis=1), 0.05)
+
+    assert low < 0.02 < like_others
+    assert high < 0.13
 
 
 def test_a_service_with_few_deployments_is_less_sure(world):
