@@ -331,14 +331,19 @@ class FailureModel:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> FailureModel:
-        """A model that answers like the one whose state it is."""
+        """A model that answers like the one whose state it is.
+
+        Earlier ones were kept with one spread of levels, and with the same shifts for deployments and requests.
+        """
         model = cls()
+        state = {"level_beliefs_": np.equal(LEVEL_SPREADS, state["level_spread_"]).astype(np.float64), **state}
         model.columns_ = [Column(**column) for column in state["columns"]]
         model.number_ = {name: number for number, name in enumerate(state["services"])}
         model.weeks_ = tuple(GroupedPosterior(**part) for part in state["weeks"])
         model.groups_ = Levels(state["groups_"])
         for name in ARRAYS + NUMBERS:
             setattr(model, name, state[name])
+        model.shifts_ = np.broadcast_to(model.shifts_, (2, len(model.number_) + 1))
         return model
 
     def describe(self) -> dict[str, Any]:
