@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 PRODUCTION = "production"  # models are trained for no other
 SPAN = timedelta(days=28)
-SCORES_FILE, REFUSED = "scores.json", "refused"  # the second among the parameters of a version: why the gate did
+SCORES_FILE = "scores.json"
+REFUSED, UNCOMPARED = "refused", "uncompared"  # among the parameters of a version: what the gate said
+NONE_BEFORE = "a champion: there was none"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class Training:
         How it did when it was trained; null where too little had settled.
     refused
         Why it must not be promoted; empty: it passes the gate, as far as can be told.
+    uncompared
+        What it was not compared with, and why, such as "a champion: there was none"; empty: it was compared with the
+        champion, or it was trained before that was kept.
     candidates
         The scores of all that competed; empty: none were judged, or by a version that kept none.
     """
@@ -81,6 +86,7 @@ class Training:
     auc: float | None
     calibration_slope: float | None
     refused: str
+    uncompared: str
     candidates: tuple[CandidateScore, ...]
 
 
@@ -167,6 +173,7 @@ def training(home: Path, version: Version) -> Training:
         n=None if judged_by is None else int(judged_by),
         **{name: scores.get(name) for name in ("skill", "skill_low", "skill_high", "auc", "calibration_slope")},
         refused=facts.get(REFUSED, ""),
+        uncompared=facts.get(UNCOMPARED, NONE_BEFORE if version.number == 1 else ""),
         candidates=candidates(home, version),
     )
 
@@ -206,7 +213,9 @@ def gate_said(one: Training) -> str:
     """What the gate says of a training."""
     if one.refused:
         return f"refused: {one.refused}"
-    return "passes" if one.n else "too little had settled to judge it"
+    if not one.n:
+        return "not compared with anything: too little had settled"
+    return f"passes against the base rate; not compared with {one.uncompared}" if one.uncompared else "passes"
 
 
 def champions_said(found: tuple[Served, ...]) -> str:

@@ -235,12 +235,20 @@ def remarks(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> li
         return []
     pair = beside(trained, rows, champion)
     if isinstance(pair, str):
-        return [f"It was not compared with the champion, version {champion.entry.version}: {pair}."]
+        return [f"It was not compared with {uncompared(trained, rows, champion)}."]
     own, other = (scores_of(one).gain for one in (pair.own, pair.other))
     if other.high < 0 <= own.high:
         other_is = f"while {named(champion, pair)}, is on the same ones, without a clear difference between the two"
         return [f"It is not clearly better than the rate of all deployments, {other_is}."]
     return []
+
+
+def uncompared(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> str:
+    """The champion that a model could not be held against, and why, in words; empty: it was, or there was none."""
+    pair = None if champion is None else beside(trained, rows, champion)
+    if champion is None or not isinstance(pair, str):
+        return ""
+    return f"the champion, version {champion.entry.version}: {pair}"
 
 
 def beside(trained: Trained, rows: pl.DataFrame, champion: Served) -> Beside | str:

@@ -57,6 +57,8 @@ PASSED_OVER = (
 )  # what is wrong with one source alone
 AFTER_DEPLOYMENTS = {"export": 1, "pagerduty": 2, "prometheus": 2}  # what a source brings, or most often does
 REFUSED = "refused"  # among the parameters of a version: why the gate did
+UNCOMPARED = "uncompared"  # there too: what the gate did not compare it with, and why
+NONE_BEFORE, UNUSABLE = "a champion: there was none", "the champion: it could not be used"
 
 
 @dataclass(frozen=True)
@@ -366,7 +368,8 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
         found = training.train(rows, reader.at, only, progress, rival)
         refused = training.refusals(found, rows, rival)
         progress("keeping the model")
-        version = recorded(settings.home, found, refused)
+        missed = training.uncompared(found, rows, rival) if rival else UNUSABLE if warnings else NONE_BEFORE
+        version = recorded(settings.home, found, refused, missed)
         registry, is_champion = Registry(settings.home), is_vacant or (promote and not refused)
         if is_champion:
             registry.promote(version)
@@ -404,8 +407,11 @@ def to_be_beaten(home: Path, at: datetime) -> tuple[bool, Served | None, list[st
         return not is_gone, None, [f"The champion was not compared with. {error.detail}"]
 
 
-def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Version:
-    """The training as a new version, with its model file, card, pictures, and what it will be judged by."""
+def recorded(home: Path, trained: Trained, refused: Sequence[str] = (), missed: str = "") -> Version:
+    """The training as a new version, with its model file, card, pictures, and what it will be judged by.
+
+    `missed` is what it was not compared with, and why; empty: it was compared with the champion.
+    """
     from shipcast.answers.plots import draw_plots
     from shipcast.answers.training import SCORES, candidate_scores, card
     from shipcast.models.drift import write_references
@@ -434,6 +440,7 @@ def recorded(home: Path, trained: Trained, refused: Sequence[str] = ()) -> Versi
             "failures": trained.failures,
             **trained.model.describe(),
             **({REFUSED: "; ".join(refused)} if refused else {}),
+            **({UNCOMPARED: missed} if missed else {}),
         },
         {} if own is None else metrics_of(own),
         trained.cut_off,

@@ -47,7 +47,7 @@ def test_a_training_is_kept_with_its_scores_and_those_of_its_rivals(reader):
     assert (found.version, found.recipe, found.role, found.cut_off) == (1, "regression", "champion", CUT)
     assert [(one.model, one.is_chosen) for one in found.candidates] == [("rate", False), ("regression", True)]
     assert (found.candidates[1].n, found.candidates[1].skill) == (found.n, found.skill)
-    assert gate_said(found) == "passes"
+    assert gate_said(found) == "passes against the base rate; not compared with a champion: there was none"
 
 
 def test_four_weeks_by_four_weeks_make_up_all_that_was_judged(reader, answer):

@@ -12,7 +12,7 @@ from shipcast.models.candidates import CANDIDATES, Learned, Rate, Regression, ow
 from shipcast.models.registry import Champion
 from shipcast.models.serving import Served
 from shipcast.models.stored import read_state, write_state
-from shipcast.models.training import fingerprint, refusals, remarks, train
+from shipcast.models.training import fingerprint, refusals, remarks, train, uncompared
 
 CUT_OFF = datetime.fromisoformat("2025-12-01")
 
@@ -218,6 +218,7 @@ def test_one_whose_kind_cannot_be_trained_again_is_not_compared_and_that_is_said
     [said] = remarks(found, rows(), serving)
 
     assert refusals(found, rows(), serving) == []
+    assert said == f"It was not compared with {uncompared(found, rows(), serving)}."
     assert said.startswith("It was not compared with the champion, version 7: its kind (theirs) cannot be trained anew")
     assert remarks(train(rows(40), CUT_OFF, champion=serving), rows(40), serving) == [
         "It was not compared with the champion, version 7: too little has settled."

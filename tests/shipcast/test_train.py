@@ -8,6 +8,7 @@ import pytest
 from company import CUT, DEPLOYED, instant
 
 from shipcast.__main__ import run
+from shipcast.models.registry import Registry
 from shipcast.pipeline import train
 
 
@@ -108,6 +109,7 @@ def test_training_another_mends_what_was_damaged(ask, place):
     assert damaged == 8
     assert trained["is_champion"]
     assert any("not compared with" in warning for warning in trained["warnings"])
+    assert Registry(ask.home).versions()[0].parameters["uncompared"] == "the champion: it could not be used"
     assert ask(*WINDOWS)[1]["model"]["version"] == 2
 
 
