@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from shipcast.answers.calendar_export import export
-from shipcast.answers.calendar_week import CalendarWeek, calendar_week
+from shipcast.answers.calendar_week import WEEK, CalendarWeek, calendar_week
 from shipcast.answers.words import listing, local_time, plural
 from shipcast.dashboards import cards
 from shipcast.dashboards.charts import lanes as charts
@@ -20,8 +20,9 @@ from shipcast.scheduling.calendar.scope import Subject
 from shipcast.settings.errors import ShipcastError
 
 TITLE, PATH = "Calendar", "calendar"
-THIS, NEXT, LAST, ANY = "This week", "Next week", "Last week", "The week of a day"
-WEEKS = {THIS: 0, NEXT: 7, LAST: -7}
+AT_HAND, ANY = "The week at hand", "The week of a day"
+WEEKS = {"This week": 0, "Next week": 1, "Last week": -1}
+SATURDAY, NOON = 5, 12
 EXAMPLE = """[[freeze]]
 id = "year-end"
 start = 2026-12-18
@@ -33,17 +34,11 @@ reason = "the books are closed"
 
 def draw(view: View) -> None:
     top = st.container()
-    day = chosen_day(view)
+    week_of, day = chosen_day(view)
     filters = view.filters
     try:
-        week = view.ask(
-            calendar_week,
-            day=day,
-            zone=filters.zone,
-            environment=filters.environment,
-            service=filters.service,
-            team=filters.team,
-        )
+        week = week_around(view, day)
+        moved = moved_on(view) if week_of == AT_HAND else ""
     except ShipcastError as error:
         with top:
             cards.headline(f"The calendar of the week of {day:%a %-d %b %Y} cannot be read.")
@@ -51,6 +46,8 @@ def draw(view: View) -> None:
         return
     with top:
         cards.headline(week.sentence)
+        if moved:
+            cards.note(moved)
     with cards.card(f"The week, lane by lane, on the clock of {filters.zone}"):
         lanes(view, week)
     with cards.card("Conflicts"):
@@ -62,15 +59,55 @@ def draw(view: View) -> None:
     cards.notes(week.warnings)
 
 
-def chosen_day(view: View) -> date:
-    """A day of the week that is asked for, on the reader's clock."""
-    today = view.as_of.astimezone(ZoneInfo(view.filters.zone)).date()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        week = select("Week", "week", [*WEEKS, ANY])
+def chosen_day(view: View) -> tuple[str, date]:
+    """Which week is asked for, in the words of the list, and a day of it, on the reader's clock."""
+    now = local_now(view)
+    today = now.date()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="week-asked"):
+        week = select("Week", "week", [AT_HAND, *WEEKS, ANY])
+        if week == AT_HAND:
+            return week, today + WEEK * is_all_but_over(now)
         if week != ANY:
-            return today + timedelta(days=WEEKS[week])
+            return week, today + WEEK * WEEKS[week]
         found = st.date_input("Day", today, key="day", bind="query-params", width=160)
-    return found if isinstance(found, date) else today
+    return week, found if isinstance(found, date) else today
+
+
+def local_now(view: View) -> datetime:
+    """When the page is asked, on the reader's clock."""
+    return view.as_of.astimezone(ZoneInfo(view.filters.zone))
+
+
+def is_all_but_over(now: datetime) -> bool:
+    """Whether the local time lies so late in its week that the next one is what is at hand: from Saturday noon.
+
+    >>> is_all_but_over(datetime(2026, 1, 3, 11, 59)), is_all_but_over(datetime(2026, 1, 3, 12))
+    (False, True)
+    """
+    return (now.weekday(), now.hour) >= (SATURDAY, NOON)
+
+
+def week_around(view: View, day: date) -> CalendarWeek:
+    """The week of a day, by the filters."""
+    filters = view.filters
+    return view.ask(
+        calendar_week,
+        day=day,
+        zone=filters.zone,
+        environment=filters.environment,
+        service=filters.service,
+        team=filters.team,
+    )
+
+
+def moved_on(view: View) -> str:
+    """That the week at hand is the next one, and what is still to come in this one; empty: it is this one."""
+    now = local_now(view)
+    if not is_all_but_over(now):
+        return ""
+    left = sum(one.end > view.as_of for one in week_around(view, now.date()).booked)
+    still = f", though {plural(left, 'booking')} of it {'is' if left == 1 else 'are'} still to come" if left else ""
+    return f"The coming week is shown, since this week is all but over{still}; “This week” in the list shows that."
 
 
 def lanes(view: View, week: CalendarWeek) -> None:
