@@ -170,7 +170,7 @@ def table_html(
     )
     return (
         f'<div class="sc-scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="sc-table">'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<caption><span>{escape(caption)}</span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -71,9 +71,10 @@ CSS = f"""
   .sc-value {{ font-size: 1.7rem; font-weight: 600; margin: 0; }}
   .sc-line {{ display: block; height: 40px; margin: .3rem 0 0; width: 100%; }}
   .sc-chip {{ border: 1px solid {RULE}; border-radius: 1rem; padding: .1rem .6rem; font-size: .85rem; }}
-  .sc-scroll {{ overflow-x: auto; }}
+  .sc-scroll {{ container-type: inline-size; overflow-x: auto; }}
   .sc-table {{ border-collapse: collapse; font-size: .9rem; width: 100%; }}
   .sc-table caption {{ text-align: left; color: {MUTED}; padding: .2rem 0; }}
+  .sc-table caption span {{ display: inline-block; left: 0; max-width: 100cqw; position: sticky; }}
   .sc-table th, .sc-table td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid {RULE};
     vertical-align: top; max-width: 28rem; }}
   .sc-prose {{ display: inline-block; min-width: 12rem; }}
@@ -91,5 +92,15 @@ CSS = f"""
     text-align: center; }}
   [data-testid="stPageLink"] p {{ color: {ACCENT}; text-decoration: underline; }}
   a:focus-visible, button:focus-visible, pre:focus-visible {{ outline: 3px solid {ACCENT}; outline-offset: 2px; }}
+  @media (max-width: 640px) {{
+    [data-testid="stMainBlockContainer"] {{ padding: 3.5rem 1rem 2rem; }}
+    .sc-headline {{ font-size: 1.35rem; }}
+    [data-test-wrap="true"] > [data-testid="stElementContainer"] {{ flex-grow: 1; max-width: 100%; }}
+    .st-key-filters > [data-testid="stElementContainer"] {{ flex-basis: 8rem; min-width: 0; width: auto; }}
+    .sc-table {{ min-width: 100%; width: max-content; }}
+    .sc-table th, .sc-table td {{ max-width: 14rem; }}
+    .st-key-dense [data-testid="stFullScreenFrame"] {{ overflow-x: auto; }}
+    .st-key-dense [data-testid="stFullScreenFrame"] > div {{ min-width: 36rem; }}
+  }}
 </style>
 """

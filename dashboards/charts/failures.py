@@ -10,7 +10,7 @@ import altair as alt
 from shipcast.answers.drivers import Driver
 from shipcast.answers.failures import DAYS, FEWEST, Group, Rate
 from shipcast.answers.words import share
-from shipcast.dashboards.charts.style import Spec, layered, over_rows, per_row, styled
+from shipcast.dashboards.charts.style import Spec, by_width, layered, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED, RULE
 
 SCALE = ["#F7F3EA", LEVELS["rough"].fill, LEVELS["storm"].fill]
@@ -106,8 +106,9 @@ def group_rows(groups: Sequence[Group], measure: str) -> list[dict[str, Any]]:
 
 def rates(rows: Sequence[dict[str, Any]], measure: str, whole: float | None) -> Spec:
     """A point with its interval per group, and a dotted line at the rate of all."""
+    named = alt.Axis(labelExpr="split(replace(datum.label, ' (n =', '|(n ='), '|')", labelLimit=165, ticks=False)
     base = over_rows().encode(
-        y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=alt.Axis(labelLimit=260, ticks=False)),
+        y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=named),
         tooltip=[
             alt.Tooltip("group:N"),
             alt.Tooltip("said:N", title=measure),
@@ -115,7 +116,7 @@ def rates(rows: Sequence[dict[str, Any]], measure: str, whole: float | None) -> 
             alt.Tooltip("n:Q"),
         ],
     )
-    axis = alt.Axis(format="%", tickCount=5)
+    axis = alt.Axis(format="%", tickCount=3, titleAnchor="end")
     x = alt.X("rate:Q", title=f"{measure}, of the deployments counted", axis=axis, scale=alt.Scale(zero=True))
     whisker = base.mark_rule(color=LINES[0], strokeWidth=2).encode(x=alt.X("low:Q", axis=axis), x2=alt.X2("high:Q"))
     point = base.mark_point(filled=True, size=80, color=LINES[0], opacity=1).encode(x=x)
@@ -142,7 +143,12 @@ def drivers(rows: Sequence[dict[str, Any]]) -> Spec:
     base = over_rows().encode(
         y=alt.Y("part:N", sort=parts, title=None, axis=alt.Axis(labelLimit=180)),
         yOffset=alt.YOffset("estimate:N", sort=[RAW, SECOND, MODEL]),
-        color=alt.Color("estimate:N", scale=ESTIMATES, title=None, legend=alt.Legend(orient="top", symbolSize=90)),
+        color=alt.Color(
+            "estimate:N",
+            scale=ESTIMATES,
+            title=None,
+            legend=alt.Legend(orient="top", symbolSize=90, columns=by_width(1, 0)),
+        ),
         tooltip=[
             alt.Tooltip("part:N"),
             alt.Tooltip("estimate:N"),

@@ -11,8 +11,9 @@ import altair as alt
 
 from shipcast.answers.calendar_week import CalendarWeek, RuleSpan, ShutSpan
 from shipcast.answers.words import cut, span
+from shipcast.dashboards.charts.labels import names, placed
 from shipcast.dashboards.charts.plan import wall
-from shipcast.dashboards.charts.style import Spec, layered, over_rows, per_row, styled
+from shipcast.dashboards.charts.style import NARROW, Spec, by_width, day_labels, layered, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LINES, MUTED
 
 LONGEST_LABEL = 40
@@ -68,17 +69,19 @@ def gantt_rows(week: CalendarWeek, zone: str) -> list[dict[str, Any]]:
             "end": one.end,
             "what": one.title,
             "label": f"{one.number} · {one.who}{' ⚠' if one.is_refused else ''}",
+            "brief": f"{one.number}{'⚠' if one.is_refused else ''}",
         }
         for one in week.booked
         if one.service in shown
     ]
-    return [on_axis(row, week, zone) for row in rows]
+    return placed([on_axis(row, week, zone) for row in rows], [wall(moment, zone) for moment in week.period])
 
 
 def on_axis(row: dict[str, Any], week: CalendarWeek, zone: str) -> dict[str, Any]:
     start, end = row.pop("start"), row.pop("end")
-    row["label"] = cut(row["label"], LONGEST_LABEL)
     return row | {
+        "label": cut(row.get("label", ""), LONGEST_LABEL),
+        "brief": row.get("brief", ""),
         "from": wall(max(start, week.period.start), zone),
         "to": wall(min(end, week.period.end), zone),
         "when": said(start, end, zone),
@@ -93,7 +96,7 @@ def said(start: datetime, end: datetime, zone: str) -> str:
 
 def shut_row(one: ShutSpan) -> dict[str, Any]:
     kind = "approval" if one.needs_approval else "shut"
-    return {"lane": one.service, "kind": kind, "start": one.start, "end": one.end, "what": one.rule, "label": ""}
+    return {"lane": one.service, "kind": kind, "start": one.start, "end": one.end, "what": one.rule}
 
 
 def named_once(rules: Sequence[RuleSpan]) -> Iterator[tuple[RuleSpan, bool]]:
@@ -117,22 +120,34 @@ def rule_row(named: tuple[RuleSpan, bool]) -> dict[str, Any]:
     }
 
 
-def gantt(rows: Sequence[dict[str, Any]], names: Sequence[str], week: CalendarWeek, zone: str) -> Spec:
-    """Bars over the week's days on the clock of the zone; meetings are diamonds, and each span is named beside it."""
+def gantt(rows: Sequence[dict[str, Any]], named: Sequence[str], week: CalendarWeek, zone: str) -> Spec:
+    """Bars over the week's days on the clock of the zone; meetings are diamonds, and spans are named above them."""
     domain = [wall(week.period.start, zone), wall(week.period.end, zone)]
-    days = alt.Axis(format="%a %-d %b", tickCount="day", labelAlign="left", orient="top", labelBound=True)
-    y = alt.Y("lane:N", title=None, scale=alt.Scale(domain=list(names)), axis=alt.Axis(ticks=False, labelLimit=240))
+    days = alt.Axis(
+        labelExpr=day_labels("utcFormat"),
+        tickCount="day",
+        labelAlign="left",
+        labelPadding=by_width(16, 2),
+        orient="top",
+        labelBound=True,
+        offset=by_width(8, 0),
+    )
+    lines = f"split({NARROW} ? replace(datum.label, ', unless', ' · unless') : datum.label, ' · ')"
+    lane = alt.Axis(ticks=False, labelExpr=lines, labelLimit=by_width(116, 240))
+    y = alt.Y("lane:N", title=None, scale=alt.Scale(domain=list(named)), axis=lane)
     tooltip = [alt.Tooltip("lane:N"), alt.Tooltip("word:N", title="kind"), alt.Tooltip("what:N"), alt.Tooltip("when:N")]
     fills = alt.Scale(domain=list(KINDS), range=[look.fill for look in KINDS.values()])
     dashes = alt.Scale(domain=list(KINDS), range=[list(look.dash) for look in KINDS.values()])
     behind = "datum.kind == 'shut' || datum.kind == 'approval'"
     base = over_rows().encode(y=y, tooltip=tooltip)
     shut = base.mark_bar(height=22).transform_filter(behind)
-    bars = base.mark_bar(height=16, stroke=INK, strokeWidth=1.5).transform_filter(f"!({behind}) && datum.kind != 'cab'")
+    bars = base.mark_bar(height=16, stroke=INK, strokeWidth=by_width(0.75, 1.5)).transform_filter(
+        f"!({behind}) && datum.kind != 'cab'"
+    )
     meetings = base.mark_point(shape="diamond", filled=True, size=110, color=INK).transform_filter(
         "datum.kind == 'cab'"
     )
-    labels = base.mark_text(align="left", dx=3, dy=-15, fontSize=11, color=MUTED)
+    labels = names(base, dx=3, dy=-15, fontSize=11, color=MUTED)
     first = alt.X("from:T", title=None, scale=alt.Scale(type="utc", domain=domain), axis=days)
     x = alt.X("from:T", title=None)
     fill = alt.Color("kind:N", scale=fills, legend=None)
@@ -140,7 +155,7 @@ def gantt(rows: Sequence[dict[str, Any]], names: Sequence[str], week: CalendarWe
         shut.encode(x=first, x2=alt.X2("to:T"), color=fill),
         bars.encode(x=x, x2=alt.X2("to:T"), color=fill, strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None)),
         meetings.encode(x=x),
-        labels.encode(x=x, text=alt.Text("label:N")),
+        labels.encode(x=x),
         height=per_row(42),
     )
     return styled(layers, rows)

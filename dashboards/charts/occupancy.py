@@ -11,21 +11,20 @@ import altair as alt
 
 from shipcast.answers.occupancy import Occupancy
 from shipcast.answers.words import hours
-from shipcast.dashboards.charts.style import Spec, layered, on_clock, over_rows, per_row, styled
+from shipcast.dashboards.charts.labels import GAP, LETTER
+from shipcast.dashboards.charts.style import Spec, by_width, day_labels, layered, on_clock, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LINES
 
-DAYS = "%a %-d %b"
 USED, IDLE, RESERVED = "in use", "idle for more than a day", "reserved"
+FITTING = f"length(datum.said) * {LETTER} <= scale('x', datum.end) - scale('x', datum.start) - {GAP} ? datum.said : ''"
 KINDS = (USED, IDLE, RESERVED)
-LABELLED = 1 / 16  # of the width, from which a bar has room for words
 
 
 def occupancy_rows(found: Occupancy, zone: str, until: datetime) -> list[dict[str, Any]]:
     """One row per bar, on the reader's clock; what reaches beyond `until` is cut."""
-    room = (until - found.shown_from) * LABELLED
     rows = [bar(USED, one.environment, one.start, one.end, "", zone) for one in found.uses]
     rows += [
-        bar(IDLE, one.environment, start, one.end, hours(one.hours) if one.end - start > room else "", zone)
+        bar(IDLE, one.environment, start, one.end, hours(one.hours), zone)
         for one in found.idle_spells
         if one.environment in found.shown and one.end > (start := max(one.start, found.shown_from))
     ]
@@ -60,7 +59,9 @@ def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str],
         x=alt.X(
             "start:T",
             title=f"on the clock of {zone}",
-            axis=alt.Axis(format=DAYS, labelOverlap=True, labelSeparation=12),
+            axis=alt.Axis(
+                labelExpr=day_labels(), labelOverlap=True, labelSeparation=by_width(4, 12), labelBound=by_width(4, 40)
+            ),
         ),
         x2=alt.X2("end:T"),
         tooltip=[
@@ -82,6 +83,8 @@ def occupancy_chart(rows: Sequence[dict[str, Any]], environments: Sequence[str],
         base.transform_filter(alt.datum.kind == kind).mark_bar(**look) for kind, look in marks.items() if kind in there
     ]
     if any(row["said"] for row in rows):
-        words = base.transform_filter(alt.datum.said != "").mark_text(align="left", dx=4, fontSize=11, color=INK)
-        drawn.append(words.encode(text=alt.Text("said:N")))
+        words = base.transform_filter(alt.datum.said != "").mark_text(
+            align="left", dx=4, fontSize=11, color=INK, text=alt.ExprRef(FITTING)
+        )
+        drawn.append(words)
     return styled(layered(*drawn, height=per_row(28)), rows)

@@ -14,13 +14,24 @@ from shipcast.answers.forecast import ForecastAnswer
 from shipcast.answers.window_words import of_usual, relative_interval
 from shipcast.answers.windows import WindowsAnswer
 from shipcast.answers.words import local_time, span
-from shipcast.dashboards.charts.style import Spec, layered, level_colours, on_clock, over_rows, per_row, styled
+from shipcast.dashboards.charts.labels import names, placed
+from shipcast.dashboards.charts.style import (
+    Spec,
+    by_width,
+    day_labels,
+    layered,
+    level_colours,
+    on_clock,
+    over_rows,
+    per_row,
+    styled,
+)
 from shipcast.dashboards.style import HATCH, INK, LINES, MUTED
 from shipcast.scheduling.recommend import level
 
 HOUR = timedelta(hours=1)
 HIGHEST = 3.0  # of the usual cost; what is dearer is cut off there
-LEFT = 110  # pixels for the names of lanes, the same in every chart, so that hours lie below each other
+LEFT = by_width(82, 110)  # pixels for the names of lanes, the same in every chart, so that hours lie below each other
 OPEN, SHUT, OWN, BESIDE = "windows", "not allowed", "booked", "booked beside"
 
 
@@ -35,9 +46,14 @@ class Axis:
 
     def x(self) -> alt.X:
         """The axis itself, in days."""
-        domain = [wall(self.start, self.zone), wall(self.end, self.zone)]
-        days = alt.Axis(format="%a %-d %b", tickCount="day", labelAlign="left", labelOverlap=True, labelBound=True)
-        return alt.X("from:T", title=None, scale=alt.Scale(type="utc", domain=domain), axis=days)
+        days = alt.Axis(
+            labelExpr=day_labels("utcFormat"), tickCount="day", labelAlign="left", labelOverlap=True, labelBound=True
+        )
+        return alt.X("from:T", title=None, scale=alt.Scale(type="utc", domain=self.domain), axis=days)
+
+    @property
+    def domain(self) -> list[str]:
+        return [wall(self.start, self.zone), wall(self.end, self.zone)]
 
     def has(self, start: datetime, end: datetime) -> bool:
         return start < self.end and self.start < end
@@ -80,6 +96,9 @@ def window_rows(answer: WindowsAnswer, axis: Axis) -> list[dict[str, Any]]:
                 "from": wall(one.start, axis.zone),
                 "to": wall(one.end, axis.zone),
                 "number": str(number),
+                "lane": OPEN,
+                "label": str(number),
+                "brief": str(number),
                 "when": axis.said(one.start),
                 "cost": None if one.relative_cost is None else min(one.relative_cost, HIGHEST),
                 "low": low,
@@ -87,7 +106,7 @@ def window_rows(answer: WindowsAnswer, axis: Axis) -> list[dict[str, Any]]:
                 "said": f"{of_usual(one)} of the usual" if one.relative_cost is not None else "not known",
             }
         )
-    return rows
+    return placed(rows, axis.domain)
 
 
 def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
@@ -111,9 +130,7 @@ def risk(rows: Sequence[dict[str, Any]], windows: Sequence[dict[str, Any]], axis
         y=alt.Y("cost:Q"),
         tooltip=[alt.Tooltip("number:N", title="window"), alt.Tooltip("when:N"), alt.Tooltip("said:N", title="cost")],
     )
-    numbers = base.mark_text(dx=9, dy=-2, align="left", fontWeight="bold", color=INK).encode(
-        y=alt.Y("high:Q"), text=alt.Text("number:N")
-    )
+    numbers = names(base, dx=-3, dy=-8, fontWeight="bold", color=INK).encode(y=alt.Y("high:Q"))
     return styled(layered(coloured, usual, whiskers, points, numbers, height=170), rows)
 
 
@@ -138,31 +155,33 @@ def load(rows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
         tooltip=[alt.Tooltip("when:N")]
         + [alt.Tooltip(f"p{of}:Q", title=f"{of} of 100 below", format=",.0f") for of in ("05", "50", "95")],
     )
-    return styled(layered(wide, narrow, line, height=110), rows)
+    return styled(layered(wide, narrow, line, height=140), rows)
 
 
 def strip_rows(answer: WindowsAnswer, booked: Sequence[Booked], axis: Axis) -> list[dict[str, Any]]:
     """The windows, the starts that are not allowed, and the bookings of this service and of others."""
-    found = [(OPEN, one.start, one.end, str(number)) for number, one in enumerate(answer.items, start=1)]
-    found += [(SHUT, one.start, one.end, one.rule) for one in answer.blocked]
+    found = [(OPEN, one.start, one.end, str(number), str(number)) for number, one in enumerate(answer.items, start=1)]
+    found += [(SHUT, one.start, one.end, one.rule, "") for one in answer.blocked]
     for one in booked:
         is_own = one.service == answer.service
-        found.append((OWN if is_own else BESIDE, one.start, one.end, one.title))
-    return [
+        found.append((OWN if is_own else BESIDE, one.start, one.end, one.title, str(one.number)))
+    rows = [
         {
             "lane": lane,
             "from": wall(max(start, axis.start), axis.zone),
             "to": wall(min(end, axis.end), axis.zone),
             "label": label,
+            "brief": brief,
             "when": span(start, end, axis.zone),
         }
-        for lane, start, end, label in found
+        for lane, start, end, label, brief in found
         if axis.has(start, end)
     ]
+    return placed(rows, axis.domain)
 
 
 def strips(rows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
-    """A lane each for windows, for what is shut, and for bookings; each span is named where it begins."""
+    """A lane each for windows, for what is shut, and for bookings; spans are named where they begin."""
     lanes = list(dict.fromkeys([OPEN, SHUT, OWN, *(row["lane"] for row in rows)]))
     base = over_rows().encode(
         x=axis.x(),
@@ -180,7 +199,5 @@ def strips(rows: Sequence[dict[str, Any]], axis: Axis) -> Spec:
         color=alt.Color("lane:N", scale=colours, legend=None),
         tooltip=[alt.Tooltip("lane:N"), alt.Tooltip("label:N", title="what"), alt.Tooltip("when:N", title="when")],
     )
-    names = base.mark_text(align="left", dx=3, dy=-13, fontSize=11, color=MUTED, limit=220).encode(
-        text=alt.Text("label:N")
-    )
-    return styled(layered(bars, names, height=per_row(38)), rows)
+    labels = names(base, dx=3, dy=-13, fontSize=11, color=MUTED)
+    return styled(layered(bars, labels, height=per_row(38)), rows)

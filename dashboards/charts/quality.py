@@ -9,11 +9,12 @@ import altair as alt
 
 from shipcast.answers.failure_quality import Band, LevelOutcome
 from shipcast.answers.model_record import SkillSpan
-from shipcast.dashboards.charts.style import Spec, layered, over_rows, per_row, styled
+from shipcast.dashboards.charts.style import NARROW, Spec, by_width, layered, over_rows, per_row, styled
 from shipcast.dashboards.style import INK, LEVELS, LINES, MUTED
 
 TICKS = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1]
-ROOM = 0.06  # of the width of a chart, that words on a point take
+ROOM, MUCH = 0.09, 0.28  # of the width of a chart, that words on a point take; the second on a narrow screen
+BESIDE = 35  # pixels from the other axis, within which words would lie over its labels
 SHARE = "format(datum.value * 100, '.3~g') + ' %'"
 
 
@@ -27,9 +28,12 @@ def reliability(bands: Sequence[Band]) -> Spec:
             "low": band.observed_low,
             "high": band.observed_high,
             "said": f"{band.failures:,} of {band.n:,}",
-            "shown": f"{band.failures:,} of {band.n:,}" if has_room else "",
+            "shown": has_room,
+            "shown_narrow": has_much,
         }
-        for band, has_room in zip(bands, with_room([band.forecast for band in bands], most), strict=True)
+        for band, has_room, has_much in zip(
+            bands, *(with_room([band.forecast for band in bands], most, room) for room in (ROOM, MUCH)), strict=True
+        )
     ]
     base = over_rows().encode(x=chance_axis("x", "forecast", "chance that was said", most))
     whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(
@@ -45,17 +49,23 @@ def reliability(bands: Sequence[Band]) -> Spec:
             alt.Tooltip("high:Q"),
         ],
     )
-    words = base.mark_text(dy=-9, color=INK).encode(y=alt.Y("high:Q"), text=alt.Text("shown:N"))
+    words = (
+        base.mark_text(
+            dy=-9, color=INK, align=alt.ExprRef(f"scale('x', datum.forecast) < {BESIDE} ? 'left' : 'center'")
+        )
+        .encode(y=alt.Y("high:Q"), text=alt.Text("said:N"))
+        .transform_filter(f"{NARROW} ? datum.shown_narrow : datum.shown")
+    )
     ends = alt.Chart(alt.Data(values=[{"at": 0.0}, {"at": most}])).encode(x=alt.X("at:Q"), y=alt.Y("at:Q"))
     line = ends.mark_line(color=INK, strokeDash=[6, 4], strokeWidth=1)
     corner = alt.Chart(alt.Data(values=[{"at": most, "text": "as it was said"}])).encode(
         x=alt.X("at:Q"), y=alt.Y("at:Q")
     )
-    label = corner.mark_text(align="right", dx=-30, dy=4, color=INK).encode(text=alt.Text("text:N"))
+    label = corner.mark_text(align="right", dx=-30, dy=4, color=INK, text=by_width("''", "datum.text"))
     return styled(layered(line, label, whiskers, points, words, height=360), rows)
 
 
-def with_room(forecasts: Sequence[float], most: float) -> list[bool]:
+def with_room(forecasts: Sequence[float], most: float, room: float = ROOM) -> list[bool]:
     """Of points from left to right on an axis of chances, which have room for words beside the last that has.
 
     >>> with_room([0.01, 0.012, 0.05], 1.0)
@@ -64,7 +74,7 @@ def with_room(forecasts: Sequence[float], most: float) -> list[bool]:
     found, last = [], -1.0
     for forecast in forecasts:
         place = (forecast / most) ** 0.5
-        found.append(place - last >= ROOM)
+        found.append(place - last >= room)
         last = place if found[-1] else last
     return found
 
@@ -111,14 +121,17 @@ def over_time(spans: Sequence[SkillSpan]) -> Spec:
         for span in spans
         if span.skill is not None
     ]
-    base = over_rows().encode(x=alt.X("start:O", title="four weeks from (UTC)", axis=alt.Axis(labelAngle=0)))
+    base = over_rows().encode(
+        x=alt.X("start:O", title="four weeks from (UTC)", axis=alt.Axis(labelAngle=0, labelOverlap=True))
+    )
     y = alt.Y("low:Q", title="better than the base rate by", axis=alt.Axis(labelExpr=SHARE))
     whiskers = base.mark_rule(color=LINES[0], strokeWidth=2).encode(y=y, y2=alt.Y2("high:Q"))
     points = base.mark_point(color=LINES[0], filled=True, size=80, opacity=1).encode(y=alt.Y("skill:Q"))
-    words = base.mark_text(align="left", dx=8, color=MUTED).encode(y=alt.Y("skill:Q"), text=alt.Text("said:N"))
+    beside = {"angle": by_width(270, 0), "dx": by_width(4, 8), "dy": by_width(10, 0)}
+    words = base.mark_text(align="left", color=MUTED, **beside).encode(y=alt.Y("skill:Q"), text=alt.Text("said:N"))
     zero = alt.Chart(alt.Data(values=[{"at": 0, "text": "the base rate"}]))
     line = zero.mark_rule(color=INK, strokeDash=[6, 4]).encode(y=alt.Y("at:Q"))
-    label = zero.mark_text(align="left", dy=-7, color=INK).encode(
-        y=alt.Y("at:Q"), x=alt.XValue(4), text=alt.Text("text:N")
+    label = zero.mark_text(align="left", dy=-7, color=INK, text=by_width("''", "datum.text")).encode(
+        y=alt.Y("at:Q"), x=alt.XValue(4)
     )
     return styled(layered(line, label, whiskers, points, words, height=240), rows)

@@ -19,8 +19,10 @@ disable_debug_mode()  # charts are held to the schema by a test of every page, a
 Spec = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 ROWS = "rows"
+NARROW = "windowSize()[0] < 640"  # pixels of the reader's screen, such as a telephone's
 OF_THE_WHOLE = ("$schema", "config", "datasets")
 DRAWN = {"embedOptions": {"renderer": "canvas"}}  # one picture, which `alt` describes, and no thousand parts
+TITLE_ENDS = {"titleAnchor": {"expr": f"{NARROW} ? 'end' : 'middle'"}}  # where it may be longer than its axis
 CONFIG = {
     "view": {"stroke": None},
     "mark": {"aria": False},  # words about each mark, which a canvas could not tell anybody
@@ -29,6 +31,8 @@ CONFIG = {
         **dict.fromkeys(("labelColor", "titleColor"), MUTED),
         "labelFontSize": 12,
     },
+    "axisX": TITLE_ENDS,
+    "axisY": TITLE_ENDS,
     "text": {"color": INK},
     "legend": {"labelColor": INK, "titleColor": MUTED, "labelFontSize": 12},
 }
@@ -43,6 +47,17 @@ def on_clock(moment: datetime, zone: str) -> str:
 def over_rows(name: str = ROWS) -> alt.Chart:
     """A chart of the rows that `styled` will be given, by their name where there are several."""
     return alt.Chart(alt.NamedData(name))
+
+
+def by_width(narrow: float | str, wide: float | str) -> alt.ExprRef:
+    """One of two numbers or expressions, by the width of the reader's screen."""
+    return alt.ExprRef(f"{NARROW} ? {narrow} : {wide}")
+
+
+def day_labels(reads: str = "timeFormat") -> str:
+    """The days of an axis, on narrow screens over two lines; `reads` says how Vega reads its times."""
+    short, whole = (f"{reads}(datum.value, '{form}')" for form in ("%a|%-d", "%a %-d %b"))
+    return f"{NARROW} ? split({short}, '|') : {whole}"
 
 
 def per_row(height: int) -> Spec:

@@ -11,7 +11,17 @@ import altair as alt
 
 from shipcast.answers.company_calendar import by_rule
 from shipcast.answers.outlook import Hour, ServiceWeek
-from shipcast.dashboards.charts.style import CLOCK, ROWS, Spec, layered, level_colours, over_rows, per_row, styled
+from shipcast.dashboards.charts.style import (
+    CLOCK,
+    ROWS,
+    Spec,
+    day_labels,
+    layered,
+    level_colours,
+    over_rows,
+    per_row,
+    styled,
+)
 from shipcast.dashboards.style import INK, LEVELS
 
 HOUR = timedelta(hours=1)
@@ -87,7 +97,9 @@ def drawn(
 
 def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> Spec:
     """A strip of hours per service, those it can't start in hatched, those it is booked in outlined."""
-    days = alt.Axis(format=DAYS, tickCount="day", labelAlign="left", grid=False)
+    days = alt.Axis(
+        labelExpr=day_labels(), tickCount="day", labelAlign="left", labelOverlap=True, labelBound=True, grid=False
+    )
     names = alt.Axis(labelLimit=180, ticks=False, domain=False)
     place = {
         "x": alt.X("hour:T", title=None, axis=days),
@@ -103,7 +115,11 @@ def heat_strips(rows: Sequence[dict[str, Any]], services: Sequence[str]) -> Spec
 def heat_grid(rows: Sequence[dict[str, Any]], days: Sequence[str]) -> Spec:
     """One service's week, a row a day and a column an hour of it, each cell with its mark."""
     place = {
-        "x": alt.X("of_day:O", title="hour of the day", axis=alt.Axis(labelAngle=0, orient="top", labelExpr=AGAIN)),
+        "x": alt.X(
+            "of_day:O",
+            title="hour of the day",
+            axis=alt.Axis(labelAngle=0, labelOverlap=True, orient="top", labelExpr=AGAIN),
+        ),
         "y": alt.Y("day:N", title=None, axis=alt.Axis(ticks=False, domain=False), sort=list(days)),
     }
     cells = over_rows().mark_rect(stroke="#FFFFFF").encode(**place)

@@ -12,7 +12,7 @@ from shipcast.answers.failures import hour_said
 from shipcast.answers.why import Shipped
 from shipcast.answers.windows import Window
 from shipcast.answers.words import amount, plural, share
-from shipcast.dashboards.charts.style import Spec, layered, over_rows, per_row, stacked, styled
+from shipcast.dashboards.charts.style import NARROW, Spec, by_width, layered, over_rows, per_row, stacked, styled
 from shipcast.dashboards.style import DASHES, INK, LEVELS, LINES, MUTED
 from shipcast.scheduling.recommend import LEVELS as BOUNDS
 
@@ -43,14 +43,16 @@ def step(name: str, begins: float, ends: float, kind: str) -> dict[str, Any]:
 def waterfall(rows: Sequence[dict[str, Any]]) -> Spec:
     """The steps as bars, one below the other, each beginning where the last one ended; dotted where levels begin."""
     order = [row["step"] for row in rows]
+    lines = f"{NARROW} ? split(datum.label, ', ') : datum.label"
+    named = alt.Axis(labelExpr=lines, labelLimit=by_width(125, 220), ticks=False)
     base = over_rows().encode(
-        y=alt.Y("step:N", sort=order, title=None, axis=alt.Axis(labelLimit=220, ticks=False)),
+        y=alt.Y("step:N", sort=order, title=None, axis=named),
         tooltip=[alt.Tooltip("step:N"), alt.Tooltip("kind:N"), alt.Tooltip("said:N", title="of the usual cost")],
     )
     bars = base.mark_bar(height=20).encode(
-        x=alt.X("from:Q", title="cost against the usual", axis=alt.Axis(format="%", tickCount=10)),
+        x=alt.X("from:Q", title="cost against the usual", axis=alt.Axis(format="%", tickCount=by_width(4, 10))),
         x2=alt.X2("to:Q"),
-        color=alt.Color("kind:N", scale=KINDS, title=None, legend=alt.Legend(orient="top")),
+        color=alt.Color("kind:N", scale=KINDS, title=None, legend=alt.Legend(orient="top", columns=by_width(1, 0))),
     )
     labels = base.mark_text(align="left", dx=5, fontSize=13, color=INK).encode(
         x=alt.X("right:Q"), text=alt.Text("said:N")
@@ -68,11 +70,10 @@ def bounds(highest: float) -> list[alt.Chart]:
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(x=alt.X("bound:Q"))
     rule = base.mark_rule(color=MUTED, strokeDash=DASHES[2])
+    said = by_width("slice(datum.level, 0, 1)", "datum.level")
     return [
         rule,
-        base.mark_text(align="left", dx=3, dy=-6, fontSize=11, color=MUTED).encode(
-            y=alt.YValue(0), text=alt.Text("level:N")
-        ),
+        base.mark_text(align="left", dx=3, dy=-6, fontSize=11, color=MUTED, text=said).encode(y=alt.YValue(0)),
     ]
 
 

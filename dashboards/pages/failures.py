@@ -67,14 +67,15 @@ def unsettled_said(found: Failures) -> str:
 def by_hour(found: Failures, measure: str) -> None:
     """The week as a grid; cells with too few deployments are grey."""
     rows = charts.cell_rows(found.hours, measure)
-    cards.chart(
-        charts.heat_map(rows, measure),
-        hours_said(found, measure),
-        ["hour", "rate", "95 % interval", measure, "n"],
-        [[row["when"], row["said"], row["interval"], row["events"], row["n"]] for row in rows if row["n"]],
-        f"{measure.replace(' ', '-')}-by-hour",
-        numbers=("rate", measure, "n"),
-    )
+    with st.container(key="dense"):  # which a narrow screen scrolls
+        cards.chart(
+            charts.heat_map(rows, measure),
+            hours_said(found, measure),
+            ["hour", "rate", "95 % interval", measure, "n"],
+            [[row["when"], row["said"], row["interval"], row["events"], row["n"]] for row in rows if row["n"]],
+            f"{measure.replace(' ', '-')}-by-hour",
+            numbers=("rate", measure, "n"),
+        )
 
 
 def hours_said(found: Failures, measure: str) -> str:

@@ -2,19 +2,34 @@
 
 import json
 import shutil
-from datetime import UTC
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import choose, chromium, looked_at, serving, settled, window
+from browsing import (
+    TELEPHONE,
+    WIDER,
+    beyond,
+    charted,
+    choose,
+    chromium,
+    looked_at,
+    overlapping,
+    serving,
+    settled,
+    window,
+)
 from company import CUT, instant
 from icalendar import Calendar
 
 from shipcast.__main__ import run
+from shipcast.answers.bookings import reserve
 from shipcast.dashboards.frame import PAGES
+from shipcast.scheduling.ledger.entries import Booking
 from shipcast.scheduling.ledger.ledger import state_at
+from shipcast.settings import Settings
 from shipcast.warehouse.snapshot import POINTER
 
 STANDARD = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -123,6 +138,8 @@ def test_a_page_is_whole_calls_nobody_and_breaks_no_rule_of_access(browser, addr
     assert complaints == []
     assert [(one["id"], node["html"][:300]) for one in found for node in one["nodes"]] == []
     assert "could not be drawn" not in page.inner_text("body")
+    page.set_viewport_size({"width": TELEPHONE, "height": 1000})
+    page.wait_for_function(f"Math.max(...({WIDER})()) <= 0")  # charts are drawn anew
 
 
 def test_empty_filtered_refused_and_broken_views_break_no_rule_of_access(browser, address, other_home):
@@ -143,6 +160,26 @@ def test_empty_filtered_refused_and_broken_views_break_no_rule_of_access(browser
         assert "Traceback" not in page.inner_text("body")
     assert headline(kinds["none"]) == "Nothing is published here yet."
     assert headline(kinds["broken"]) == "The data cannot be read at the moment."
+
+
+@pytest.mark.parametrize("width", [TELEPHONE, 1280])
+def test_no_name_on_a_chart_lies_over_another_however_near_bookings_are(browser, trained_home, other_home, width):
+    home, address = other_home
+    shutil.copytree(trained_home.home, home)
+    now = datetime.now(UTC)
+    monday = datetime.combine(now.date() + timedelta(days=7 - now.weekday()), time(), UTC)
+    for hours in (3, 5, 9, 24, 26, 50, 165):
+        start = monday + timedelta(hours=hours)
+        wanted = Booking(service="web", start=start, end=start + timedelta(minutes=30), purpose="a long purpose of it")
+        reserve(Settings(home=home), now, "somebody of a long name", wanted)
+    period = f"earliest={monday:%Y-%m-%dT%H:%M}&latest={monday + timedelta(days=7):%Y-%m-%dT%H:%M}"
+    for path, asked in {"calendar": f"week=The+week+of+a+day&day={monday:%Y-%m-%d}", "plan": period}.items():
+        page = looked_at(browser, url(address, path, f"?service=web&{asked}"), width)
+        said = charted(page)
+
+        assert {one["text"] for words, _ in said for one in words} >= {"7"}
+        assert [pair for words, _ in said for pair in overlapping(words)] == []
+        assert [word for words, wide in said for word in beyond(words, wide)] == []
 
 
 def test_the_server_talks_to_its_viewers_alone_and_writes_nothing_beside_its_home(front, served, elsewhere):
