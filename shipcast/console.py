@@ -44,7 +44,7 @@ QUESTIONS = (
 WITH_VALUE = ("--home", "--as-of", "--tz")
 LONGEST = 120
 SPARE_SECONDS = 1.0
-WORD = re.compile(r"(?:'[^']*'|[^ '])+|'")
+WORD = re.compile(r"(?:(?<!\w)'[^']*'|[^ ])+")  # or words that a shell takes for one
 UNUSUAL = re.compile(r"[^ -~\n]")
 
 
@@ -139,6 +139,8 @@ def folded(text: str) -> str:
     >>> print(folded("shipcast reserve pay --for 'a b' " + "--region eu " * 7 + "--type normal"))
     shipcast reserve pay --for 'a b' --region eu --region eu --region eu --region eu --region eu \\
       --region eu --region eu --type normal
+    >>> folded("shipcast backtest, or a team's")
+    "shipcast backtest, or a team's"
     >>> print(folded("next: shipcast metrics " + "--team abc " * 6 + "--how, or -v for all"))
     next: shipcast metrics --team abc --team abc --team abc --team abc --team abc --team abc --how, or
       -v for all
