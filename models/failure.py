@@ -251,8 +251,9 @@ class FailureModel:
     def weight_draws(self, number: int | None) -> Floats:
         """Draws of one service's level, of the weights of the columns, and of its week: one row a draw."""
         rng = np.random.default_rng([SEED, 1])
+        chance = np.cumsum(self.deviation_beliefs(number))
         drawn = [
-            self.part_draws(part, count, number, rng)
+            self.part_draws(part, count, number, chance, rng)
             for part, count in zip(self.weeks_, shares(self.week_beliefs_), strict=True)
         ]
         found = rng.permutation(np.concatenate(drawn))
@@ -260,10 +261,14 @@ class FailureModel:
             found[:, 1 + len(self.columns_) :] += self.own(number).draws(rng)
         return np.asarray(found)
 
-    def part_draws(self, part: GroupedPosterior, count: int, number: int | None, rng: np.random.Generator) -> Floats:
-        """Draws under one strength of the week, without what bends it for a service."""
+    def part_draws(
+        self, part: GroupedPosterior, count: int, number: int | None, chance: Floats, rng: np.random.Generator
+    ) -> Floats:
+        """Draws under one strength of the week, without what bends it for a service.
+
+        `chance` is that of a level no higher than each of `DEVIATIONS` above its most probable one.
+        """
         weights = part.draws(rng, count)
-        chance = np.cumsum(self.deviation_beliefs(number))
         level = self.base_ + np.interp(rng.random(count), chance, DEVIATIONS)
         if number is not None:
             level += part.level_given(weights, number)
