@@ -282,8 +282,8 @@ class FailureModel:
         """
         rows = self.groups_.numbers == (-1 if number is None else number)
         fitted = 0.0 if number is None else self.week_beliefs_ @ [part.levels[number] for part in self.weeks_]
-        odds = self.predictor_[rows] + DEVIATIONS[:, None]
-        likely = (self.failed_[rows] * odds - np.logaddexp(0, odds)).sum(axis=1)
+        seen = Binomial(self.failed_[rows], np.ones(int(rows.sum())), self.predictor_[rows])
+        likely = np.array([seen.log_likelihood(deviation) for deviation in DEVIATIONS])
         spreads = np.array([*LEVEL_SPREADS, OUTLYING_SPREAD])
         beliefs = np.array([*(1 - OUTLYING) * self.level_beliefs_, OUTLYING])
         prior = np.exp(-0.5 * ((fitted + DEVIATIONS[:, None]) / spreads) ** 2) @ (beliefs / spreads)

@@ -34,7 +34,7 @@ class Binomial:
     trials: Floats
     offset: Floats
 
-    def log_likelihood(self, predictor: Floats) -> float:
+    def log_likelihood(self, predictor: Floats | float) -> float:
         odds = self.offset + predictor
         return float(np.sum(self.failures * odds - self.trials * np.logaddexp(0, odds)))
 
