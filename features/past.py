@@ -32,9 +32,9 @@ class Past:
     load: pl.DataFrame
 
     @cached_property
-    def weekly_load(self) -> pl.DataFrame:
-        """The mean load of the week up to each hour, as one row per service and hour like `load`."""
-        rolled = self.load.sort("service", "hour_at").rolling("hour_at", period="1w", group_by="service")
+    def daily_load(self) -> pl.DataFrame:
+        """The mean load of the day up to the end of each hour, as one row per service and hour like `load`."""
+        rolled = self.load.sort("service", "hour_at").rolling("hour_at", period="1d", group_by="service")
         return rolled.agg(pl.mean("requests"))
 
     def deployments(self, place: str = HERE) -> pl.DataFrame:
