@@ -14,7 +14,7 @@ from shipcast.answers.answer import Count, Instant, Number, Part, utc
 from shipcast.answers.kept import kept
 from shipcast.answers.statistics import garwood
 from shipcast.answers.words import plural, times
-from shipcast.features.errors import FeatureFileFailed
+from shipcast.features.errors import FeatureFailed
 from shipcast.features.feature import Feature, catalogue, chosen
 from shipcast.features.history import History
 from shipcast.features.matrix import learnable, matrix
@@ -143,7 +143,7 @@ def drift(history: History, settings: Settings, serving: Served) -> Drift | str:
     try:
         enter_files(settings.features)
         features = chosen(*serving.model.feature_names())
-    except (FeatureFileFailed, ModelError) as error:
+    except (FeatureFailed, ModelError) as error:
         return error.detail
     rows = matrix(history, features, since=entry.cut_off).filter(~pl.col("is_rollback"))
     known = kept(settings.home, entry, FILE, references_of)

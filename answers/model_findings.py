@@ -10,7 +10,7 @@ from shipcast.answers.drift import changed, is_old, learned_then
 from shipcast.answers.findings import Finding, State
 from shipcast.answers.reading import Reader
 from shipcast.answers.words import age, plural
-from shipcast.features.errors import FeatureFileFailed
+from shipcast.features.errors import FeatureFailed
 from shipcast.features.feature import chosen
 from shipcast.features.matrix import learnable
 from shipcast.features.own import enter_files
@@ -108,7 +108,7 @@ def feature_findings(settings: Settings, serving: Served) -> Iterator[Finding]:
     try:
         enter_files(settings.features)
         chosen(*serving.model.feature_names())
-    except (FeatureFileFailed, ModelError) as error:
+    except (FeatureFailed, ModelError) as error:
         yield Finding(subject="features", state="broken", finding=error.detail, remedy=error.next_step)
 
 

@@ -1,7 +1,8 @@
 """Why a feature cannot be had.
 
 ConfigurationError (settings.errors)   3
-└── FeatureFileFailed                      a file of one's own features is not there, breaks off, or takes a known name
+└── FeatureFailed                          a feature of one's own breaks off, or gives no number for each row
+    └── FeatureFileFailed                  the file of it is not there, breaks off, or takes a known name
 ModelError (settings.errors)           8
 └── FeatureMissing                         a model looks at a feature that nothing defines
 """
@@ -11,7 +12,11 @@ from __future__ import annotations
 from shipcast.settings.errors import ConfigurationError, ModelError
 
 
-class FeatureFileFailed(ConfigurationError):
+class FeatureFailed(ConfigurationError):
+    title = "A feature of one's own does not work"
+
+
+class FeatureFileFailed(FeatureFailed):
     title = "A file of features is not usable"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from shipcast.features.errors import FeatureMissing
+from shipcast.features.errors import FeatureFailed, FeatureMissing
 from shipcast.features.past import Past
 
 Compute = Callable[[pl.DataFrame, Past], pl.Series]
@@ -172,7 +172,30 @@ def chosen(*names: str) -> tuple[Feature, ...]:
 
 
 def with_features(rows: pl.DataFrame, past: Past, features: Iterable[Feature] | None = None) -> pl.DataFrame:
-    """The rows with one column for each feature; NaN is made null, since both are unknown."""
+    """The rows with one column for each feature; what is no finite number is made null, since it is unknown.
+
+    Raises
+    ------
+    FeatureFailed
+        One of the user's own breaks off, or gives no number for each row.
+    """
     chosen = catalogue() if features is None else features
-    computed = [one.compute(rows, past).cast(pl.Float64).fill_nan(None).alias(one.name) for one in chosen]
-    return rows.with_columns(computed)
+    return rows.with_columns([values(one, rows, past) for one in chosen])
+
+
+def values(one: Feature, rows: pl.DataFrame, past: Past) -> pl.Series:
+    """What a feature gives, one number a row."""
+    try:
+        found = one.compute(rows, past).cast(pl.Float64).alias(one.name)
+        if len(found) != len(rows):
+            raise ValueError(f"{len(found):,} values for {len(rows):,} rows")
+        return found.set(~found.is_finite(), None)
+    except Exception as error:
+        if one.family in our_families():
+            raise
+        said = str(error).strip().partition("\n")[0].rstrip(".")
+        raise FeatureFailed(
+            f"The feature {one.name} of {one.family} fails: {type(error).__name__} {said}.",
+            next_step="Correct the function of that name; it takes the rows and the past, and gives a number a row.",
+            feature=one.name,
+        ) from error

@@ -215,14 +215,21 @@ def refusals(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> l
         return []
     reasons = []
     if own.gain.low > 0:
-        reasons.append("it is clearly worse than the rate of all deployments")
+        reasons.append(f"it is clearly worse than the rate of all deployments ({worse(own.gain, own)})")
     found = own.calibration
     if found is not None and (found.slope_high < STEEPEST[0] or found.slope_low > STEEPEST[1]):
         reasons.append(f"it is not calibrated: a slope of {found.slope:.2f}, where 1 is right")
     pair = None if champion is None else beside(trained, rows, champion)
     if champion is not None and isinstance(pair, Beside) and pair.gain.low > 0:
-        reasons.append(f"it is clearly worse than {named(champion, pair)}")
+        seen = scores_of(pair.own)
+        reasons.append(f"it is clearly worse than {named(champion, pair)} ({worse(pair.gain, seen)})")
     return reasons
+
+
+def worse(gain: Gain, seen: Scores) -> str:
+    """How much worse, in words: the log loss against the other's, with its interval, and of what that is known."""
+    by, least, most = (f"{-100 * value:.2g}" for value in (gain.skill, gain.skill_high, gain.skill_low))
+    return f"log loss {by} % higher, {least} to {most}, on {seen.n:,} deployments of which {seen.failures:,} failed"
 
 
 def remarks(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> list[str]:

@@ -145,7 +145,9 @@ def test_the_gate_lets_a_good_model_pass_and_names_what_a_bad_one_lacks(trained)
     )  # fmt: skip
 
     assert refusals(trained, rows(), champion(bad, since)) == []
-    assert refusals(worse, rows(), champion(good, since)) == ["it is clearly worse than the champion, version 7"]
+    assert without_figures(refusals(worse, rows(), champion(good, since))) == [
+        "it is clearly worse than the champion, version 7"
+    ]
 
 
 def test_forecasts_that_knew_less_than_the_champion_say_nothing_against_a_challenger(trained):
@@ -159,7 +161,13 @@ def test_forecasts_that_knew_less_than_the_champion_say_nothing_against_a_challe
     )
 
     assert refusals(early, rows(), champion(rate, since)) == []
-    assert refusals(all_along, rows(), champion(rate, since)) == ["it is clearly worse than the champion, version 7"]
+    assert without_figures(refusals(all_along, rows(), champion(rate, since))) == [
+        "it is clearly worse than the champion, version 7"
+    ]
+
+
+def without_figures(reasons):
+    return [reason.partition(" (log loss")[0] for reason in reasons]
 
 
 def known():
@@ -172,9 +180,13 @@ def test_where_the_champion_has_learned_from_all_its_kind_is_what_must_be_beaten
     rate, regression = (train(rows(), CUT_OFF, name, champion=serving) for name in ("rate", "regression"))
 
     assert set(rate.judgements) == {"rate", "regression"}
-    assert refusals(rate, rows(), serving) == [
+    (refusal,) = refusals(rate, rows(), serving)
+    more = rate.judgements["rate"].log_loss / rate.judgements["regression"].log_loss - 1
+    assert without_figures([refusal]) == [
         "it is clearly worse than the champion's kind (regression), trained anew at the same times"
     ]
+    assert f"log loss {100 * more:.2g} % higher" in refusal
+    assert f"on {rate.judgements['rate'].n:,} deployments" in refusal
     assert (refusals(regression, rows(), serving), remarks(regression, rows(), serving)) == ([], [])
     assert rate.judgements["regression"] == regression.judgements["regression"]
 
@@ -204,7 +216,7 @@ def test_an_estimator_of_ones_own_is_trained_anew_from_what_its_file_says(tmp_pa
     itself = train(rows(), CUT_OFF, own(LogisticRegression(C=0.01, max_iter=500)))
 
     assert found.judgements["LogisticRegression"].log_loss == itself.judgements["LogisticRegression"].log_loss
-    assert refusals(found, rows(), serving) == [
+    assert without_figures(refusals(found, rows(), serving)) == [
         "it is clearly worse than the champion's kind (LogisticRegression), trained anew at the same times"
     ]
 

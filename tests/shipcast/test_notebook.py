@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 import shipcast
 from shipcast.__main__ import run
 from shipcast.answers.errors import UnknownName
-from shipcast.features.errors import FeatureFileFailed, FeatureMissing
+from shipcast.features.errors import FeatureFailed, FeatureFileFailed, FeatureMissing
 from shipcast.features.feature import CATALOGUE, catalogue
 from shipcast.features.own import enter_files, entered
 from shipcast.models.candidates import Regression, own
@@ -287,6 +287,31 @@ def test_a_file_of_features_that_cannot_be_used_is_named(home, code, words):
         assert sc.metrics().items
     assert "nights.py" in str(caught.value)
     assert CATALOGUE["lines"].family == "change"
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ('rows["no_such"]', 'ColumnNotFoundError "no_such" not found'),
+        ('rows["hour_of_week"].head(3)', "3 values for"),
+        ('rows["service"]', "InvalidOperationError"),
+        ("7", "AttributeError"),
+    ],
+)
+def test_a_feature_that_breaks_off_is_named(home, returned, words):
+    with_features(home, NIGHTS.replace('rows["hour_of_week"] % 24 < 6', returned))
+
+    with shipcast.open(home, as_of=AS_OF) as sc, pytest.raises(FeatureFailed, match=words) as caught:
+        sc.features()
+    assert str(caught.value).startswith("The feature at_night of nights fails")
+    assert caught.value.exit_code == 3
+
+
+def test_what_is_no_finite_number_is_unknown(home):
+    with_features(home, NIGHTS.replace("% 24 < 6", "/ 0 - 1"))
+
+    with shipcast.open(home, as_of=AS_OF) as sc:
+        assert sc.features()["at_night"].is_null().all()
 
 
 def test_a_file_named_like_a_family_of_ours_is_refused(home):
