@@ -29,6 +29,8 @@ from shipcast.answers.gate_checks import Level
 from shipcast.answers.inquiry import Details
 from shipcast.answers.metrics import MetricsAnswer, metrics
 from shipcast.answers.now import NowAnswer, now
+from shipcast.answers.outlook import OutlookAnswer, outlook
+from shipcast.answers.quality import QualityAnswer, quality
 from shipcast.answers.reading import Reader, open_reader
 from shipcast.answers.training import RollbackAnswer, TrainAnswer, rollback_answer
 from shipcast.answers.windows import WindowsAnswer, windows
@@ -144,7 +146,7 @@ class Notebook:
         return self.asked(tables.table, name)
 
     def features(self, environment: str = "production") -> pl.DataFrame:
-        """One row per deployment that had started and has ended, with every feature as known when it started.
+        """One row per deployment that had started and has ended, by start, with every feature as known at that start.
 
         `failed_at` is null where it was not known to have failed at `as_of`; `settled_at` is when its outcome counts.
         """
@@ -181,6 +183,12 @@ class Notebook:
             period_from=self.instant(period_from, "period_from"),
             period_to=self.instant(period_to, "period_to"),
         )
+
+    def outlook(
+        self, *, service: str | None = None, team: str | None = None, environment: str = "production"
+    ) -> OutlookAnswer:
+        """The coming week of every service, hour by hour: `shipcast outlook`."""
+        return self.asked(outlook, service=service, team=team, environment=environment)
 
     def windows(
         self,
@@ -317,6 +325,10 @@ class Notebook:
             progress=progress,
         )
 
+    def quality(self, *, progress: Callable[[str], None] = silent) -> QualityAnswer:
+        """How good the three forecasts were, and what calm and stormy times really did: `shipcast quality`."""
+        return self.asked(quality, progress)
+
     def train(
         self,
         model: str | Any | None = None,
@@ -347,4 +359,4 @@ def rolled_back(reader: Reader) -> RollbackAnswer:
 def feature_rows(reader: Reader, environment: str) -> pl.DataFrame:
     reader.check_environment(environment)
     enter_files(reader.settings.features)
-    return matrix(reader.history(environment))
+    return matrix(reader.history(environment)).sort("started_at", "deployment_id")
