@@ -281,7 +281,7 @@ def explained(asked: Inquiry, admitted: Admission, answer: ExplainAnswer) -> Exp
             "to_be_calmer": to_be_calmer(asked, prices, item),
             "warnings": (
                 *answer.warnings,
-                *model_warnings(question, models),
+                *model_warnings(asked),
                 *rare_warnings(question.change, models.ground, chosen),
                 *([estimate] if isinstance(estimate, str) else []),
             ),

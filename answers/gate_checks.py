@@ -307,7 +307,7 @@ def forecast(asked: Inquiry) -> tuple[StartForecast, Foreseen]:
     prices = priced(asked.reader.at, models, question, starts)
     found = window(prices, asked.admission(starts), 0)
     start = StartForecast(**{name: getattr(found, name) for name in StartForecast.model_fields})
-    warnings = (*model_warnings(question, models), *rare_warnings(question.change, models.ground, starts))
+    warnings = (*model_warnings(asked), *rare_warnings(question.change, models.ground, starts))
     return start, Foreseen(start, outlook(prices), calmest(asked, prices), warnings)
 
 

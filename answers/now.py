@@ -186,7 +186,7 @@ def decided(asked: Inquiry, admitted: Admission, answer: NowAnswer) -> NowAnswer
         outlook=outlook(prices),
         warnings=(
             *answer.warnings,
-            *model_warnings(asked.question, asked.models),
+            *model_warnings(asked),
             *rare_warnings(asked.question.change, asked.models.ground, admitted.starts[:1]),
         ),
     )

@@ -24,7 +24,7 @@ from shipcast.answers.words import in_hundred, local_time, plural
 from shipcast.features.change import Change
 from shipcast.features.clock import DAY_HOURS, Instants, hours_of_week
 from shipcast.features.history import LOAD_WEEKS, History
-from shipcast.models.load import LAST_DAYS, LoadModel
+from shipcast.models.load import LAST_DAYS
 from shipcast.models.registry import Champion
 from shipcast.models.restore import ASSUMED_MINUTES, RestoreModel
 from shipcast.scheduling.calendar.calendar import as_datetime
@@ -251,7 +251,7 @@ def forecast(asked: Inquiry, admitted: Admission, answer: WindowsAnswer, what_if
         alternatives=tuple(alternatives(asked, admitted, prices)) if what_if else (),
         warnings=(
             *answer.warnings,
-            *model_warnings(question, asked.models),
+            *model_warnings(asked),
             *rare_warnings(question.change, asked.models.ground, starts[slots[chosen[:1]]]),
         ),
     )
@@ -374,13 +374,14 @@ def past_warnings(reader: Reader, earliest: datetime | None) -> list[str]:
     return ["earliest lies before as_of: only windows from as_of on are offered."] if is_past else []
 
 
-def model_warnings(question: Question, models: Models) -> list[str]:
+def model_warnings(asked: Inquiry) -> list[str]:
     """What the reader should know about the ground each forecast stands on."""
+    question, models = asked.question, asked.models
     return [
         *typical_warnings(question.change),
         *failure_warnings(question.change, models.ground),
         *restore_warnings(question.change, models.restore),
-        *load_warnings(question.change, models.load),
+        *load_warnings(asked),
         *downtime_warnings(question, models),
     ]
 
@@ -411,8 +412,9 @@ def rare_warnings(change: Change, ground: Ground, starts: Instants) -> list[str]
     if ground.count < FEW_DEPLOYMENTS or near >= FEW_NEAR:
         return []
     since, until = ((hour + apart) % DAY_HOURS for apart in (-NEAR_HOURS, NEAR_HOURS + 1))
+    only = f"Only {near}" if near else "None"
     return [
-        f"Only {near} of {plural(ground.count, 'deployment')} of {change.service} started between {since}:00 and "
+        f"{only} of {plural(ground.count, 'deployment')} of {change.service} started between {since}:00 and "
         f"{until}:00 ({change.zone}) on a {'weekend' if hour >= WEEKEND else 'weekday'}: its chance of failure then "
         "rests on other hours and services."
     ]
@@ -433,7 +435,8 @@ def restore_warnings(change: Change, restore: RestoreModel) -> list[str]:
     return said
 
 
-def load_warnings(change: Change, load: LoadModel) -> list[str]:
+def load_warnings(asked: Inquiry) -> list[str]:
+    change, load, at = asked.question.change, asked.models.load, asked.reader.at
     by_minutes = "windows are ranked by expected minutes of disruption"
     if load.is_zero:
         return [f"The load measured of {change.service} is zero over its last {LAST_DAYS} days: {by_minutes}."]
@@ -443,6 +446,12 @@ def load_warnings(change: Change, load: LoadModel) -> list[str]:
         return [
             f"The load of {change.service} rests on {plural(load.hours_, 'hour')} of the last {LOAD_WEEKS} weeks: "
             "too short to tell the days of the week apart."
+        ]
+    ended = load.series_.ends_at.astype("datetime64[us]").astype(datetime)
+    if at - ended > timedelta(days=asked.reader.settings.stale_days):
+        return [
+            f"No load of {change.service} was measured after {ended:%-d %b %Y}, {(at - ended).days} days before: "
+            "what was usual until then is carried on."
         ]
     return []
 

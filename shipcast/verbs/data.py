@@ -188,7 +188,8 @@ def show_load(ask: Ask, answer: IngestAnswer, report: LoadReport) -> None:
         return
     if report.exit_code:
         named = "mapping" if any(item.path.startswith(EXPORT) for item in report.items) else "files named above"
-        hint(ask, f"shipcast quarantine list, or correct the {named} and load again")
+        see = "shipcast quarantine list, or " if any(item.quarantined for item in answer.items) else ""
+        hint(ask, f"{see}correct the {named} and load again")
     else:
         hint(ask, "shipcast build")
 

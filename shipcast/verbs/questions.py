@@ -303,7 +303,7 @@ def written_window(answer: WindowsAnswer, pick: int, target: Path) -> str:
 def show_windows(ask: Ask, answer: WindowsAnswer, written: str | None, change: Mapping[str, object]) -> None:
     windows_table(answer, ask.settings.tz)
     show_alternatives(answer)
-    if answer.items:
+    if answer.items and answer.items[0].failure_probability is not None:
         start = rfc3339(answer.items[0].start)
         hint(ask, f"shipcast reserve {argument(answer.service)} --start {start}{flags(answer, change)}")
     if written is not None:

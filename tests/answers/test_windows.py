@@ -252,6 +252,13 @@ def test_without_load_it_counts_minutes_and_says_so(reader):
     assert {reason.factor for reason in answer.items[0].reasons} == {"failure chance", "restore time"}
 
 
+def test_load_that_came_no_more_is_told_with_its_age(home, reader):
+    late = datetime(2025, 7, 2, 9, tzinfo=UTC)
+
+    assert not said(windows(reader, "pay", duration=HALF_HOUR), "No load of pay was measured")
+    assert said(ask(home, "pay", late), "No load of pay was measured after 18 Jun 2025, 14 days before")
+
+
 def test_a_load_measured_as_zero_is_not_called_unknown(reader):
     answer = windows(reader, "new", duration=HALF_HOUR)
 
