@@ -25,4 +25,4 @@ def test_it_is_of_the_time_asked_about_by_the_clock_of_the_service(start, said):
     warnings = rare_warnings(PAY, MORNINGS, np.array([start], dtype="datetime64[us]"))
 
     rests = "its chance of failure then rests on other hours and services."
-    assert warnings == ([f"Only 0 of 40 deployments of pay started {said}: {rests}"] if said else [])
+    assert warnings == ([f"None of 40 deployments of pay started {said}: {rests}"] if said else [])
