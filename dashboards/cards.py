@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("shipcast.dashboards")
 LONGEST_TABLE = 200
+TIME = re.compile(r"\w{3} \d{1,2} \w{3}( \d{4})? \d\d:\d\d")  # as `local_time` says it
 LONGEST_WORD, PROSE, LONGEST_TEXT, LONGEST_PARAGRAPH = 24, 40, 300, 2_000
 TAG = re.compile(r"<[^>]*>")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
@@ -175,8 +176,10 @@ def table_html(
 
 
 def cell(value: object) -> str:
-    """A value as HTML; words too long for a column may be broken anywhere, others only where they end.
+    """A value as HTML; words too long for a column may be broken anywhere, others only where they end, a time nowhere.
 
+    >>> cell("Tue 1 Dec 07:00")
+    '<span class="sc-whole">Tue 1 Dec 07:00</span>'
     >>> cell(0.5), cell("usual 100 %; failure chance -20, restore time +20")
     ('0.5', '<span class="sc-prose">usual 100 %; failure chance -20, restore time +20</span>')
     """
@@ -184,7 +187,7 @@ def cell(value: object) -> str:
         return value or ""
     shown = cut(str(value), LONGEST_TEXT)
     is_long = max((len(word) for word in shown.replace("-", " ").split()), default=0) > LONGEST_WORD
-    kind = "sc-long" if is_long else "sc-prose" if len(shown) > PROSE else ""
+    kind = "sc-long" if is_long else "sc-prose" if len(shown) > PROSE else "sc-whole" if TIME.fullmatch(shown) else ""
     return f'<span class="{kind}">{escape(shown)}</span>' if kind else escape(shown)
 
 

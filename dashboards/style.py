@@ -78,6 +78,7 @@ CSS = f"""
   .sc-table th, .sc-table td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid {RULE};
     vertical-align: top; max-width: 28rem; }}
   .sc-prose {{ display: inline-block; min-width: 12rem; }}
+  .sc-whole {{ white-space: nowrap; }}
   .sc-long, .sc-table a {{ overflow-wrap: anywhere; }}
   .sc-table td.sc-number, .sc-table th.sc-number {{ text-align: right; font-variant-numeric: tabular-nums;
     white-space: nowrap; }}
