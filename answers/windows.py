@@ -380,6 +380,7 @@ def model_warnings(asked: Inquiry) -> list[str]:
     return [
         *typical_warnings(question.change),
         *failure_warnings(question.change, models.ground),
+        *champion_warnings(question.change, models.served, models.ground),
         *restore_warnings(question.change, models.restore),
         *load_warnings(asked),
         *downtime_warnings(question, models),
@@ -403,6 +404,16 @@ def failure_warnings(change: Change, ground: Ground) -> list[str]:
         has = f"{change.service} has {plural(own, 'settled deployment') if own else 'no settled deployment'} of its own"
         return [f"{has}: its chance of failure is mostly the company's rate."]
     return []
+
+
+def champion_warnings(change: Change, served: Champion | None, ground: Ground) -> list[str]:
+    """Whether the trained model can know nothing of the service's own deployments."""
+    if served is None or not ground.count or (ground.own["started_at"] < served.cut_off).any():
+        return []
+    return [
+        f"The model learned from nothing of {change.service}, which first shipped after {served.cut_off:%-d %b %Y}: "
+        "its chance of failure is the company's until `shipcast train --promote`."
+    ]
 
 
 def rare_warnings(change: Change, ground: Ground, starts: Instants) -> list[str]:

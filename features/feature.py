@@ -21,6 +21,10 @@ from shipcast.features.past import Past
 Compute = Callable[[pl.DataFrame, Past], pl.Series]
 LOWER = {"staging": "staging", "test": "the other lower environments"}
 FAMILIES = "shipcast.features.families"
+OF_ROWS = (
+    "deployment_id", "service", "team", "zone", "hour_of_week", "started_at", "settled_at", "failed_at", "is_failed",
+    "is_rollback", "change_type", "version",
+)  # fmt: skip
 CHANGE = "change"  # the family of what is said of a change
 NOTEBOOK = "notebook"  # the family of features that stand in no file
 CATALOGUE: dict[str, Feature] = {}
@@ -90,7 +94,7 @@ def feature(
     Raises
     ------
     ValueError
-        Another family has a feature of that name.
+        Another family has a feature of that name, or the rows have such a column.
     """
 
     def enter(compute: Callable[..., pl.Series]) -> Callable[..., pl.Series]:
@@ -98,6 +102,8 @@ def feature(
         says = (compute.__doc__ or compute.__name__).strip().splitlines()[0].rstrip(".")
         for prefix, place, given in places(of_lower):
             name = f"{prefix}{compute.__name__}"
+            if name in OF_ROWS:
+                raise ValueError(f"the rows have a column {name!r} already; name the feature otherwise")
             if name in CATALOGUE and CATALOGUE[name].family != family:
                 raise ValueError(
                     f"the family {CATALOGUE[name].family} has a feature {name!r} already; name it otherwise"
@@ -190,7 +196,7 @@ def values(one: Feature, rows: pl.DataFrame, past: Past) -> pl.Series:
         if len(found) != len(rows):
             raise ValueError(f"{len(found):,} values for {len(rows):,} rows")
         return found.set(~found.is_finite(), None)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # one that ends the process would end it as if all were done
         if one.family in our_families():
             raise
         said = str(error).strip().partition("\n")[0].rstrip(".")

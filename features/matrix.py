@@ -36,7 +36,7 @@ where {scope} and started_at <= $at and status in ('failed', 'rolled_back', 'suc
 order by deployment_id
 """
 LEARNABLE = """
-select count(*), count_if(coalesce(failed_at <= $at, false))::bigint
+select count(*), coalesce(count_if(failed_at <= $at), 0)::bigint
 from fct_deployments
 where {scope} and started_at <= $at and settled_at <= $at and status in ('failed', 'rolled_back', 'succeeded')
     and rollback_of is null and hash(deployment_id) % $share = 0

@@ -285,7 +285,7 @@ class Learned:
 
         learned = cls(state["name"], lambda seed: None)
         learned.rate_ = Rate.from_state(state["rate"])
-        learned.request_shift_ = state.get("request_shift", 0.0)
+        learned.request_shift_ = state["request_shift"]
         learned.columns_ = [Column(**column) for column in state["columns"]]
         learned.estimators_ = [loads(one.tobytes(), trusted=TRUSTED) for one in state["estimators"]]
         learned.bags_ = [loads(one.tobytes(), trusted=TRUSTED) for one in state["bags"]]

@@ -5,6 +5,7 @@ ModelError (settings.errors)     8
 ├── ModelDamaged                    its file, or the list of champions, is not what was written
 ├── NotServable                     what was trained cannot be kept so that it is read again safely
 ├── NewerModel                      a later version of Shipcast wrote it
+├── OlderModel                      an earlier version wrote it, in a form that is no longer read
 └── StoreUnusable                   MLflow cannot read or write its store; what is served does not depend on it
 """
 
@@ -27,6 +28,10 @@ class NotServable(ModelError):
 
 class NewerModel(ModelError):
     title = "A newer version wrote this model"
+
+
+class OlderModel(ModelError):
+    title = "An older version wrote this model"
 
 
 class StoreUnusable(ModelError):

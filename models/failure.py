@@ -30,7 +30,7 @@ OUTLYING, OUTLYING_SPREAD = 0.05, 2.0  # share of services whose level is like n
 DEVIATIONS = 0.3 * np.sinh(np.linspace(-4, 4, 121))  # of a service's level from the fitted one
 FIRST_SPREAD, FIRST_LEVEL = 0.2, 0.3
 ROUNDS = 3
-NEWTON_STEPS = 8
+NEWTON_STEPS, CLOSE = 40, 1e-6
 MOST_LOOKED_AT = 400  # deployments of a service
 MOST_DRAWN = 64  # services whose draws are kept for the next question
 COMMON_SPREAD = 1.5
@@ -98,6 +98,7 @@ class FailureModel:
         self.mixes_ = self.means_of(week_basis()[self.hours_])
         self.fit_spreads()
         self.fit_week(rows["started_at"])
+        self.draw_company()
         self.usual_ = self.means_of(self.design_)
         self.fit_shifts()
 
@@ -251,29 +252,25 @@ class FailureModel:
     def weight_draws(self, number: int | None) -> Floats:
         """Draws of one service's level, of the weights of the columns, and of its week: one row a draw."""
         rng = np.random.default_rng([SEED, 1])
-        chance = np.cumsum(self.deviation_beliefs(number))
-        drawn = [
-            self.part_draws(part, count, number, chance, rng)
-            for part, count in zip(self.weeks_, shares(self.week_beliefs_), strict=True)
-        ]
-        found = rng.permutation(np.concatenate(drawn))
+        level = self.base_ + np.interp(rng.random(DRAWS), np.cumsum(self.deviation_beliefs(number)), DEVIATIONS)
+        if number is not None:
+            given = [part.level_given(drawn, number) for part, drawn in zip(self.weeks_, self.drawn_, strict=True)]
+            level += np.concatenate(given)
+        found = self.company_drawn_.copy()
+        found[:, 0] += level
+        found = rng.permutation(found)
         if number is not None:
             found[:, 1 + len(self.columns_) :] += self.own(number).draws(rng)
         return np.asarray(found)
 
-    def part_draws(
-        self, part: GroupedPosterior, count: int, number: int | None, chance: Floats, rng: np.random.Generator
-    ) -> Floats:
-        """Draws under one strength of the week, without what bends it for a service.
-
-        `chance` is that of a level no higher than each of `DEVIATIONS` above its most probable one.
-        """
-        weights = part.draws(rng, count)
-        level = self.base_ + np.interp(rng.random(count), chance, DEVIATIONS)
-        if number is not None:
-            level += part.level_given(weights, number)
+    def draw_company(self) -> None:
+        """Draws what all services share: the weights, by strength of the week, and these together with the week."""
+        rng = np.random.default_rng([SEED, 8])
+        counts = zip(self.weeks_, shares(self.week_beliefs_), strict=True)
+        self.drawn_ = [part.draws(rng, count) for part, count in counts]
         first = 1 + len(self.columns_)
-        return np.hstack([weights[:, :1] + level[:, None], weights[:, 1:first], self.week_draws(part, weights)])
+        weeks = [self.week_draws(part, drawn) for part, drawn in zip(self.weeks_, self.drawn_, strict=True)]
+        self.company_drawn_ = np.hstack([np.concatenate(self.drawn_)[:, :first], np.concatenate(weeks)])
 
     def deviation_beliefs(self, number: int | None) -> Floats:
         """How probable each of `DEVIATIONS` is for a service, or for one not known, given all else.
@@ -336,19 +333,15 @@ class FailureModel:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> FailureModel:
-        """A model that answers like the one whose state it is.
-
-        Earlier ones were kept with one spread of levels, and with the same shifts for deployments and requests.
-        """
+        """A model that answers like the one whose state it is."""
         model = cls()
-        state = {"level_beliefs_": np.equal(LEVEL_SPREADS, state["level_spread_"]).astype(np.float64), **state}
         model.columns_ = [Column(**column) for column in state["columns"]]
         model.number_ = {name: number for number, name in enumerate(state["services"])}
         model.weeks_ = tuple(GroupedPosterior(**part) for part in state["weeks"])
         model.groups_ = Levels(state["groups_"])
         for name in ARRAYS + NUMBERS:
             setattr(model, name, state[name])
-        model.shifts_ = np.broadcast_to(model.shifts_, (2, len(model.number_) + 1))
+        model.draw_company()
         return model
 
     def describe(self) -> dict[str, Any]:
@@ -386,6 +379,8 @@ def excess(log_odds: Floats, chance: float) -> float:
         chances = expit(log_odds - found)
         step = (chances.mean() - chance) / (chances * (1 - chances)).mean()
         found += float(np.clip(step, -1, 1))  # far from it the curve is nearly flat, and a step would lead anywhere
+        if abs(step) < CLOSE:
+            break
     return found
 
 

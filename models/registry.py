@@ -18,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from shipcast.models.errors import ModelDamaged, ModelMissing, NewerModel, StoreUnusable
+from shipcast.models.errors import ModelDamaged, ModelMissing, NewerModel, OlderModel, StoreUnusable
 from shipcast.models.recorded import Recorded, keep, last_read, state_of
 from shipcast.models.tracking import (
     ARTIFACTS,
@@ -118,13 +118,15 @@ def checked(home: Path, entry: Champion) -> Path:
         It isn't there.
     ModelDamaged
         It is shorter, longer or other than recorded.
-    NewerModel
+    NewerModel, OlderModel
         It has a format that this version does not read.
     """
     path, name = home / entry.path, f"version {entry.version} of the {entry.kind} model"
     facts: dict[str, Any] = {"next_step": TRAIN_OR_BACK, "file": str(path), "version": entry.version}
     if entry.format > FORMAT:
         raise NewerModel(f"{path}: {name} has format {entry.format}; this version reads up to {FORMAT}.", **facts)
+    if entry.format < FORMAT:
+        raise OlderModel(f"{path}: {name} has format {entry.format}; this version reads {FORMAT} alone.", **facts)
     try:
         size = path.stat().st_size
         if size != entry.size:

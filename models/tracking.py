@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-FORMAT = 1  # of model files: to be raised with every change after which an earlier version could not read them
+FORMAT = 2  # of model files: to be raised with every change after which others cannot be read, here or there
 FOLDER, STORE, ARTIFACTS = "models", "mlflow.db", "artifacts"
 MODEL = "model"  # the folder of the model file among the files of its run
 NUMBER = "version.json"  # beside these, for the day on which the store is lost

@@ -33,7 +33,9 @@ from shipcast.warehouse.snapshot import Snapshot, publish
 if TYPE_CHECKING:
     from shipcast.answers.reading import Reader
     from shipcast.answers.training import TrainAnswer
+    from shipcast.features.history import History
     from shipcast.ingest.files import LoadReport
+    from shipcast.models.candidates import Candidate
     from shipcast.models.registry import Champion, Version
     from shipcast.models.serving import Served
     from shipcast.models.training import Trained
@@ -349,8 +351,8 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
         There is no such candidate.
     ModelError
         The store of models cannot be used, the champion cannot be read, or the model cannot be kept.
-    FeatureFileFailed
-        A file of the user's own features broke off.
+    FeatureFailed
+        A feature of the user's own broke off, of deployments or of a request.
     """
     from shipcast.answers.training import train_answer
     from shipcast.features.matrix import matrix
@@ -366,6 +368,7 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
         rows = matrix(reader.history("production"))
         is_vacant, rival, warnings = to_be_beaten(settings.home, reader.at)
         found = training.train(rows, reader.at, only, progress, rival)
+        ask_once(reader.history("production"), found.model)
         refused = training.refusals(found, rows, rival)
         progress("keeping the model")
         missed = training.uncompared(found, rows, rival) if rival else UNUSABLE if warnings else NONE_BEFORE
@@ -383,6 +386,20 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
             remarks=[] if refused else training.remarks(found, rows, rival),
             warnings=[*reader.warnings(), *warnings],
         )
+
+
+def ask_once(history: History, model: Candidate) -> None:
+    """See that the features a model looks at can be had of a request, which has no outcome, before it is kept."""
+    import numpy as np
+
+    from shipcast.features.change import Change
+    from shipcast.features.feature import chosen
+    from shipcast.features.matrix import past, request_features, request_rows
+
+    for service, team, zone in history.services().select("service", "team", "zone").head(1).rows():
+        starts = np.array([history.at], dtype="datetime64[us]")
+        rows = request_rows([Change(service, team, zone)], starts)
+        request_features(rows, past(history, service), chosen(*model.feature_names()))
 
 
 def to_be_beaten(home: Path, at: datetime) -> tuple[bool, Served | None, list[str]]:

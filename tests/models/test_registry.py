@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shipcast.models.errors import ModelDamaged, ModelMissing, NewerModel, StoreUnusable
+from shipcast.models.errors import ModelDamaged, ModelMissing, NewerModel, OlderModel, StoreUnusable
 from shipcast.models.recorded import KEPT
 from shipcast.models.registry import FORMAT, LAYOUT, Champion, Facts, Registry, champion, checked, promoted
 from shipcast.models.tracking import STORE
@@ -290,6 +290,16 @@ def test_a_model_of_a_later_format_is_refused(home):
         checked(home, entry)
 
     assert raised.value.exit_code == 8
+
+
+def test_a_model_of_an_earlier_format_is_refused_and_another_must_be_trained(home):
+    entry = replace(champion(home, TODAY), format=FORMAT - 1)
+
+    with pytest.raises(OlderModel, match=f"format {FORMAT - 1}; this version reads {FORMAT} alone") as raised:
+        checked(home, entry)
+
+    assert raised.value.exit_code == 8
+    assert "`shipcast train`" in raised.value.next_step
 
 
 LOSSES = [

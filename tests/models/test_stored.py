@@ -65,14 +65,6 @@ def test_a_model_that_was_read_answers_to_the_last_digit(model, tmp_path):
     assert again.describe() == model.describe()
 
 
-def test_a_model_kept_before_levels_and_requests_were_doubted_apart_still_answers(model, tmp_path):
-    earlier = {key: value for key, value in model.state().items() if key != "level_beliefs_"}
-    write_state(tmp_path / "model", {**earlier, "shifts_": model.shifts_[0]})
-    again, asked = FailureModel.from_state(read_state(tmp_path / "model")), rows(40, ("pay", "web", "unseen"))
-
-    assert again.draws(asked, is_request=True).mean() == pytest.approx(model.draws(asked).mean(), abs=0.1)
-
-
 def test_equal_models_are_equal_bytes(model, tmp_path):
     for name in ("one", "two"):
         write_state(tmp_path / name, model.state())

@@ -276,6 +276,7 @@ def test_a_model_whose_feature_is_gone_says_which_and_how_to_go_on(with_nights, 
         ("def half(:", "SyntaxError"),
         ("import sys; sys.exit()", "SystemExit"),
         (NIGHTS.replace("at_night", "lines"), "already"),
+        (NIGHTS.replace("at_night", "started_at"), "the rows have a column 'started_at' already"),
     ],
 )
 def test_a_file_of_features_that_cannot_be_used_is_named(home, code, words):
@@ -296,6 +297,7 @@ def test_a_file_of_features_that_cannot_be_used_is_named(home, code, words):
         ('rows["hour_of_week"].head(3)', "3 values for"),
         ('rows["service"]', "InvalidOperationError"),
         ("7", "AttributeError"),
+        ("__import__('sys').exit()", "SystemExit"),
     ],
 )
 def test_a_feature_that_breaks_off_is_named(home, returned, words):
@@ -305,6 +307,14 @@ def test_a_feature_that_breaks_off_is_named(home, returned, words):
         sc.features()
     assert str(caught.value).startswith("The feature at_night of nights fails")
     assert caught.value.exit_code == 3
+
+
+def test_a_feature_that_no_request_has_is_found_out_before_a_model_is_kept(home):
+    with_features(home, NIGHTS.replace('rows["hour_of_week"] % 24 < 6', 'rows["failed_at"].is_not_null()'))
+
+    with shipcast.open(home, as_of=AS_OF) as sc, pytest.raises(FeatureFailed, match='"failed_at" not found'):
+        sc.train("regression", promote=True)
+    assert champion(home, datetime.fromisoformat(AS_OF)) is None
 
 
 def test_what_is_no_finite_number_is_unknown(home):

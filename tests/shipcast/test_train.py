@@ -4,11 +4,15 @@ import json
 import shutil
 from datetime import timedelta
 
+import polars as pl
 import pytest
 from company import CUT, DEPLOYED, instant
 
 from shipcast.__main__ import run
-from shipcast.models.registry import Registry
+from shipcast.answers.ground import Ground
+from shipcast.answers.windows import champion_warnings
+from shipcast.features.change import Change
+from shipcast.models.registry import Registry, champion
 from shipcast.pipeline import train
 
 
@@ -47,6 +51,16 @@ def test_a_question_about_the_past_is_not_answered_by_what_learned_later(ask):
     _, answer = ask(*WINDOWS, at=CUT - timedelta(days=1))
 
     assert answer["model"] is None
+
+
+def test_of_a_service_that_first_shipped_after_the_training_it_says_that_the_model_knows_nothing(ask):
+    entry = champion(ask.home, CUT.replace(tzinfo=None))
+    starts = pl.Series([entry.cut_off + timedelta(days=day) for day in (1, 2)])
+    young, known = (Ground(pl.DataFrame({"started_at": its}), 2, 0) for its in (starts, starts.dt.offset_by("-2d")))
+    pay = Change("pay", None, "UTC")
+
+    assert champion_warnings(pay, entry, young)[0].startswith("The model learned from nothing of pay, which first shi")
+    assert champion_warnings(pay, entry, known) == champion_warnings(pay, None, young) == []
 
 
 def test_a_start_is_told_what_a_second_estimate_says_of_its_part_of_the_week(ask):
