@@ -65,6 +65,11 @@ class FailureModel:
         What of the features and categories tells deployments apart.
     family_spreads_, level_spread_
         How far each family may move the log odds, and how unlike services are.
+    level_beliefs_
+        How probable each of `LEVEL_SPREADS` is.
+    shifts_
+        How far draws lie too high, in log odds: a row for deployments and one for requests, a column a service and a
+        last one for services not known.
     crowding_
         How much less than single failures tell those that come on one day, of several services at once (at least 1).
     weeks_
