@@ -6,7 +6,8 @@ its log odds that say how sure that chance is. Equal rows give equal forecasts, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -19,10 +20,12 @@ from threadpoolctl import threadpool_limits
 from shipcast.features.clock import DAY_HOURS
 from shipcast.features.feature import Feature, catalogue
 from shipcast.models.encoding import Column, columns, encoded, unknown_to_a_request
+from shipcast.models.errors import EstimatorFailed
 from shipcast.models.failure import ASSUMED_RATE, RATE_WORTH, FailureModel, excess
 from shipcast.models.odds import expit, logit
 from shipcast.models.posterior import DRAWS, SEED, Floats
 
+ESTIMATOR = "An estimator has scikit-learn's fit and predict_proba, which gives two chances for each row."
 ROLLBACK_WORTH = 5.0  # deployments that the rate of all others counts for, where a rollback is forecast
 SEEDS = 3
 BAGS = 10
@@ -209,9 +212,9 @@ class Learned:
         return self
 
     def learn(self, design: Floats, failed: NDArray[np.int64], bags: Sequence[NDArray[np.int64]]) -> None:
-        self.estimators_ = [self.make(seed).fit(design, failed) for seed in range(self.seeds)]
+        self.estimators_ = [fitted(self.make(seed), design, failed) for seed in range(self.seeds)]
         self.bags_ = [
-            self.make(seed).fit(design[drawn], failed[drawn])
+            fitted(self.make(seed), design[drawn], failed[drawn])
             for seed, drawn in enumerate(bags)
             if 0 < failed[drawn].sum() < len(drawn)
         ]
@@ -425,11 +428,20 @@ def maker(model: str | Any) -> tuple[str, Callable[[], Candidate]]:
     --------
     >>> maker("blend")[1]().name
     'blend'
+
+    Raises
+    ------
+    EstimatorFailed
+        It is none of these.
     """
     if isinstance(model, str):
         return model, CANDIDATES[model]
+    if isinstance(model, type):
+        raise EstimatorFailed(f"{model.__name__} is a class.", next_step=f"Give one of it: {model.__name__}()")
     if hasattr(model, "predict_proba"):
         return type(model).__name__, lambda: own(model)
+    if not (hasattr(model, "name") and hasattr(model, "fit") and hasattr(model, "draws")):
+        raise EstimatorFailed(f"{model!r} is neither an estimator nor a candidate.", next_step=ESTIMATOR)
     return model.name, lambda: deepcopy(model)
 
 
@@ -458,8 +470,40 @@ def log_odds(chance: Floats) -> Floats:
     return np.asarray(logit(np.clip(chance, SUREST, 1 - SUREST)))
 
 
+def fitted(estimator: Any, design: Floats, failed: NDArray[np.int64]) -> Any:
+    """The estimator, having learned."""
+    with named(estimator):
+        estimator.fit(design, failed)
+    return estimator
+
+
 def chances(estimator: Any, design: Floats) -> Floats:
-    return np.clip(np.asarray(estimator.predict_proba(design), dtype=np.float64)[:, 1], SUREST, 1 - SUREST)
+    """The chance of a failure of each row by an estimator; none is surer than `SUREST`.
+
+    Raises
+    ------
+    EstimatorFailed
+        It breaks off, or gives something else.
+    """
+    with named(estimator):
+        found = np.asarray(estimator.predict_proba(design), dtype=np.float64)
+        if found.shape != (len(design), 2):
+            raise ValueError(f"predict_proba gave an array of {found.shape}, not of {(len(design), 2)}")
+        if np.isnan(found).any():
+            raise ValueError("predict_proba gave chances that are no numbers")
+    return np.clip(found[:, 1], SUREST, 1 - SUREST)
+
+
+@contextmanager
+def named(estimator: Any) -> Iterator[None]:
+    """Where an estimator breaks off, say which and why."""
+    try:
+        yield
+    except Exception as error:
+        said = str(error).strip().partition("\n")[0].rstrip(".")
+        raise EstimatorFailed(
+            f"{type(estimator).__name__} fails: {type(error).__name__} {said}.", next_step=ESTIMATOR
+        ) from error
 
 
 def redrawn(started: pl.Series, times: int) -> list[NDArray[np.int64]]:

@@ -7,11 +7,13 @@ ModelError (settings.errors)     8
 ├── NewerModel                      a later version of Shipcast wrote it
 ├── OlderModel                      an earlier version wrote it, in a form that is no longer read
 └── StoreUnusable                   MLflow cannot read or write its store; what is served does not depend on it
+UsageError (settings.errors)     2
+└── EstimatorFailed                 an estimator of one's own is none, breaks off, or gives no chances
 """
 
 from __future__ import annotations
 
-from shipcast.settings.errors import ModelError
+from shipcast.settings.errors import ModelError, UsageError
 
 
 class ModelMissing(ModelError):
@@ -32,6 +34,10 @@ class NewerModel(ModelError):
 
 class OlderModel(ModelError):
     title = "An older version wrote this model"
+
+
+class EstimatorFailed(UsageError):
+    title = "An estimator of one's own does not work"
 
 
 class StoreUnusable(ModelError):

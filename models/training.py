@@ -16,6 +16,7 @@ from shipcast.models.backtest import Backtest, backtest, settled
 from shipcast.models.candidates import CANDIDATES, Candidate, anew, maker
 from shipcast.models.doubly_robust import PartRisk, second_estimates
 from shipcast.models.drift import Reference, references
+from shipcast.models.errors import EstimatorFailed
 from shipcast.models.scores import Booleans, Days, Gain, Scores, gain, log_losses, scored
 from shipcast.models.serving import Served
 
@@ -173,7 +174,7 @@ def of_kind(
         return tests[name].forecasts
     try:
         return tested(rows, f"{name}, the champion's kind", anew(champion.model), cut_off, progress).forecasts
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:  # of an estimator that is not ours
+    except (EstimatorFailed, TypeError, ValueError, AttributeError, RuntimeError) as error:  # of one that is not ours
         why = f"{type(error).__name__} {error}".splitlines()[0].rstrip(".")
         return f"its kind ({name}) cannot be trained anew: {why}"
 

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from shipcast.features.feature import chosen
 from shipcast.models.candidates import CANDIDATES, Blend, Rate, Regression, RollbacksApart, boosting, maker, own
+from shipcast.models.errors import EstimatorFailed
 
 MAKERS = {**CANDIDATES, "LogisticRegression": lambda: own(LogisticRegression())}
 
@@ -128,3 +129,43 @@ def test_requests_are_as_likely_to_fail_as_what_shipped_though_no_warning_is_kno
     chance = expit(MAKERS[name]().fit(rows).draws(asked, is_request=True)).mean(axis=0)
 
     assert chance.mean() == pytest.approx(failed.mean(), rel=0.1)
+
+
+class Faulty(LogisticRegression):
+    """An estimator that learns, and then gives whatever it was told to."""
+
+    def __init__(self, gives="nan"):
+        super().__init__()
+        self.gives = gives
+
+    def fit(self, design, failed):
+        if self.gives == "nothing":
+            raise RuntimeError("out of luck\nand more")
+        super().fit(design, failed)
+
+    def predict_proba(self, design):
+        given = super().predict_proba(design)
+        return {"nan": given * np.nan, "flat": given[:, 1], "short": given[1:]}[self.gives]
+
+
+@pytest.mark.parametrize(
+    ("gives", "words"),
+    [
+        ("nan", "chances that are no numbers"),
+        ("flat", r"an array of \(\d+,\)"),
+        ("short", "predict_proba gave an array of"),
+        ("nothing", "RuntimeError out of luck."),
+    ],
+)
+def test_an_estimator_that_does_not_work_is_named(company, gives, words):
+    with pytest.raises(EstimatorFailed, match=words) as raised:
+        own(Faulty(gives)).fit(company).predict(company)
+
+    assert raised.value.exit_code == 2
+    assert str(raised.value).startswith("Faulty fails")
+
+
+@pytest.mark.parametrize("given", [42, None, LogisticRegression])
+def test_what_is_no_estimator_is_refused(given):
+    with pytest.raises(EstimatorFailed):
+        maker(given)
