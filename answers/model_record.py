@@ -18,6 +18,7 @@ from shipcast.answers.training import SCORES, CandidateScore
 from shipcast.answers.words import plural
 from shipcast.features.history import History
 from shipcast.models.registry import FAILURE, Champion, champion, promoted
+from shipcast.models.tracking import NONE_BEFORE, REFUSED, UNCOMPARED
 from shipcast.models.training import ENOUGH_FAILURES
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 PRODUCTION = "production"  # models are trained for no other
 SPAN = timedelta(days=28)
 SCORES_FILE = "scores.json"
-REFUSED, UNCOMPARED = "refused", "uncompared"  # among the parameters of a version: what the gate said
-NONE_BEFORE = "a champion: there was none"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import polars as pl
 
 from shipcast.features.errors import FeatureFailed, FeatureMissing
 from shipcast.features.past import Past
+from shipcast.settings.errors import in_a_line
 
 Compute = Callable[[pl.DataFrame, Past], pl.Series]
 LOWER = {"staging": "staging", "test": "the other lower environments"}
@@ -199,9 +200,8 @@ def values(one: Feature, rows: pl.DataFrame, past: Past) -> pl.Series:
     except (Exception, SystemExit) as error:  # one that ends the process would end it as if all were done
         if one.family in our_families():
             raise
-        said = str(error).strip().partition("\n")[0].rstrip(".")
         raise FeatureFailed(
-            f"The feature {one.name} of {one.family} fails: {type(error).__name__} {said}.",
+            f"The feature {one.name} of {one.family} fails: {in_a_line(error)}.",
             next_step="Correct the function of that name; it takes the rows and the past, and gives a number a row.",
             feature=one.name,
         ) from error

@@ -24,6 +24,7 @@ from shipcast.models.errors import EstimatorFailed
 from shipcast.models.failure import ASSUMED_RATE, RATE_WORTH, FailureModel, excess
 from shipcast.models.odds import expit, logit
 from shipcast.models.posterior import DRAWS, SEED, Floats
+from shipcast.settings.errors import in_a_line
 
 ESTIMATOR = "An estimator has scikit-learn's fit and predict_proba, which gives two chances for each row."
 ROLLBACK_WORTH = 5.0  # deployments that the rate of all others counts for, where a rollback is forecast
@@ -500,10 +501,7 @@ def named(estimator: Any) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = str(error).strip().partition("\n")[0].rstrip(".")
-        raise EstimatorFailed(
-            f"{type(estimator).__name__} fails: {type(error).__name__} {said}.", next_step=ESTIMATOR
-        ) from error
+        raise EstimatorFailed(f"{type(estimator).__name__} fails: {in_a_line(error)}.", next_step=ESTIMATOR) from error
 
 
 def redrawn(started: pl.Series, times: int) -> list[NDArray[np.int64]]:

@@ -131,7 +131,8 @@ class FailureModel:
             if (spreads, level) == before:
                 break
         self.family_spreads_, self.level_spread_, self.steady_ = spreads, level, best
-        self.level_beliefs_ = np.exp(gains - gains.max()) / np.exp(gains - gains.max()).sum()
+        chance = np.exp(gains - gains.max())
+        self.level_beliefs_ = chance / chance.sum()
 
     def likelier(self, found: GroupedPosterior, spreads: dict[str, float]) -> dict[str, float]:
         """The spreads of greatest evidence near a posterior, where the likelihood is taken for what it curves like."""
@@ -220,9 +221,10 @@ class FailureModel:
                 self.shifts_[:, place] = excess(drawn[:, 0], ASSUMED_RATE)
                 continue
             own = self.design_[its]
-            for kind, design in enumerate((own, np.where(is_assumed, self.usual_[place], own))):
-                odds = drawn @ np.hstack([with_common(design), week]).T
-                self.shifts_[kind, place] = excess(odds, fitted[its].mean())
+            designs = [own, np.where(is_assumed, self.usual_[place], own)] if is_assumed.any() else [own]
+            self.shifts_[:, place] = [
+                excess(drawn @ np.hstack([with_common(design), week]).T, fitted[its].mean()) for design in designs
+            ]
 
     def predict(self, rows: pl.DataFrame) -> Floats:
         """The expected chance that each deployment fails, one a row."""
@@ -259,9 +261,9 @@ class FailureModel:
         rng = np.random.default_rng([SEED, 1])
         level = self.base_ + np.interp(rng.random(DRAWS), np.cumsum(self.deviation_beliefs(number)), DEVIATIONS)
         if number is not None:
-            given = [part.level_given(drawn, number) for part, drawn in zip(self.weeks_, self.drawn_, strict=True)]
+            given = [part.level_given(drawn, number) for part, drawn in zip(self.weeks_, self.part_draws_, strict=True)]
             level += np.concatenate(given)
-        found = self.company_drawn_.copy()
+        found = self.company_draws_.copy()
         found[:, 0] += level
         found = rng.permutation(found)
         if number is not None:
@@ -272,10 +274,10 @@ class FailureModel:
         """Draws what all services share: the weights, by strength of the week, and these together with the week."""
         rng = np.random.default_rng([SEED, 8])
         counts = zip(self.weeks_, shares(self.week_beliefs_), strict=True)
-        self.drawn_ = [part.draws(rng, count) for part, count in counts]
+        self.part_draws_ = [part.draws(rng, count) for part, count in counts]
         first = 1 + len(self.columns_)
-        weeks = [self.week_draws(part, drawn) for part, drawn in zip(self.weeks_, self.drawn_, strict=True)]
-        self.company_drawn_ = np.hstack([np.concatenate(self.drawn_)[:, :first], np.concatenate(weeks)])
+        weeks = [self.week_draws(part, drawn) for part, drawn in zip(self.weeks_, self.part_draws_, strict=True)]
+        self.company_draws_ = np.hstack([np.concatenate(self.part_draws_)[:, :first], np.concatenate(weeks)])
 
     def deviation_beliefs(self, number: int | None) -> Floats:
         """How probable each of `DEVIATIONS` is for a service, or for one not known, given all else.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+REFUSED, UNCOMPARED = "refused", "uncompared"  # among the parameters of a version: what the gate said
+NONE_BEFORE = "a champion: there was none"
 FORMAT = 2  # of model files: to be raised with every change after which others cannot be read, here or there
 FOLDER, STORE, ARTIFACTS = "models", "mlflow.db", "artifacts"
 MODEL = "model"  # the folder of the model file among the files of its run

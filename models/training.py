@@ -19,6 +19,7 @@ from shipcast.models.drift import Reference, references
 from shipcast.models.errors import EstimatorFailed
 from shipcast.models.scores import Booleans, Days, Gain, Scores, gain, log_losses, scored
 from shipcast.models.serving import Served
+from shipcast.settings.errors import in_a_line
 
 JUDGED = timedelta(days=182)  # before the cut-off, in which candidates are judged
 EVERY = timedelta(days=28)
@@ -175,8 +176,7 @@ def of_kind(
     try:
         return tested(rows, f"{name}, the champion's kind", anew(champion.model), cut_off, progress).forecasts
     except (EstimatorFailed, TypeError, ValueError, AttributeError, RuntimeError) as error:  # of one that is not ours
-        why = f"{type(error).__name__} {error}".splitlines()[0].rstrip(".")
-        return f"its kind ({name}) cannot be trained anew: {why}"
+        return f"its kind ({name}) cannot be trained anew: {in_a_line(error)}"
 
 
 def scores_of(forecasts: pl.DataFrame) -> Scores:
@@ -205,45 +205,44 @@ def compared(forecasts: pl.DataFrame, others: pl.DataFrame) -> Gain:
     return gain(mine, theirs, days_of(forecasts))
 
 
-def refusals(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> list[str]:
+def refusals(trained: Trained, champion: Served | None, pair: Beside | str | None) -> list[str]:
     """Why the model must not be promoted, in words; empty: it passes the gate.
 
-    It may be neither clearly worse than the rate nor than the champion, or its kind (`beside`), and must be calibrated,
-    as far as can be told.
+    It may be neither clearly worse than the rate nor than the champion, or its kind (`pair`, as `beside` gives it), and
+    must be calibrated, as far as can be told.
     """
     own = trained.judgements.get(trained.name)
     if own is None:
         return []
     reasons = []
     if own.gain.low > 0:
-        reasons.append(f"it is clearly worse than the rate of all deployments ({worse(own.gain, own)})")
+        said = worse(own.gain, own.n, own.failures)
+        reasons.append(f"it is clearly worse than the rate of all deployments ({said})")
     found = own.calibration
     if found is not None and (found.slope_high < STEEPEST[0] or found.slope_low > STEEPEST[1]):
         reasons.append(f"it is not calibrated: a slope of {found.slope:.2f}, where 1 is right")
-    pair = None if champion is None else beside(trained, rows, champion)
-    if champion is not None and isinstance(pair, Beside) and pair.gain.low > 0:
-        seen = scores_of(pair.own)
-        reasons.append(f"it is clearly worse than {named(champion, pair)} ({worse(pair.gain, seen)})")
+    if champion is not None and isinstance(pair, Beside) and (gain := pair.gain).low > 0:
+        said = worse(gain, len(pair.own), int(failed_of(pair.own).sum()))
+        reasons.append(f"it is clearly worse than {named(champion, pair)} ({said})")
     return reasons
 
 
-def worse(gain: Gain, seen: Scores) -> str:
+def worse(gain: Gain, n: int, failures: int) -> str:
     """How much worse, in words: the log loss against the other's, with its interval, and of what that is known."""
     by, least, most = (f"{-100 * value:.2g}" for value in (gain.skill, gain.skill_high, gain.skill_low))
-    return f"log loss {by} % higher, {least} to {most}, on {seen.n:,} deployments of which {seen.failures:,} failed"
+    return f"log loss {by} % higher, {least} to {most}, on {n:,} deployments of which {failures:,} failed"
 
 
-def remarks(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> list[str]:
+def remarks(champion: Served | None, pair: Beside | str | None) -> list[str]:
     """What must be known of a model that passes the gate: that it was not compared with the champion, and why.
 
     Or that it no longer is clearly better than the rate where the champion was. That alone refuses nothing: of two
     models between which there is no clear difference, one may lie on this side of a bound and one on the other.
     """
-    if champion is None:
+    if champion is None or pair is None:
         return []
-    pair = beside(trained, rows, champion)
     if isinstance(pair, str):
-        return [f"It was not compared with {uncompared(trained, rows, champion)}."]
+        return [f"It was not compared with {uncompared(champion, pair)}."]
     own, other = (scores_of(one).gain for one in (pair.own, pair.other))
     if other.high < 0 <= own.high:
         other_is = f"while {named(champion, pair)}, is on the same ones, without a clear difference between the two"
@@ -251,20 +250,21 @@ def remarks(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> li
     return []
 
 
-def uncompared(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> str:
-    """The champion that a model could not be held against, and why, in words; empty: it was, or there was none."""
-    pair = None if champion is None else beside(trained, rows, champion)
-    if champion is None or not isinstance(pair, str):
-        return ""
-    return f"the champion, version {champion.entry.version}: {pair}"
+def uncompared(champion: Served, pair: Beside | str | None) -> str:
+    """The champion that a model could not be held against, and why, in words; empty: it was."""
+    return f"the champion, version {champion.entry.version}: {pair}" if isinstance(pair, str) else ""
 
 
-def beside(trained: Trained, rows: pl.DataFrame, champion: Served) -> Beside | str:
+def beside(trained: Trained, rows: pl.DataFrame, champion: Served | None) -> Beside | str | None:
     """The model and the champion on what neither had learned from, where the model knew no less; or why not.
+
+    Null: there was no champion.
 
     Where too little of that has settled, the champion's kind stands for it: trained anew at each cut-off as the model
     is, on all that the model is judged by.
     """
+    if champion is None:
+        return None
     since = not_learned(trained.forecasts, champion)
     if is_enough(since):
         seen = since.select("deployment_id").join(rows, on="deployment_id", how="left", maintain_order="left")

@@ -89,3 +89,12 @@ def own_words(message: str) -> str:
     "'fine' is no level"
     """
     return message.replace("Value error, ", "")
+
+
+def in_a_line(error: BaseException) -> str:
+    """The type of an error that is not ours, and the first line of what it says, without a full stop.
+
+    >>> in_a_line(ValueError("out of luck.\\nand more")), in_a_line(SystemExit())
+    ('ValueError out of luck', 'SystemExit')
+    """
+    return f"{type(error).__name__} {str(error).strip()}".strip().splitlines()[0].rstrip(".")

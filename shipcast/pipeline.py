@@ -58,9 +58,7 @@ PASSED_OVER = (
     InboxUnusable,
 )  # what is wrong with one source alone
 AFTER_DEPLOYMENTS = {"export": 1, "pagerduty": 2, "prometheus": 2}  # what a source brings, or most often does
-REFUSED = "refused"  # among the parameters of a version: why the gate did
-UNCOMPARED = "uncompared"  # there too: what the gate did not compare it with, and why
-NONE_BEFORE, UNUSABLE = "a champion: there was none", "the champion: it could not be used"
+UNUSABLE = "the champion: it could not be used"
 
 
 @dataclass(frozen=True)
@@ -315,6 +313,7 @@ def train_when_due(settings: Settings, as_of: datetime, progress: Progress) -> s
 def was_refused_lately(home: Path, at: datetime) -> bool:
     """Whether the last training of the week before must not serve: another would hardly fare better."""
     from shipcast.models.registry import CHAMPION, Registry
+    from shipcast.models.tracking import REFUSED
 
     lately = [each for each in Registry(home).versions() if at - AGAIN < each.cut_off <= at]
     return bool(lately) and lately[0].alias != CHAMPION and REFUSED in lately[0].parameters
@@ -359,6 +358,7 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
     from shipcast.features.own import enter_files
     from shipcast.models import training
     from shipcast.models.registry import Registry
+    from shipcast.models.tracking import NONE_BEFORE
 
     check_candidate(only)
     settings = reader.settings
@@ -369,9 +369,10 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
         is_vacant, rival, warnings = to_be_beaten(settings.home, reader.at)
         found = training.train(rows, reader.at, only, progress, rival)
         ask_once(reader.history("production"), found.model)
-        refused = training.refusals(found, rows, rival)
+        pair = training.beside(found, rows, rival)
+        refused = training.refusals(found, rival, pair)
         progress("keeping the model")
-        missed = training.uncompared(found, rows, rival) if rival else UNUSABLE if warnings else NONE_BEFORE
+        missed = training.uncompared(rival, pair) if rival else UNUSABLE if warnings else NONE_BEFORE
         version = recorded(settings.home, found, refused, missed)
         registry, is_champion = Registry(settings.home), is_vacant or (promote and not refused)
         if is_champion:
@@ -383,7 +384,7 @@ def trained(reader: Reader, only: str | Any | None, *, promote: bool, progress: 
             version,
             is_champion=is_champion,
             refused=refused,
-            remarks=[] if refused else training.remarks(found, rows, rival),
+            remarks=[] if refused else training.remarks(rival, pair),
             warnings=[*reader.warnings(), *warnings],
         )
 
@@ -434,7 +435,7 @@ def recorded(home: Path, trained: Trained, refused: Sequence[str] = (), missed: 
     from shipcast.models.drift import write_references
     from shipcast.models.registry import FAILURE, Facts, Registry
     from shipcast.models.serving import keep
-    from shipcast.models.tracking import FOLDER
+    from shipcast.models.tracking import FOLDER, REFUSED, UNCOMPARED
     from shipcast.models.training import metrics_of
 
     folder = home / FOLDER / f"training{UNFINISHED}"

@@ -8,13 +8,26 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
+from shipcast.models import training
 from shipcast.models.candidates import CANDIDATES, Learned, Rate, Regression, own
 from shipcast.models.registry import Champion
 from shipcast.models.serving import Served
 from shipcast.models.stored import read_state, write_state
-from shipcast.models.training import fingerprint, refusals, remarks, train, uncompared
+from shipcast.models.training import beside, fingerprint, train
 
 CUT_OFF = datetime.fromisoformat("2025-12-01")
+
+
+def refusals(trained, rows, champion):
+    return training.refusals(trained, champion, beside(trained, rows, champion))
+
+
+def remarks(trained, rows, champion):
+    return training.remarks(champion, beside(trained, rows, champion))
+
+
+def uncompared(trained, rows, champion):
+    return training.uncompared(champion, beside(trained, rows, champion))
 
 
 def rows(count=900, effect=1.2, rate=-2.5, seed=1):
